@@ -1,0 +1,20 @@
+// The product as the runtime runs it: one value, bundled to one pure script.
+import type { Behaviours } from '../runtime/behaviours.ts';
+import type { Item } from './items.ts';
+import * as accountQueries from './queries-accounts.ts';
+import * as statusQueries from './queries-statuses.ts';
+import { listed, route, touched } from './routes.ts';
+import { searchWords } from './search-words.ts';
+import { user, type UserMessage } from './user.ts';
+import type { UserState } from './user-state.ts';
+import { derive } from './views.ts';
+
+export const behaviours: Behaviours<UserState, UserMessage, Item> = {
+  user,
+  derive,
+  route,
+  touched,
+  listed,
+  words: searchWords,
+  queries: { ...accountQueries, ...statusQueries },
+};

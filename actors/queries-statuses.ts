@@ -1,0 +1,139 @@
+// Reads about statuses: rows, judgements, timelines of authors, tags and the public, replies, search.
+import { type AccountId, serverAccount } from '../runtime/account-id.ts';
+import type { Outcome, Reader } from '../runtime/behaviours.ts';
+import { afterPrefix, keyOf, restOf } from '../runtime/key.ts';
+import { type StatusId, statusAuthor } from '../runtime/status-id.ts';
+import { factKind, statusFact, statusRest } from './facts.ts';
+import { type Answer, type Ask, flag, hiddenFlag } from './messages.ts';
+import { pageOf } from './pages.ts';
+import { judge as judgeOne, statusRowOf } from './rows.ts';
+import { listed } from './routes.ts';
+import { statusOf } from './status-record.ts';
+import { utf8Key, viewKind } from './views.ts';
+import { wordsOf } from './words.ts';
+
+const mostOfPage = 80;
+/** How many of an author's statuses are looked at for one page. */
+const mostLookedAt = 5000;
+
+function ok<T>(value: T): Outcome<T> {
+  return { ok: true, value };
+}
+
+export function statuses(reader: Reader, ask: Ask<'statuses'>): Outcome<Answer<'statuses'>> {
+  return ok({ rows: ask.ids.map((id) => statusRowOf(reader, id)) });
+}
+
+export function judge(reader: Reader, ask: Ask<'judge'>, nowMs: number): Outcome<Answer<'judge'>> {
+  return ok({ flags: Uint8Array.from(ask.ids, (id) => judgeOne(reader, ask.viewer, id, nowMs)) });
+}
+
+function statusPage(found: { id: StatusId; flags: number }[], viewer: AccountId | null): Answer<'publicTimeline'> {
+  return {
+    ids: found.map(({ id }) => id),
+    flags: viewer === null ? new Uint8Array(0) : Uint8Array.from(found, ({ flags }) => flags),
+    completeThroughMs: null,
+  };
+}
+
+/** The author's ids in the order in which they are looked at: newest first, or upwards from `minId`. */
+function* idsOf(reader: Reader, ask: Ask<'authorStatuses'>): Generator<StatusId> {
+  if (ask.minId !== null) {
+    const from = `${keyOf(ask.author, factKind.status, statusRest(ask.minId))}\0`;
+    const to = ask.maxId === null ? afterPrefix(keyOf(ask.author, factKind.status)) : statusFact(ask.maxId);
+    if (statusAuthor(ask.minId) !== ask.author) return;
+    for (const { key, value } of reader.facts({ from, to, most: mostLookedAt })) {
+      const id = listed(key, value);
+      if (id !== null) yield id;
+    }
+    return;
+  }
+  let below = ask.maxId;
+  const chunk = 60;
+  for (;;) {
+    const ids = reader.recent(ask.author, below, chunk);
+    yield* ids;
+    below = ids.at(-1) ?? null;
+    if (ids.length < chunk) return;
+  }
+}
+
+export function authorStatuses(reader: Reader, ask: Ask<'authorStatuses'>, nowMs: number): Outcome<Answer<'authorStatuses'>> {
+  const { viewer, sinceId } = ask;
+  const limit = Math.min(ask.limit, mostOfPage);
+  const found: { id: StatusId; flags: number }[] = [];
+  let lookedAt = 0;
+  for (const id of idsOf(reader, ask)) {
+    if (sinceId !== null && id <= sinceId) break;
+    if (found.length === limit || ++lookedAt > mostLookedAt) break;
+    const status = statusOf(reader.fact(statusFact(id)));
+    if (status === null) continue;
+    if (status.kind === 'boost' ? ask.excludeBoosts : ask.excludeReplies && isReplyToOther(status.replyTo, ask.author)) continue;
+    const flags = judgeOne(reader, viewer, id, nowMs);
+    if (flags !== hiddenFlag) found.push({ id, flags });
+  }
+  if (ask.minId !== null) found.reverse();
+  return ok(statusPage(found, viewer));
+}
+
+/** Answers to oneself are threads, not replies. */
+function isReplyToOther(replyTo: StatusId | null, author: AccountId): boolean {
+  return replyTo !== null && statusAuthor(replyTo) !== author;
+}
+
+export function publicTimeline(reader: Reader, ask: Ask<'publicTimeline'>, nowMs: number): Outcome<Answer<'publicTimeline'>> {
+  const prefix =
+    ask.tag === null
+      ? keyOf(serverAccount, viewKind.public)
+      : keyOf(serverAccount, viewKind.tag, `${utf8Key(ask.tag)}\0`);
+  const bounds = { max: ask.maxId, since: ask.sinceId, min: ask.minId };
+  const found = pageOf(reader, prefix, bounds, Math.min(ask.limit, mostOfPage), ({ key }) => {
+    const id = key.slice(prefix.length) as StatusId;
+    const flags = judgeOne(reader, ask.viewer, id, nowMs);
+    return flags === hiddenFlag || (flags & flag.muted) !== 0 ? null : { id, flags };
+  });
+  return ok(statusPage(found, ask.viewer));
+}
+
+export function replies(reader: Reader, { id, limit }: Ask<'replies'>): Outcome<Answer<'replies'>> {
+  const prefix = keyOf(statusAuthor(id), viewKind.replies, statusRest(id));
+  const found = reader.views({ from: prefix, to: afterPrefix(prefix), most: Math.min(limit, 400) });
+  return ok({ ids: found.map(({ key }) => key.slice(prefix.length) as StatusId) });
+}
+
+export function searchStatuses(reader: Reader, ask: Ask<'searchStatuses'>): Outcome<Answer<'searchStatuses'>> {
+  const words = wordsOf(ask.q);
+  if (words.length === 0) return ok({ ids: [] });
+  const wanted = Math.min(ask.limit, mostOfPage);
+  const ids: StatusId[] = [];
+  let below = ask.maxId;
+  let skip = ask.offset;
+  const chunk = 200;
+  for (let lookedAt = 0; ids.length < wanted && lookedAt < mostLookedAt; lookedAt += chunk) {
+    const found = reader.find(words, { below, above: ask.minId ?? ask.sinceId, most: chunk });
+    for (const id of found) {
+      if (ask.author !== null && statusAuthor(id) !== ask.author) continue;
+      if (skip > 0) skip--;
+      else if (ids.length < wanted) ids.push(id);
+    }
+    below = found.at(-1) ?? null;
+    if (found.length < chunk) break;
+  }
+  return ok({ ids });
+}
+
+export function searchTags(reader: Reader, ask: Ask<'searchTags'>): Outcome<Answer<'searchTags'>> {
+  const prefix = keyOf(serverAccount, viewKind.tagUses, utf8Key(ask.q.replace(/^#/, '').toLowerCase()));
+  const uses = reader
+    .views({ from: prefix, to: afterPrefix(prefix), most: 1000 })
+    .map(({ key, value }) => ({ tag: textOfKey(restOf(key)), uses: Array.isArray(value) ? Number(value[0]) : 0 }))
+    .sort((one, other) => other.uses - one.uses || (one.tag < other.tag ? -1 : 1));
+  return ok({ tags: uses.slice(ask.offset, ask.offset + Math.min(ask.limit, mostOfPage)).map(({ tag }) => tag) });
+}
+
+/** The way back from `utf8Key`. */
+function textOfKey(characters: string): string {
+  let escaped = '';
+  for (let at = 0; at < characters.length; at++) escaped += `%${characters.charCodeAt(at).toString(16).padStart(2, '0')}`;
+  return decodeURIComponent(escaped);
+}

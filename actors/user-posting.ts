@@ -1,0 +1,120 @@
+// What a user writes: posts, boosts, marks, and taking them back.
+import type { FactWrite, Wire } from '../runtime/fact.ts';
+import type { Moment, PointReader, StoredFact } from '../runtime/behaviours.ts';
+import { keyOf } from '../runtime/key.ts';
+import { makeStatusId, type StatusId, statusAuthor } from '../runtime/status-id.ts';
+import { versionMs } from '../runtime/version.ts';
+import { boostMarkRecord, factKind, onceRecord, statusFact } from './facts.ts';
+import { type Ask, flag } from './messages.ts';
+import { statusOf, statusRecord, type StatusRecord } from './status-record.ts';
+import { countCharacters, mostCharacters } from './text.ts';
+import { agree, refuse, type UserEffect, type UserState } from './user-state.ts';
+
+/** For how long an Idempotency-Key names its post. */
+export const onceMs = 3600 * 1000;
+
+/** Above every time this author has used, so that ids only grow. */
+function nextStatusId(state: UserState, moment: Moment): StatusId {
+  state.salt ??= Math.floor(moment.chance * 4096);
+  state.lastStatusMs = Math.max(moment.nowMs, state.lastStatusMs + 1);
+  return makeStatusId(state.lastStatusMs, state.account, state.salt);
+}
+
+function write(id: StatusId, status: StatusRecord): FactWrite {
+  return { key: statusFact(id), value: statusRecord.encode(status) };
+}
+
+function live(fact: StoredFact | null): Wire | null {
+  return fact === null ? null : fact.value;
+}
+
+export function publish(state: UserState, ask: Ask<'publish'>, moment: Moment, read: PointReader): UserEffect[] {
+  const once = ask.once === null ? null : keyOf(state.account, factKind.once, ask.once);
+  if (once !== null) {
+    const earlier = read.fact(once);
+    if (earlier !== null && earlier.value !== null && moment.nowMs - versionMs(earlier.version) < onceMs) {
+      const reply = agree(moment, { id: onceRecord.decode(earlier.value).status, repeated: true });
+      // The first request may still be on its way to the disk: an empty transaction waits for it.
+      return [{ kind: 'persist', writes: [], deletes: true, live: true }, reply];
+    }
+  }
+  const { text, visibility, sensitive, spoiler, language, replyTo, mentions, app } = ask;
+  if (text.trim() === '') return [refuse(moment, 'invalid', "Validation failed: Text can't be blank")];
+  if (countCharacters(text) + countCharacters(spoiler) > mostCharacters) {
+    return [refuse(moment, 'invalid', `Validation failed: Text character limit of ${mostCharacters} exceeded`)];
+  }
+  const id = nextStatusId(state, moment);
+  const writes = [
+    write(id, { kind: 'post', text, visibility, sensitive, spoiler, language, replyTo, mentions, app }),
+  ];
+  if (once !== null) writes.push({ key: once, value: onceRecord.encode({ status: id, createdMs: moment.nowMs }) });
+  return [{ kind: 'persist', writes, deletes: false, live: true }, agree(moment, { id, repeated: false })];
+}
+
+/** Also takes back a boost by its own id. The reply waits until no gateway shows it any more. */
+export function deleteStatus(state: UserState, { id }: Ask<'deleteStatus'>, moment: Moment, read: PointReader): UserEffect[] {
+  const status = statusAuthor(id) === state.account ? statusOf(read.fact(statusFact(id))) : null;
+  if (status === null) return [refuse(moment, 'not-found', 'Record not found')];
+  const writes: FactWrite[] = [{ key: statusFact(id), value: null }];
+  if (status.kind === 'boost') {
+    writes.push({ key: keyOf(state.account, factKind.boost, status.of), value: null });
+    unmark(state, status.of, flag.boosted);
+  }
+  return [{ kind: 'persist', writes, deletes: true, live: true }, { kind: 'fence' }, agree(moment)];
+}
+
+export function boost(state: UserState, ask: Ask<'boost'>, moment: Moment, read: PointReader): UserEffect[] {
+  const key = keyOf(state.account, factKind.boost, ask.of);
+  const earlier = live(read.fact(key));
+  if (earlier !== null) {
+    return [
+      { kind: 'persist', writes: [], deletes: true, live: true },
+      agree(moment, { id: boostMarkRecord.decode(earlier).boost }),
+    ];
+  }
+  const id = nextStatusId(state, moment);
+  mark(state, ask.of, flag.boosted);
+  const writes = [
+    write(id, { kind: 'boost', of: ask.of, visibility: ask.visibility }),
+    { key, value: boostMarkRecord.encode({ boost: id }) },
+  ];
+  return [{ kind: 'persist', writes, deletes: false, live: true }, agree(moment, { id })];
+}
+
+export function unboost(state: UserState, { of }: Ask<'unboost'>, moment: Moment, read: PointReader): UserEffect[] {
+  const key = keyOf(state.account, factKind.boost, of);
+  const earlier = live(read.fact(key));
+  if (earlier === null) return [agree(moment)];
+  unmark(state, of, flag.boosted);
+  const writes: FactWrite[] = [
+    { key: statusFact(boostMarkRecord.decode(earlier).boost), value: null },
+    { key, value: null },
+  ];
+  return [{ kind: 'persist', writes, deletes: true, live: true }, { kind: 'fence' }, agree(moment)];
+}
+
+export function markStatus(state: UserState, ask: Ask<'mark'>, moment: Moment, read: PointReader): UserEffect[] {
+  const [kind, bit] =
+    ask.mark === 'favourite' ? [factKind.favourite, flag.favourited] : [factKind.bookmark, flag.bookmarked];
+  const key = keyOf(state.account, kind, ask.id);
+  const isOn = live(read.fact(key)) !== null;
+  if (ask.on) mark(state, ask.id, bit);
+  else unmark(state, ask.id, bit);
+  const writes = isOn === ask.on ? [] : [{ key, value: ask.on ? [] : null }];
+  return [{ kind: 'persist', writes, deletes: !ask.on, live: true }, agree(moment)];
+}
+
+/** More marks than this in memory, and they are looked up instead. */
+const mostMarks = 20_000;
+
+function mark(state: UserState, id: StatusId, bit: number): void {
+  if (state.marks === null) return;
+  state.marks.set(id, (state.marks.get(id) ?? 0) | bit);
+  if (state.marks.size > mostMarks) state.marks = null;
+}
+
+function unmark(state: UserState, id: StatusId, bit: number): void {
+  const left = (state.marks?.get(id) ?? 0) & ~bit;
+  if (left === 0) state.marks?.delete(id);
+  else state.marks?.set(id, left);
+}

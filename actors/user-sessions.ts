@@ -1,0 +1,141 @@
+// A user's live sessions: attaching, catching up on what was missed, and pushing what comes.
+import type { Gathered, Moment, PointReader } from '../runtime/behaviours.ts';
+import { serverAccount } from '../runtime/account-id.ts';
+import { afterPrefix, keyOf, restOf } from '../runtime/key.ts';
+import { type StatusId, statusAuthor } from '../runtime/status-id.ts';
+import { parseCursor, printCursor, type Version, versionMs } from '../runtime/version.ts';
+import { statusFact } from './facts.ts';
+import { type Item, itemKey } from './items.ts';
+import type { Ask } from './messages.ts';
+import { notificationOf, notificationVersion } from './notifications.ts';
+import { statusOf } from './status-record.ts';
+import { wants } from './user-delivery.ts';
+import { authorsOf, refuse, type Session, subscribe, type UserEffect, type UserState } from './user-state.ts';
+import { viewKind } from './views.ts';
+
+/** A cursor older than this is answered with a resync, and so is one that missed more than `mostMissed`. */
+const mostAwayMs = 24 * 3600 * 1000;
+const mostMissed = 800;
+/** Sessions of one user; one more is refused. */
+const mostSessions = 100;
+/** Items held back for a session that catches up; more are a resync. */
+const mostHeld = 2000;
+
+export function attach(state: UserState, ask: Ask<'attach'>, moment: Moment): UserEffect[] {
+  state.sessions = state.sessions.filter(({ number }) => number !== ask.session);
+  if (state.sessions.length >= mostSessions) return [refuse(moment, 'busy', `At most ${mostSessions} streams a user`)];
+  const session: Session = { number: ask.session, held: null, since: null, caught: null };
+  state.sessions.push(session);
+  const reply: UserEffect = {
+    kind: 'reply',
+    request: moment.request,
+    outcome: { ok: true, value: { cursor: printCursor(moment.watermark) } },
+  };
+  const effects = [...subscribe(state), reply];
+  if (ask.since === null) return effects;
+  const since = parseCursor(ask.since);
+  if (since === null || moment.nowMs - versionMs(since) > mostAwayMs || versionMs(since) > moment.nowMs + 60_000) {
+    return [...effects, resync(session, moment)];
+  }
+  session.held = [];
+  session.since = since;
+  const ticket = state.nextTicket++;
+  state.catching.set(ticket, session);
+  return [...effects, gatherMissed(state, ticket, since)];
+}
+
+/** Statuses carry a time at or above their version's, so those above the cursor are among those made since its time. */
+function gatherMissed(state: UserState, ticket: number, since: Version): UserEffect {
+  const directs = keyOf(state.account, viewKind.direct);
+  const notifications = keyOf(state.account, viewKind.notification);
+  const deletions = keyOf(serverAccount, viewKind.deletion);
+  return {
+    kind: 'gather',
+    ticket,
+    recent: { authors: authorsOf(state), sinceMs: versionMs(since), most: mostMissed + 1 },
+    ranges: [
+      { from: directs + since.slice(0, 6), to: afterPrefix(directs), most: mostMissed + 1 },
+      { from: notifications + since.slice(0, 8), to: afterPrefix(notifications), most: mostMissed + 1 },
+      { from: deletions + since, to: afterPrefix(deletions), most: 10 * mostMissed },
+    ],
+  };
+}
+
+function resync(session: Session, moment: Moment): UserEffect {
+  return { kind: 'push', sessions: [session.number], item: { kind: 'resync', version: moment.watermark } };
+}
+
+/** The answer to `gatherMissed`: the missed and what was held back, oldest first, each once. */
+export function catchUp(state: UserState, gathered: Gathered, moment: Moment, read: PointReader): UserEffect[] {
+  const session = state.catching.get(gathered.ticket);
+  state.catching.delete(gathered.ticket);
+  if (session === undefined || session.since === null || !state.sessions.includes(session)) return [];
+  const { since, held } = session;
+  session.since = null;
+  session.held = null;
+  const [directs = [], notifications = [], deletions = []] = gathered.found;
+  const tooMuch =
+    gathered.statuses.length > mostMissed ||
+    directs.length > mostMissed ||
+    notifications.length > mostMissed ||
+    deletions.length >= 10 * mostMissed ||
+    (held?.length ?? 0) > mostHeld;
+  if (tooMuch) return [resync(session, moment)];
+
+  const missed = new Map<string, Item>();
+  const add = (item: Item | null): void => {
+    if (item !== null && item.version > since && wants(state, item, moment.nowMs)) missed.set(itemKey(item), item);
+  };
+  for (const id of gathered.statuses) add(statusItem(id, read));
+  for (const { key } of directs) add(statusItem(restOf(key) as StatusId, read));
+  for (const found of notifications) {
+    const row = notificationOf(found);
+    add({ kind: 'notification', version: notificationVersion(restOf(found.key)), row });
+  }
+  for (const { key, value } of deletions) {
+    const id = String.fromCharCode(...(value as Uint8Array)) as StatusId;
+    add({ kind: 'removed', version: restOf(key) as Version, id, author: statusAuthor(id), isMention: false });
+  }
+  for (const item of held ?? []) missed.set(itemKey(item), item);
+
+  const items = [...missed.values()].sort((one, other) => (one.version < other.version ? -1 : one.version > other.version ? 1 : 0));
+  const last = items.at(-1);
+  if (last !== undefined) session.caught = { keys: new Set(missed.keys()), upTo: last.version };
+  return items.map((item) => ({ kind: 'push', sessions: [session.number], item }));
+}
+
+function statusItem(id: StatusId, read: PointReader): Item | null {
+  const fact = read.fact(statusFact(id));
+  const status = statusOf(fact);
+  if (fact === null || status === null) return null;
+  return {
+    kind: 'status',
+    version: fact.version,
+    id,
+    author: statusAuthor(id),
+    boostOf: status.kind === 'boost' ? status.of : null,
+  };
+}
+
+/** To every session that has not had it; held back where one is catching up. */
+export function pushItem(state: UserState, item: Item): UserEffect[] {
+  if (state.sessions.length === 0) return [];
+  const numbers: number[] = [];
+  for (const session of state.sessions) {
+    if (session.held !== null) {
+      if (session.held.length <= mostHeld) session.held.push(item);
+      continue;
+    }
+    if (session.caught !== null) {
+      if (session.caught.keys.has(itemKey(item))) continue;
+      if (item.version > session.caught.upTo) session.caught = null;
+    }
+    numbers.push(session.number);
+  }
+  return numbers.length === 0 ? [] : [{ kind: 'push', sessions: numbers, item }];
+}
+
+export function detach(state: UserState, ask: Ask<'detach'>): void {
+  state.sessions = state.sessions.filter(({ number }) => number !== ask.session);
+  for (const [ticket, session] of state.catching) if (session.number === ask.session) state.catching.delete(ticket);
+}

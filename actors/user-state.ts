@@ -1,0 +1,183 @@
+// The state of a user's actor: what its facts say, in a compact form, and what only lives while it is awake.
+import type { AccountId } from '../runtime/account-id.ts';
+import type { Effect, FoundFact, Moment, Reader, RejectionCode } from '../runtime/behaviours.ts';
+import { accountAt, afterPrefix, keyOf, restOf } from '../runtime/key.ts';
+import { type StatusId, statusMs } from '../runtime/status-id.ts';
+import type { Version } from '../runtime/version.ts';
+import { accountFact, factKind, followRecord, muteRecord } from './facts.ts';
+import { IdSet } from './id-set.ts';
+import type { Item } from './items.ts';
+import { flag, type Ask } from './messages.ts';
+import { Timeline } from './timeline.ts';
+import { statusOfKey, viewKind } from './views.ts';
+
+export type UserEffect = Effect<Item>;
+
+/** Muted until a time (null: for good). */
+export interface Mute {
+  notifications: boolean;
+  untilMs: number | null;
+}
+
+/** A connection's `user` stream. While it catches up, what is new is held back, so that the missed comes first. */
+export interface Session {
+  number: number;
+  /** What came while catching up; null when live. */
+  held: Item[] | null;
+  since: Version | null;
+  /** Keys of the items pushed by catching up, until newer ones come: what is both missed and new is pushed once. */
+  caught: { keys: Set<string>; upTo: Version } | null;
+}
+
+/** A read of home that waits until the timeline is built. */
+export interface WaitingRead {
+  request: number;
+  ask: Ask<'home'>;
+}
+
+export interface UserState {
+  account: AccountId;
+  /** No account fact, or a deleted one: all commands are refused. */
+  isGone: boolean;
+  followees: IdSet;
+  /** Followees whose boosts are not wanted. */
+  withoutBoosts: IdSet;
+  blocks: IdSet;
+  blockedBy: IdSet;
+  mutes: Map<AccountId, Mute>;
+  /** Favourites, boosts and bookmarks; null when there are too many to keep: then they are looked up. */
+  marks: Map<StatusId, number> | null;
+  /** The ms of the newest status ever made, deleted ones included. */
+  lastStatusMs: number;
+  /** 0..4095, drawn at the first post of this activation. */
+  salt: number | null;
+  timeline: Timeline;
+  built: 'no' | 'building' | 'yes';
+  isSubscribed: boolean;
+  waiting: WaitingRead[];
+  sessions: Session[];
+  /** Ticket of the next `gather`; which session each catch-up ticket is for. */
+  nextTicket: number;
+  buildTicket: number;
+  catching: Map<number, Session>;
+}
+
+/** More marks than this are not kept in memory. */
+const mostMarks = 5000;
+const everything = 1_000_000;
+
+/** All of an account's facts of one kind, tombstones left out. */
+function liveFacts(reader: Reader, account: AccountId, kind: string, most = everything): FoundFact[] {
+  const from = keyOf(account, kind);
+  return reader.facts({ from, to: afterPrefix(from), most }).filter((fact) => fact.value !== null);
+}
+
+function loadMarks(account: AccountId, reader: Reader): Map<StatusId, number> | null {
+  const marks = new Map<StatusId, number>();
+  for (const [kind, bit] of [
+    [factKind.favourite, flag.favourited],
+    [factKind.boost, flag.boosted],
+    [factKind.bookmark, flag.bookmarked],
+  ] as const) {
+    for (const fact of liveFacts(reader, account, kind, mostMarks + 1)) {
+      const id = restOf(fact.key) as StatusId;
+      marks.set(id, (marks.get(id) ?? 0) | bit);
+    }
+    if (marks.size > mostMarks) return null;
+  }
+  return marks;
+}
+
+/** Whom blocks sever: the blocker, the version of the last block or unblock, and whether it blocks now. */
+export function severedBy(account: AccountId, reader: Reader): { by: AccountId; version: Version; isOn: boolean }[] {
+  const from = keyOf(account, viewKind.blockedBy);
+  return reader.views({ from, to: afterPrefix(from), most: everything }).map(({ key, value }) => {
+    const [version, isOn] = value as [Uint8Array, boolean];
+    return { by: accountAt(restOf(key)), version: String.fromCharCode(...version) as Version, isOn };
+  });
+}
+
+export function loadUser(account: AccountId, reader: Reader): UserState {
+  const severed = severedBy(account, reader);
+  const severedAt = new Map(severed.map(({ by, version }) => [by, version]));
+  const followees: AccountId[] = [];
+  const withoutBoosts: AccountId[] = [];
+  for (const fact of liveFacts(reader, account, factKind.follow)) {
+    const followee = accountAt(restOf(fact.key));
+    if ((severedAt.get(followee) ?? '') > fact.version) continue;
+    followees.push(followee);
+    if (!followRecord.decode(fact.value).boosts) withoutBoosts.push(followee);
+  }
+  const mutes = new Map<AccountId, Mute>();
+  for (const fact of liveFacts(reader, account, factKind.mute)) {
+    const { notifications, untilMs } = muteRecord.decode(fact.value);
+    mutes.set(accountAt(restOf(fact.key)), { notifications, untilMs });
+  }
+  const statuses = keyOf(account, factKind.status);
+  const newest = reader.facts({ from: statuses, to: afterPrefix(statuses), most: 1, reverse: true })[0];
+  const fact = reader.fact(accountFact(account));
+  return {
+    account,
+    isGone: fact === null || fact.value === null,
+    followees: new IdSet(followees),
+    withoutBoosts: new IdSet(withoutBoosts),
+    blocks: new IdSet(liveFacts(reader, account, factKind.block).map(({ key }) => accountAt(restOf(key)))),
+    blockedBy: new IdSet(severed.filter(({ isOn }) => isOn).map(({ by }) => by)),
+    mutes,
+    marks: loadMarks(account, reader),
+    lastStatusMs: newest === undefined ? 0 : statusMs(statusOfKey(newest.key)),
+    salt: null,
+    timeline: new Timeline(),
+    built: 'no',
+    isSubscribed: false,
+    waiting: [],
+    sessions: [],
+    nextTicket: 1,
+    buildTicket: 0,
+    catching: new Map(),
+  };
+}
+
+export function isMuted(state: UserState, account: AccountId, nowMs: number): Mute | null {
+  const mute = state.mutes.get(account);
+  if (mute === undefined) return null;
+  if (mute.untilMs === null || mute.untilMs > nowMs) return mute;
+  state.mutes.delete(account);
+  return null;
+}
+
+/** The authors whose announcements the actor wants: its followees, and itself. */
+export function authorsOf(state: UserState): AccountId[] {
+  return [...state.followees, state.account];
+}
+
+export function subscribe(state: UserState): UserEffect[] {
+  if (state.isSubscribed) return [];
+  state.isSubscribed = true;
+  return [{ kind: 'subscribe', authors: authorsOf(state) }];
+}
+
+/** Follows somebody from now on, in memory: the timeline is built anew when it is next read, for it lacks their posts. */
+export function beginFollowing(state: UserState, followee: AccountId): UserEffect[] {
+  state.followees.add(followee);
+  state.built = 'no';
+  return state.isSubscribed ? [{ kind: 'subscribe', authors: [followee] }] : [];
+}
+
+export function stopFollowing(state: UserState, followee: AccountId): UserEffect[] {
+  state.withoutBoosts.delete(followee);
+  if (!state.followees.delete(followee)) return [];
+  state.timeline.removeAuthor(followee);
+  // A build under way may bring the author's posts back.
+  if (state.built === 'building') state.built = 'no';
+  return state.isSubscribed ? [{ kind: 'unsubscribe', authors: [followee] }] : [];
+}
+
+/** An answer that says no. */
+export function refuse(moment: Moment, code: RejectionCode, message: string): UserEffect {
+  return { kind: 'reply', request: moment.request, outcome: { ok: false, rejection: { code, message } } };
+}
+
+export function agree(moment: Moment, value: unknown = {}): UserEffect {
+  return { kind: 'reply', request: moment.request, outcome: { ok: true, value } };
+}

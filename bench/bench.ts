@@ -1,0 +1,67 @@
+// `npm run bench -- NAME`: chooses the benchmark, prints the machine and the result. Each benchmark is a file of its own.
+import { writeFile } from 'node:fs/promises';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { runEnd } from './cleanup.ts';
+import { describeMachine, machineLine } from './machine.ts';
+import { printResult, type Result } from './result.ts';
+
+const program = new Command('bench')
+  .description(
+    'Measures this server beside its peers. Fails when a result is wrong, never because it is slow.',
+  )
+  .addHelpText('after', '\nBENCH_VERBOSE=1 shows what the processes of a benchmark say.');
+
+function add(name: string, description: string): Command {
+  return program
+    .command(name)
+    .description(description)
+    .addOption(new Option('--quick', 'a smoke run of seconds: the figures mean little').default(false))
+    .addOption(new Option('--json <file>', 'write the figures there too'))
+    .addOption(
+      new Option('--port <number>', 'first of the loopback ports to use')
+        .argParser(wholeNumber)
+        .default(18_100),
+    );
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('a whole number is wanted');
+  return value;
+}
+
+interface Common {
+  json?: string;
+}
+
+/** Runs one benchmark to its printed end; the exit code is 1 when the result is wrong or something broke. */
+async function report(options: Common, bench: () => Promise<Result>): Promise<void> {
+  const machine = await describeMachine();
+  process.stdout.write(`${machineLine(machine)}\n`);
+  try {
+    const result = await bench();
+    process.stdout.write(`${printResult(result)}`);
+    if (options.json !== undefined)
+      await writeFile(options.json, `${JSON.stringify({ machine, ...result }, null, 2)}\n`);
+    if (result.wrong.length > 0) process.exitCode = 1;
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    if (process.env['BENCH_VERBOSE']) console.error(error);
+    process.exitCode = 1;
+  }
+  await runEnd();
+  process.exit();
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    process.stderr.write('\nstopping\n');
+    void runEnd().then(() => process.exit(130));
+  });
+}
+
+add('check', 'plants faults in a stand-in server and sees that the load clients find each').action(
+  (options) => report(options, async () => (await import('./check.ts')).check(options)),
+);
+
+await program.parseAsync();

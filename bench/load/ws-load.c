@@ -1,0 +1,492 @@
+/*
+ * Holds WebSocket connections and checks every frame they receive. It never posts: that is http-load's part.
+ *
+ *   ws-load --target IP:PORT[,IP:PORT] --connections FILE --texts FILE [--acct-prefix u] [--record FILE]
+ *           [--opening N] [--patience-ms N]
+ *
+ * FILE of connections: a line each, `path TAB token` (an empty token sends none). FILE of texts: a line each.
+ * A post's text is `qz<author>x<seq>x<microseconds>zq <text number (author + seq) modulo the texts>`. For every
+ * "update" event the marker is found, and checked are: the text behind it, the author's handle (with --acct-prefix),
+ * and that seq rises for this author on this connection. Latency is now minus the marker's time (CLOCK_REALTIME).
+ *
+ * stdout, once all are open: a JSON line {"connected":..,"failed":..}. Then commands, a line each on stdin:
+ *   begin                                      counters to zero (what was last seen of each author stays)
+ *   report EXPECTED QUIET_MS LIMIT_MS FILE     when EXPECTED deliveries are in and 300 ms pass without another, or
+ *                                              QUIET_MS pass without one, or LIMIT_MS pass: a JSON line, and FILE with
+ *                                              two 64-bit little-endian numbers a connection: deliveries, sum of hashes
+ * End of stdin or SIGTERM ends it.
+ */
+#define _GNU_SOURCE
+#include "load.h"
+#include <signal.h>
+
+#define KEY "dGhlIHNhbXBsZSBub25jZQ=="
+#define ACCEPT "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+#define MAX_FRAME (16u << 20)
+
+enum state { UNUSED, CONNECTING, UPGRADING, OPEN, CLOSED };
+
+struct seen {
+  uint32_t author_plus_one, seq;
+};
+
+struct text {
+  unsigned char *bytes;
+  size_t have, room;
+};
+
+struct connection {
+  int fd;
+  uint8_t state;
+  uint8_t seen_bits; /* the table of authors has 1 << seen_bits places */
+  uint32_t seen_count;
+  struct seen *seen;
+  struct text rest;      /* an unfinished frame */
+  struct text *fragments; /* an unfinished message of several frames: rare */
+  uint64_t deliveries, hashes;
+};
+
+static struct connection *connections;
+static struct lines paths, texts;
+static struct targets targets;
+static size_t opened, failed, closed_count, opening;
+static int epoll_fd;
+static const char *acct_prefix;
+static size_t acct_prefix_length;
+static const char *record_path;
+static volatile sig_atomic_t stopping;
+
+static struct {
+  uint64_t frames, deliveries, bytes, payload_bytes, other_events, duplicates, out_of_order, wrong_content, unmarked, pings,
+      broken, last_us;
+  struct histogram latency;
+} seen_now;
+
+static unsigned complaints;
+static void complain(const char *what, size_t nth, const unsigned char *p, size_t n) {
+  if (complaints++ < 5) fprintf(stderr, "ws-load: connection %zu: %s: %.*s\n", nth, what, (int)(n < 400 ? n : 400), (const char *)p);
+}
+
+/* The same in bench/posts.ts: the sum over a set of posts tells that it is exactly this set. */
+static uint64_t hash_post(uint64_t author, uint64_t seq) {
+  uint64_t x = author << 32 | seq;
+  x ^= x >> 30;
+  x *= 0xbf58476d1ce4e5b9ull;
+  x ^= x >> 27;
+  x *= 0x94d049bb133111ebull;
+  return x ^ x >> 31;
+}
+
+static struct seen *find_seen(struct connection *c, uint32_t author) {
+  uint32_t mask = (1u << c->seen_bits) - 1u, at = (author * 2654435761u) >> 7 & mask;
+  while (c->seen[at].author_plus_one && c->seen[at].author_plus_one != author + 1u) at = (at + 1u) & mask;
+  return &c->seen[at];
+}
+
+/* 0: newer than all before; 1: seen last time already; 2: older than what came before. */
+static int note_seq(struct connection *c, uint32_t author, uint32_t seq) {
+  if (!c->seen || c->seen_count * 4u >= 3u << c->seen_bits) {
+    struct seen *old = c->seen;
+    uint32_t places = old ? 1u << c->seen_bits : 0;
+    c->seen_bits = old ? c->seen_bits + 1 : 3;
+    c->seen = grow(NULL, sizeof *c->seen << c->seen_bits);
+    memset(c->seen, 0, sizeof *c->seen << c->seen_bits);
+    for (uint32_t i = 0; i < places; i++)
+      if (old[i].author_plus_one) *find_seen(c, old[i].author_plus_one - 1u) = old[i];
+    free(old);
+  }
+  struct seen *s = find_seen(c, author);
+  if (!s->author_plus_one) {
+    s->author_plus_one = author + 1u;
+    s->seq = seq;
+    c->seen_count++;
+    return 0;
+  }
+  if (seq == s->seq) return 1;
+  if (seq < s->seq) return 2;
+  s->seq = seq;
+  return 0;
+}
+
+static const unsigned char *number(const unsigned char *p, const unsigned char *end, char stop, uint64_t *out) {
+  uint64_t value = 0;
+  const unsigned char *from = p;
+  while (p < end && *p >= '0' && *p <= '9' && p - from < 19) value = value * 10 + (uint64_t)(*p++ - '0');
+  if (p == from || p == end || *p != (unsigned char)stop) return NULL;
+  *out = value;
+  return p + 1;
+}
+
+static void on_text(struct connection *c, size_t nth, const unsigned char *p, size_t n, uint64_t now) {
+  static const char update[] = "\"event\":\"update\"";
+  if (!memmem(p, n, update, sizeof update - 1)) {
+    seen_now.other_events++;
+    return;
+  }
+  const unsigned char *end = p + n, *mark = p, *q;
+  uint64_t author, seq, sent;
+  for (;;) {
+    mark = memmem(mark, (size_t)(end - mark), "qz", 2);
+    if (!mark) {
+      seen_now.unmarked++;
+      complain("an update without a marker", nth, p, n);
+      return;
+    }
+    mark += 2;
+    if ((q = number(mark, end, 'x', &author)) && (q = number(q, end, 'x', &seq)) && (q = number(q, end, 'z', &sent)) && q < end &&
+        *q == 'q')
+      break;
+  }
+  q++;
+  c->deliveries++;
+  c->hashes += hash_post(author, seq);
+  seen_now.deliveries++;
+  seen_now.payload_bytes += n;
+  seen_now.last_us = steady_us();
+  observe(&seen_now.latency, now > sent ? now - sent : 0);
+  const char *expected = texts.at[(author + seq) % texts.count];
+  size_t length = strlen(expected);
+  bool right = (size_t)(end - q) > length + 1 && *q == ' ' && !memcmp(q + 1, expected, length);
+  if (right && acct_prefix) {
+    char acct[64];
+    int wrote = snprintf(acct, sizeof acct, "\\\"acct\\\":\\\"%s%" PRIu64 "\\\"", acct_prefix, author);
+    right = memmem(p, n, acct, (size_t)wrote) != NULL;
+  }
+  if (!right) {
+    seen_now.wrong_content++;
+    complain("content differs", nth, p, n);
+  }
+  int order = note_seq(c, (uint32_t)author, (uint32_t)seq);
+  if (order == 1) seen_now.duplicates++;
+  if (order == 2) seen_now.out_of_order++;
+  if (order) complain(order == 1 ? "a post came twice" : "an older post after a newer one", nth, q, length);
+  if (record_path) {
+    FILE *f = fopen(record_path, "wb");
+    if (!f || fwrite(p, 1, n, f) != n || fclose(f)) fail(record_path, "could not be written");
+    record_path = NULL;
+  }
+}
+
+static void drop(struct connection *c, const char *why) {
+  if (c->state == OPEN) {
+    closed_count++;
+    if (complaints++ < 5) fprintf(stderr, "ws-load: connection %zu closed: %s\n", (size_t)(c - connections), why);
+  } else if (c->state != CLOSED) {
+    failed++;
+    opening--;
+    if (complaints++ < 5) fprintf(stderr, "ws-load: connection %zu not opened: %s\n", (size_t)(c - connections), why);
+  }
+  c->state = CLOSED;
+  close(c->fd);
+  c->fd = -1;
+  free(c->rest.bytes);
+  memset(&c->rest, 0, sizeof c->rest);
+}
+
+static void send_control(struct connection *c, unsigned opcode, const unsigned char *p, size_t n) {
+  unsigned char frame[6 + 125] = {(unsigned char)(0x80 | opcode), (unsigned char)(0x80 | n), 1, 2, 3, 4};
+  for (size_t i = 0; i < n; i++) frame[6 + i] = p[i] ^ frame[2 + i % 4];
+  if (send(c->fd, frame, 6 + n, MSG_NOSIGNAL) < 0 && errno != EAGAIN) drop(c, "control frame not sent");
+}
+
+static void append(struct text *t, const unsigned char *p, size_t n) {
+  if (t->have + n > t->room) {
+    t->room = t->have + n + 512;
+    t->bytes = grow(t->bytes, t->room);
+  }
+  memcpy(t->bytes + t->have, p, n);
+  t->have += n;
+}
+
+static void on_frame(struct connection *c, unsigned head, const unsigned char *p, size_t n, uint64_t now) {
+  unsigned opcode = head & 15u;
+  bool last = head & 0x80u;
+  size_t nth = (size_t)(c - connections);
+  seen_now.frames++;
+  if (opcode == 9) {
+    seen_now.pings++;
+    if (n <= 125) send_control(c, 10, p, n);
+  } else if (opcode == 8) {
+    send_control(c, 8, p, n < 2 ? 0 : 2);
+    if (c->state == OPEN) drop(c, "the server said close");
+  } else if (opcode == 1 && last) {
+    on_text(c, nth, p, n, now);
+  } else if (opcode == 1 || (opcode == 0 && c->fragments)) {
+    if (!c->fragments) {
+      c->fragments = grow(NULL, sizeof *c->fragments);
+      memset(c->fragments, 0, sizeof *c->fragments);
+    }
+    append(c->fragments, p, n);
+    if (c->fragments->have > MAX_FRAME) drop(c, "message too long");
+    else if (last) {
+      on_text(c, nth, c->fragments->bytes, c->fragments->have, now);
+      free(c->fragments->bytes);
+      free(c->fragments);
+      c->fragments = NULL;
+    }
+  } else if (opcode != 10) {
+    seen_now.broken++;
+    complain("a frame of a kind not expected", nth, p, n);
+  }
+}
+
+/* Handles every whole frame in p; returns how many bytes of it are used up. */
+static size_t take_frames(struct connection *c, const unsigned char *p, size_t n, uint64_t now) {
+  size_t used = 0;
+  while (c->state == OPEN && n - used >= 2) {
+    const unsigned char *f = p + used;
+    uint64_t length = f[1] & 127u;
+    size_t head = 2;
+    if (f[0] & 0x70u || f[1] & 0x80u) {
+      seen_now.broken++;
+      drop(c, "reserved bits or a mask from the server");
+      break;
+    }
+    if (length == 126) {
+      if (n - used < 4) break;
+      length = (uint64_t)f[2] << 8 | f[3];
+      head = 4;
+    } else if (length == 127) {
+      if (n - used < 10) break;
+      length = 0;
+      for (int i = 2; i < 10; i++) length = length << 8 | f[i];
+      head = 10;
+    }
+    if (length > MAX_FRAME) {
+      seen_now.broken++;
+      drop(c, "frame too long");
+      break;
+    }
+    if (n - used < head + length) break;
+    on_frame(c, f[0], f + head, (size_t)length, now);
+    used += head + (size_t)length;
+  }
+  return used;
+}
+
+/* Returns how many bytes the answer to the upgrade takes, 0 while it is unfinished. */
+static size_t take_upgrade(struct connection *c, const unsigned char *p, size_t n) {
+  const unsigned char *stop = memmem(p, n, "\r\n\r\n", 4);
+  if (!stop) {
+    if (n > 16384) drop(c, "endless answer to the upgrade");
+    return 0;
+  }
+  size_t head = (size_t)(stop - p) + 4;
+  if (n < 12 || memcmp(p, "HTTP/1.1 101", 12) || !memmem(p, head, ACCEPT, sizeof ACCEPT - 1)) {
+    complain("upgrade refused", (size_t)(c - connections), p, head);
+    drop(c, "refused");
+    return 0;
+  }
+  c->state = OPEN;
+  opening--;
+  opened++;
+  return head;
+}
+
+static void on_bytes(struct connection *c, unsigned char *p, size_t n) {
+  uint64_t now = wall_us();
+  seen_now.bytes += n;
+  if (c->rest.have) {
+    append(&c->rest, p, n);
+    p = c->rest.bytes;
+    n = c->rest.have;
+  }
+  size_t used = 0;
+  if (c->state == UPGRADING) used = take_upgrade(c, p, n);
+  if (c->state == OPEN) used += take_frames(c, p + used, n - used, now);
+  if (c->state == CLOSED) return;
+  if (p == c->rest.bytes) {
+    memmove(p, p + used, n - used);
+    c->rest.have = n - used;
+    if (!c->rest.have) {
+      free(c->rest.bytes);
+      memset(&c->rest, 0, sizeof c->rest);
+    }
+  } else if (used < n) {
+    append(&c->rest, p + used, n - used);
+  }
+}
+
+static void start_upgrade(struct connection *c) {
+  size_t nth = (size_t)(c - connections);
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &size) || error) {
+    drop(c, strerror(error));
+    return;
+  }
+  char *path = paths.at[nth], *tab = strchr(path, '\t');
+  const char *token = tab ? tab + 1 : "";
+  char request[4096];
+  int wrote = snprintf(request, sizeof request,
+                       "GET %.*s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                       "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " KEY "\r\n%s%s%s\r\n",
+                       tab ? (int)(tab - path) : (int)strlen(path), path, targets.at[nth % (size_t)targets.count].host,
+                       *token ? "Authorization: Bearer " : "", token, *token ? "\r\n" : "");
+  if (wrote >= (int)sizeof request || send(c->fd, request, (size_t)wrote, MSG_NOSIGNAL) != wrote) {
+    drop(c, "request not sent");
+    return;
+  }
+  c->state = UPGRADING;
+  struct epoll_event event = {.events = EPOLLIN, .data.u64 = nth + 1};
+  epoll_ctl(epoll_fd, EPOLL_CTL_MOD, c->fd, &event);
+}
+
+static void open_one(size_t nth) {
+  struct connection *c = &connections[nth];
+  c->fd = open_socket(&targets.at[nth % (size_t)targets.count], nth / (size_t)targets.count);
+  c->state = CONNECTING;
+  opening++;
+  if (c->fd < 0) {
+    drop(c, strerror(errno));
+    return;
+  }
+  struct epoll_event event = {.events = EPOLLOUT, .data.u64 = nth + 1};
+  epoll_ctl(epoll_fd, EPOLL_CTL_ADD, c->fd, &event);
+}
+
+static void on_event(size_t nth, uint32_t events) {
+  static unsigned char buffer[1 << 18];
+  struct connection *c = &connections[nth];
+  if (c->state == CONNECTING) {
+    start_upgrade(c);
+    return;
+  }
+  if (c->state == CLOSED || c->state == UNUSED || !(events & (EPOLLIN | EPOLLERR | EPOLLHUP))) return;
+  ssize_t got = recv(c->fd, buffer, sizeof buffer, 0);
+  if (got > 0) on_bytes(c, buffer, (size_t)got);
+  else if (got == 0) drop(c, "end of stream");
+  else if (errno != EAGAIN && errno != EINTR) drop(c, strerror(errno));
+}
+
+static struct {
+  bool asked;
+  uint64_t expected, quiet_us, limit_us, since;
+  char path[1024];
+} report;
+
+static void print_report(void) {
+  FILE *f = fopen(report.path, "wb");
+  if (!f) fail(report.path, strerror(errno));
+  for (size_t i = 0; i < paths.count; i++) {
+    uint64_t pair[2] = {connections[i].deliveries, connections[i].hashes};
+    if (fwrite(pair, sizeof pair, 1, f) != 1) fail(report.path, "could not be written");
+  }
+  if (fclose(f)) fail(report.path, strerror(errno));
+  printf("{\"connected\":%zu,\"failed\":%zu,\"closed\":%zu,\"frames\":%" PRIu64 ",\"deliveries\":%" PRIu64 ",\"bytes\":%" PRIu64
+         ",\"payloadBytes\":%" PRIu64 ",\"otherEvents\":%" PRIu64 ",\"duplicates\":%" PRIu64 ",\"outOfOrder\":%" PRIu64
+         ",\"wrongContent\":%" PRIu64 ",\"unmarked\":%" PRIu64 ",\"broken\":%" PRIu64 ",\"pings\":%" PRIu64 ",",
+         opened - closed_count, failed, closed_count, seen_now.frames, seen_now.deliveries, seen_now.bytes, seen_now.payload_bytes,
+         seen_now.other_events, seen_now.duplicates, seen_now.out_of_order, seen_now.wrong_content, seen_now.unmarked,
+         seen_now.broken, seen_now.pings);
+  print_histogram(stdout, "latency", &seen_now.latency);
+  printf("}\n");
+  fflush(stdout);
+  report.asked = false;
+}
+
+static void check_report(void) {
+  if (!report.asked) return;
+  uint64_t now = steady_us(), last = seen_now.last_us > report.since ? seen_now.last_us : report.since;
+  bool all = seen_now.deliveries >= report.expected && now - last >= 300000;
+  if (all || now - last >= report.quiet_us || now - report.since >= report.limit_us) print_report();
+}
+
+static void on_command(char *line) {
+  if (!strcmp(line, "begin")) {
+    memset(&seen_now, 0, sizeof seen_now);
+    for (size_t i = 0; i < paths.count; i++) connections[i].deliveries = connections[i].hashes = 0;
+    printf("{\"began\":true}\n");
+    fflush(stdout);
+  } else if (!strncmp(line, "report ", 7)) {
+    uint64_t quiet_ms, limit_ms;
+    if (sscanf(line, "report %" SCNu64 " %" SCNu64 " %" SCNu64 " %1023[^\n]", &report.expected, &quiet_ms, &limit_ms, report.path) != 4)
+      fail("not a report command", line);
+    report.quiet_us = quiet_ms * 1000;
+    report.limit_us = limit_ms * 1000;
+    report.since = steady_us();
+    report.asked = true;
+  } else {
+    fail("unknown command", line);
+  }
+}
+
+static void on_stdin(void) {
+  static char line[2048];
+  static size_t have;
+  ssize_t got = read(0, line + have, sizeof line - 1 - have);
+  if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
+    stopping = 1;
+    return;
+  }
+  if (got < 0) return;
+  have += (size_t)got;
+  line[have] = 0;
+  for (char *stop; (stop = memchr(line, '\n', have));) {
+    *stop = 0;
+    on_command(line);
+    have -= (size_t)(stop + 1 - line);
+    memmove(line, stop + 1, have);
+  }
+  if (have == sizeof line - 1) fail("a command too long", NULL);
+}
+
+static void stop(int signal_number) {
+  (void)signal_number;
+  stopping = 1;
+}
+
+int main(int argc, char **argv) {
+  const char *connections_path = NULL, *texts_path = NULL;
+  size_t at_once = 128;
+  uint64_t patience_ms = 60000;
+  for (int i = 1; i + 1 < argc; i += 2) {
+    char *value = argv[i + 1];
+    if (!strcmp(argv[i], "--target")) parse_targets(value, &targets);
+    else if (!strcmp(argv[i], "--connections")) connections_path = value;
+    else if (!strcmp(argv[i], "--texts")) texts_path = value;
+    else if (!strcmp(argv[i], "--acct-prefix")) acct_prefix = value;
+    else if (!strcmp(argv[i], "--record")) record_path = value;
+    else if (!strcmp(argv[i], "--opening")) at_once = strtoull(value, NULL, 10);
+    else if (!strcmp(argv[i], "--patience-ms")) patience_ms = strtoull(value, NULL, 10);
+    else fail("unknown option", argv[i]);
+  }
+  if (argc % 2 == 0 || !targets.count || !connections_path || !texts_path) fail("--target, --connections and --texts are needed", NULL);
+  acct_prefix_length = acct_prefix ? strlen(acct_prefix) : 0;
+  if (acct_prefix_length > 24) fail("--acct-prefix is too long", NULL);
+  paths = read_lines(connections_path);
+  texts = read_lines(texts_path);
+  if (!paths.count || !texts.count) fail("no connections or no texts", NULL);
+  allow_files(paths.count);
+  signal(SIGTERM, stop);
+  signal(SIGINT, stop);
+  signal(SIGPIPE, SIG_IGN);
+  connections = grow(NULL, paths.count * sizeof *connections);
+  memset(connections, 0, paths.count * sizeof *connections);
+  epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+  fcntl(0, F_SETFL, fcntl(0, F_GETFL) | O_NONBLOCK);
+  struct epoll_event event = {.events = EPOLLIN, .data.u64 = 0};
+  epoll_ctl(epoll_fd, EPOLL_CTL_ADD, 0, &event);
+
+  size_t next = 0;
+  bool told = false;
+  uint64_t started = steady_us();
+  while (!stopping) {
+    while (next < paths.count && opening < at_once) open_one(next++);
+    if (!told && opened + failed >= paths.count) {
+      printf("{\"connected\":%zu,\"failed\":%zu,\"seconds\":%.3f}\n", opened, failed, (double)(steady_us() - started) / 1e6);
+      fflush(stdout);
+      told = true;
+    }
+    if (!told && steady_us() - started > patience_ms * 1000) fail("not all connections opened in time", NULL);
+    struct epoll_event events[512];
+    int ready = epoll_wait(epoll_fd, events, 512, report.asked ? 20 : 200);
+    if (ready < 0 && errno != EINTR) fail("epoll_wait", strerror(errno));
+    for (int i = 0; i < ready; i++) {
+      if (events[i].data.u64) on_event((size_t)events[i].data.u64 - 1, events[i].events);
+      else on_stdin();
+    }
+    check_report();
+  }
+  return 0;
+}

@@ -1,0 +1,119 @@
+// One child of the agent, kept running: started again with back-off when it ends, until it is told to stop.
+import { backOff } from './agent-back-off.ts';
+import type { ProcessIdentity } from './agent-process.ts';
+import { describeEnding, type Ending, endProgram, type RunningProgram } from './agent-program.ts';
+import type { ChildRole } from './agent-record.ts';
+
+export interface ChildLog {
+  info(bindings: object, message: string): void;
+  warn(bindings: object, message: string): void;
+}
+
+export interface ChildOptions {
+  role: ChildRole;
+  index: number;
+  /** How long it may take over its clean stop before it is killed. */
+  graceMs: number;
+  launch(): RunningProgram;
+  log: ChildLog;
+  /** Its process is another one now, or none. */
+  changed(): void;
+}
+
+export interface Child {
+  readonly role: ChildRole;
+  readonly index: number;
+  /** Its process and when that began, or null while there is none. */
+  running(): { identity: ProcessIdentity; startedMs: number } | null;
+  /** Resolves when it serves. Rejects with a `ChildEnded` when it ends before: then it is not started again. */
+  start(): Promise<void>;
+  /** Takes over a process that already serves. */
+  adopt(program: RunningProgram, startedMs: number): void;
+  /** Resolves when its process is gone; false when it had to be killed. */
+  stop(): Promise<boolean>;
+  /** Ends its process at once. */
+  kill(): void;
+}
+
+/** A child ended before it served for the first time. */
+export class ChildEnded extends Error {
+  override name = 'ChildEnded';
+  role: ChildRole;
+  ending: Ending;
+  constructor(role: ChildRole, ending: Ending) {
+    super(`the ${role} ended before it was ready (${describeEnding(ending)})`);
+    this.role = role;
+    this.ending = ending;
+  }
+}
+
+export function superviseChild({ role, index, graceMs, launch, log, changed }: ChildOptions): Child {
+  const wait = backOff();
+  let current: { program: RunningProgram; startedMs: number } | null = null;
+  let restart: NodeJS.Timeout | null = null;
+  let stopping = false;
+
+  function run(program: RunningProgram, startedMs: number): void {
+    current = { program, startedMs };
+    changed();
+  }
+
+  async function watch(program: RunningProgram): Promise<void> {
+    const sinceMs = performance.now();
+    const ending = await program.ended;
+    current = null;
+    changed();
+    if (stopping) return;
+    const restartInMs = wait.after(performance.now() - sinceMs);
+    const { code, signal } = ending;
+    log.warn(
+      { role, index, pid: program.identity?.pid, code, signal, restartInMs },
+      `the ${role} ended (${describeEnding(ending)}); it is started again`,
+    );
+    restart = setTimeout(startAgain, restartInMs);
+  }
+
+  function startAgain(): void {
+    restart = null;
+    const program = launch();
+    run(program, Date.now());
+    watch(program);
+    program.ready.then((serves) => {
+      if (serves) log.info({ role, index, pid: program.identity?.pid }, `the ${role} serves again`);
+    });
+  }
+
+  return {
+    role,
+    index,
+    running() {
+      const identity = current?.program.identity ?? null;
+      return identity === null || current === null ? null : { identity, startedMs: current.startedMs };
+    },
+    async start() {
+      const program = launch();
+      run(program, Date.now());
+      if (await program.ready) {
+        watch(program);
+        return;
+      }
+      const ending = await program.ended;
+      current = null;
+      changed();
+      throw new ChildEnded(role, ending);
+    },
+    adopt(program, startedMs) {
+      run(program, startedMs);
+      watch(program);
+    },
+    async stop() {
+      stopping = true;
+      if (restart !== null) clearTimeout(restart);
+      return current === null || (await endProgram(current.program, graceMs));
+    },
+    kill() {
+      stopping = true;
+      current?.program.signal('SIGKILL');
+    },
+  };
+}

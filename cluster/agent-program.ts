@@ -1,0 +1,111 @@
+// Running a release's programs: spawned, or taken over from an agent that died. When to start one again is agent-child.ts's part.
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { identify, isAlive, type ProcessIdentity, sendSignal } from './agent-process.ts';
+import type { ChildRole } from './agent-record.ts';
+import { programMessage, settingsVariable } from './settings.ts';
+
+/** How a program ended. Both null: nobody knows, it was not our child. */
+export interface Ending {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  /** Set when it could not even be started. */
+  fault?: Error;
+}
+
+export interface RunningProgram {
+  /** Null when it could not be started. */
+  identity: ProcessIdentity | null;
+  /** Resolves true when it serves, false when it ended before. */
+  ready: Promise<boolean>;
+  ended: Promise<Ending>;
+  /** Does nothing when it is gone already. */
+  signal(name: NodeJS.Signals): void;
+}
+
+export interface ProgramStart {
+  role: ChildRole;
+  release: string;
+  /** CoreSettings or GatewaySettings. */
+  settings: object;
+  onProgress?: (progress: { done: number; total: number }) => void;
+}
+
+/**
+ * Starts `core.mjs` or `gateway.mjs` with plain node, in a session of its own: it lives on when the agent or the terminal dies,
+ * and Ctrl-C reaches it only through the agent. Its output goes to the agent's standard error, so that it still goes somewhere then.
+ */
+export function startProgram({ role, release, settings, onProgress }: ProgramStart): RunningProgram {
+  const child = spawn(process.execPath, [join(release, `${role}.mjs`)], {
+    env: { ...process.env, [settingsVariable]: JSON.stringify(settings) },
+    stdio: ['ignore', 2, 2, 'ipc'],
+    detached: true,
+  });
+  const ended = new Promise<Ending>((resolve) => {
+    child.once('exit', (code, signal) => resolve({ code, signal }));
+    child.once('error', (fault) => {
+      if (child.pid === undefined) resolve({ code: null, signal: null, fault });
+    });
+  });
+  const ready = new Promise<boolean>((resolve) => {
+    child.on('message', (wire) => {
+      const message = programMessage.safeParse(wire).data;
+      if (message === undefined) return;
+      if ('progress' in message) onProgress?.(message.progress);
+      else resolve(true);
+    });
+    ended.then(() => resolve(false));
+  });
+  // From here on a child that was spawned and one that was adopted are the same thing.
+  ready.then(() => {
+    if (child.connected) child.disconnect();
+  });
+  const identity = child.pid === undefined ? null : (identify(child.pid) ?? { pid: child.pid, startTime: 0 });
+  return {
+    identity,
+    ready,
+    ended,
+    signal: (name) => {
+      child.kill(name);
+    },
+  };
+}
+
+/** A child of an agent that died: it can be watched and ended, but nobody is told how it ends. */
+export function adoptProgram(identity: ProcessIdentity): RunningProgram {
+  return {
+    identity,
+    ready: Promise.resolve(true),
+    ended: new Promise((resolve) => {
+      const poll = setInterval(() => {
+        if (isAlive(identity)) return;
+        clearInterval(poll);
+        resolve({ code: null, signal: null });
+      }, adoptedPollMs);
+    }),
+    signal: (name) => {
+      sendSignal(identity, name);
+    },
+  };
+}
+
+const adoptedPollMs = 100;
+
+export function describeEnding({ code, signal, fault }: Ending): string {
+  if (fault !== undefined) return fault.message;
+  if (signal !== null) return `signal ${signal}`;
+  return code === null ? 'reason unknown' : `exit code ${code}`;
+}
+
+/** SIGTERM, and SIGKILL when it is still there after `graceMs`. Resolves when it has ended; false when it had to be killed. */
+export async function endProgram(program: RunningProgram, graceMs: number): Promise<boolean> {
+  let killed = false;
+  const timer = setTimeout(() => {
+    killed = true;
+    program.signal('SIGKILL');
+  }, graceMs);
+  program.signal('SIGTERM');
+  await program.ended;
+  clearTimeout(timer);
+  return !killed;
+}

@@ -1,0 +1,225 @@
+// `murmuration start`: options, data folder, release, agent, and what the signals mean.
+import { hostname } from 'node:os';
+import { basename, join } from 'node:path';
+import { Command } from 'commander';
+import { pino } from 'pino';
+import { z } from 'zod';
+import { type Agent, createAgent, type StartedAgent } from './agent.ts';
+import { openDataFolder } from './agent-data-folder.ts';
+import { lockDataFolder } from './agent-lock.ts';
+import { builtRelease, givenRelease, markUsed } from './agent-release.ts';
+import {
+  dataOption,
+  folderText,
+  logLevelText,
+  matching,
+  option,
+  readOptions,
+  whole,
+} from './command-options.ts';
+import {
+  type CoreSettings,
+  type LogLevel,
+  proxyAddress,
+  publicUrl,
+  type RateLimit,
+  type TrustedProxy,
+} from './settings.ts';
+
+/** The folder that holds package.json. */
+export const packageRoot = join(import.meta.dirname, '..');
+
+/** Requests are counted in windows of this length. */
+const rateWindowS = 300;
+
+const startOptions = z.object({
+  data: folderText,
+  port: whole(0, 65_535),
+  host: z.string().regex(/^[0-9A-Za-z.:_%-]{1,255}$/, 'must be an address or a host name'),
+  gateways: whole(1, 64),
+  publicUrl: matching(publicUrl, 'must be a scheme and a host, such as https://example.org')
+    .optional()
+    .transform((url) => url ?? null),
+  trustedProxy: z
+    .string()
+    .transform(readProxies)
+    .refine((list) => list !== undefined, 'must be addresses or networks with commas between them, or "all"')
+    .transform((list): TrustedProxy => list ?? false)
+    .optional()
+    .transform((list) => list ?? false),
+  logLevel: logLevelText,
+  rateLimit: whole(0, 1_000_000_000),
+  release: folderText.optional(),
+  idleActor: whole(1, 86_400),
+  minFree: whole(0, 90),
+  name: z.string().min(1).max(100),
+});
+
+/** Undefined when it is no such list. */
+function readProxies(text: string): TrustedProxy | undefined {
+  if (text === 'all') return true;
+  if (text === '' || text === 'none') return false;
+  return z
+    .array(proxyAddress)
+    .min(1)
+    .max(100)
+    .safeParse(text.split(',').map((part) => part.trim())).data;
+}
+
+export function startCommand(): Command {
+  const command = new Command('start')
+    .description('start the server: an agent, a core and its gateways. Ctrl-C or SIGTERM stops it')
+    .addOption(dataOption())
+    .addOption(option('--port <N>', 'the port people connect to; 0 takes any that is free', '8080'))
+    .addOption(
+      option(
+        '--host <ADDRESS>',
+        'the address to listen on; 0.0.0.0 (or ::) lets other machines in',
+        '127.0.0.1',
+      ),
+    )
+    .addOption(option('--gateways <N>', 'gateway processes that share the port, 1 to 64', '1'))
+    .addOption(
+      option(
+        '--public-url <URL>',
+        'the address people see, such as https://example.org (default: as they ask)',
+      ),
+    )
+    .addOption(
+      option(
+        '--trusted-proxy <LIST>',
+        'proxies whose X-Forwarded-For and X-Forwarded-Proto are believed: addresses or networks with commas between, or "all"',
+      ),
+    )
+    .addOption(option('--log-level <LEVEL>', 'fatal, error, warn, info, debug, trace or silent', 'info'))
+    .addOption(
+      option(
+        '--rate-limit <N>',
+        `requests a token may make in ${rateWindowS / 60} minutes; 0: no limit`,
+        '300',
+      ),
+    )
+    .addOption(option('--release <DIR>', 'run this built release (default: build this checkout)'))
+    .addOption(option('--idle-actor <SECONDS>', 'put a user to sleep after so long without a message', '600'))
+    .addOption(option('--min-free <PERCENT>', 'accept only deletes with less of the disk free', '5'))
+    .addOption(option('--name <NAME>', 'the name of this machine in logs and status', hostname()));
+  return command.action(async () => {
+    await runServer(readOptions(command, startOptions));
+  });
+}
+
+type StartOptions = z.infer<typeof startOptions>;
+
+async function runServer(options: StartOptions): Promise<void> {
+  const stop = watchSignals();
+  const data = openDataFolder(options.data);
+  const lock = await lockDataFolder(data);
+  const release = await releaseOf(options.release, () => {});
+  const shared = {
+    data,
+    release,
+    logLevel: options.logLevel,
+    rateLimit: { requests: options.rateLimit, windowS: rateWindowS } satisfies RateLimit,
+  };
+  const core: CoreSettings = {
+    ...shared,
+    mode: 'serve',
+    name: options.name,
+    idleActorS: options.idleActor,
+    minFreePercent: options.minFree,
+  };
+  const { host, port, publicUrl, trustedProxy, gateways } = options;
+  const agent = createAgent(
+    { command: 'start', core, gateway: { ...shared, host, port, publicUrl, trustedProxy }, gateways },
+    agentLog(options.logLevel),
+  );
+  const stopping = stop.attach(agent);
+  try {
+    console.log(greeting(await agent.start(), { data, release }));
+  } catch (error) {
+    if (!stop.asked) throw error;
+  }
+  const uses = setInterval(() => markUsed(release), 3_600_000);
+  const killed = await stopping;
+  clearInterval(uses);
+  lock.release();
+  if (killed.length > 0) console.log(`Had to be killed: ${killed.join(', ')}. Nothing acknowledged is lost.`);
+  else console.log('Stopped.');
+}
+
+/** A built release, or one built now. */
+export async function releaseOf(
+  given: string | undefined,
+  onProgress: (line: string) => void,
+): Promise<string> {
+  return given === undefined ? await builtRelease(packageRoot, onProgress) : await givenRelease(given);
+}
+
+/** Logs go to standard error, as those of the children do; what is meant for people goes to standard output. */
+export function agentLog(level: LogLevel) {
+  const destination = pino.destination({ dest: 2, sync: true });
+  // Whoever read the log may be gone; the server is not for the log.
+  destination.on('error', () => {});
+  return pino({ level, base: { program: 'agent', pid: process.pid } }, destination);
+}
+
+/** npm passes a Ctrl-C on that the terminal has sent already: a second one this soon is the first. */
+const sameSignalMs = 1_000;
+
+/** The first signal stops cleanly; a later one ends all at once. */
+function watchSignals() {
+  let agent: Agent | null = null;
+  let askedAtMs: number | null = null;
+  let resolveStopped: (killed: string[]) => void = () => {};
+  const stopped = new Promise<string[]>((resolve) => {
+    resolveStopped = resolve;
+  });
+
+  function onSignal(signal: NodeJS.Signals): void {
+    const nowMs = performance.now();
+    if (askedAtMs === null) {
+      askedAtMs = nowMs;
+      const again = signal === 'SIGINT' ? ' (Ctrl-C again to stop at once)' : '';
+      console.log(`Stopping: what was accepted is being finished${again} ...`);
+      // Before there is an agent there is nothing to stop but ourselves.
+      if (agent === null) process.exit(0);
+      agent.stop().then(resolveStopped);
+    } else if (nowMs - askedAtMs > sameSignalMs) {
+      console.log('Stopping at once. Nothing acknowledged is lost.');
+      process.exitCode = 1;
+      agent?.kill();
+    }
+  }
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
+  return {
+    get asked() {
+      return askedAtMs !== null;
+    },
+    /** Resolves when the agent has been stopped by a signal. */
+    attach(created: Agent): Promise<string[]> {
+      agent = created;
+      return stopped;
+    },
+  };
+}
+
+function greeting(started: StartedAgent, { data, release }: { data: string; release: string }): string {
+  const gateways = started.gateways.join(', ');
+  return [
+    '',
+    started.adopted > 0
+      ? `Murmuration goes on: ${started.adopted} processes of an agent that died were taken over.`
+      : 'Murmuration is ready. Open it in a browser, or point any Mastodon client at it:',
+    '',
+    `  ${started.url}`,
+    '',
+    `  data       ${data}`,
+    `  release    ${basename(release)}`,
+    `  processes  agent ${process.pid}, core ${started.core}, gateway ${gateways}`,
+    '',
+    '  People and posts to look at:  npm run murmuration -- import --sample 1000',
+    '  How it is:                    npm run murmuration -- status',
+    '  Stop:                         Ctrl-C',
+    '',
+  ].join('\n');
+}

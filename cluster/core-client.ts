@@ -1,0 +1,42 @@
+// What a gateway (or the command line) sees of a core: requests with answers, and what the core pushes. The link behind it is link-client.ts's.
+import type { Answer, Ask, Changed, RequestKind, Tick } from '../actors/messages.ts';
+import type { Outcome } from '../runtime/behaviours.ts';
+
+/** How a request was counted: for the X-RateLimit headers. */
+export interface Allowance {
+  limit: number;
+  remaining: number;
+  resetMs: number;
+}
+
+/** Whom a request counts for (a token's id), and whose limit is `limit-key`'s bucket. Without it a request is not counted. */
+export interface Counted {
+  limitKey: string;
+}
+
+export type Answered<K extends RequestKind> = Outcome<Answer<K>> & { allowance?: Allowance };
+
+export interface CoreEvents {
+  /** One tick's pushes, in order. */
+  tick(tick: Tick): void;
+  /** Rows or tokens changed: drop what is cached of them now. Acknowledged to the core when this returns. */
+  changed(changed: Changed): void;
+  /** The core can be reached (again): attach every session again, with its cursor. Caches are empty: nothing was told in between. */
+  up(): void;
+  /** The link is gone or its lease (3 s without a heartbeat) has run out: caches must not be used. */
+  down(reason: string): void;
+  /** The core asks for this process's metrics (prom-client's getMetricsAsJSON). */
+  metrics(): Promise<unknown>;
+}
+
+export interface CoreClient {
+  /**
+   * Never throws for what the core says. Without a core: `unavailable` at once (or when the link drops in between: what became
+   * of a command is then unknown, and asking again with its idempotency key is safe).
+   */
+  call<K extends RequestKind>(kind: K, ask: Ask<K>, counted?: Counted): Promise<Answered<K>>;
+  /** Topics whose statuses this gateway wants: `public`, `tag:name`. Replaces the earlier list. */
+  listen(topics: string[]): void;
+  readonly isUp: boolean;
+  close(): Promise<void>;
+}

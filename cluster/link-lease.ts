@@ -1,0 +1,83 @@
+// The lease on which a gateway uses its caches. The gateway holds it; the core knows when it is surely over. No timers here.
+
+/** A gateway that nobody confirmed for this long uses nothing from its caches. */
+export const leaseMs = 3000;
+/** What the core waits on top: both ends read the same machine's clock, but round it and pass it on at their own pace. */
+export const leaseSlackMs = 500;
+export const heartbeatMs = 500;
+/** Operators hold no caches and may be busy with their own work for long. */
+export const operatorSilenceMs = 60_000;
+
+/*
+ * Why this is sound. The gateway sends ping k and notes the time A(k) *before* it sends it. The core notes C(k), when ping k
+ * comes in, and then answers with pong k. By pong k the gateway's lease lasts until A(k) + leaseMs, however late the pong is.
+ *   - A(k) <= C(k): a message does not come in before it is sent, and both read one monotonic clock of one machine.
+ *   - The lease never ends later than the largest A(k) + leaseMs over the pongs that were sent, and that is at most
+ *     C(last) + leaseMs. So the core, which knows C(last) without hearing anything more, may act as if the gateway's caches
+ *     were gone from C(last) + leaseMs on; the slack is for the two processes' roundings.
+ *   - The gateway asks the clock at the time of use, not a timer: after a stall of any length (a stopped process, a long
+ *     collection) its first look already says "over". Pongs that waited in a buffer meanwhile carry old A(k) and revive nothing.
+ * The introduction of the handshake is ping 0, and the welcome its pong.
+ * Between machines the clocks' rates differ as well: then the slack must grow by leaseMs times the largest difference of rates.
+ */
+
+/** The gateway's side. */
+export class HeldLease {
+  endsAtMs: number;
+  #sent: { id: number; atMs: number }[] = [];
+  #lastId = 0;
+
+  /** `introducedAtMs`: when the introduction was about to be sent, which the core has since confirmed. */
+  constructor(introducedAtMs: number) {
+    this.endsAtMs = introducedAtMs + leaseMs;
+  }
+
+  /** Call right before sending a ping: gives its id. */
+  ping(nowMs: number): number {
+    this.#lastId++;
+    this.#sent.push({ id: this.#lastId, atMs: nowMs });
+    return this.#lastId;
+  }
+
+  /** The core has answered this ping. Ids that were never sent, or are answered already, change nothing. */
+  confirm(id: number): void {
+    const index = this.#sent.findIndex((ping) => ping.id === id);
+    const ping = this.#sent[index];
+    if (ping === undefined) return;
+    this.#sent.splice(0, index + 1);
+    this.endsAtMs = Math.max(this.endsAtMs, ping.atMs + leaseMs);
+  }
+
+  holds(nowMs: number): boolean {
+    return nowMs < this.endsAtMs;
+  }
+}
+
+/** The core's side. */
+export class GivenLease {
+  #heardAtMs: number;
+  #isHandedBack = false;
+
+  constructor(introducedAtMs: number) {
+    this.#heardAtMs = introducedAtMs;
+  }
+
+  /** A ping came in and will be answered. */
+  renew(nowMs: number): void {
+    this.#heardAtMs = nowMs;
+  }
+
+  /** The gateway has said that its caches are dropped. */
+  handBack(): void {
+    this.#isHandedBack = true;
+  }
+
+  /** From then on no cache is used under this lease, unless it is renewed. */
+  get surelyOverAtMs(): number {
+    return this.#isHandedBack ? Number.NEGATIVE_INFINITY : this.#heardAtMs + leaseMs + leaseSlackMs;
+  }
+
+  silentMs(nowMs: number): number {
+    return nowMs - this.#heardAtMs;
+  }
+}

@@ -1,0 +1,115 @@
+// What the two ends of a link say to each other around the requests and pushes of actors/messages.ts. Declared once, here.
+import { changed, pushed, tick } from '../actors/messages.ts';
+import {
+  bytes,
+  type Codec,
+  type Infer,
+  list,
+  oneOf,
+  optional,
+  struct,
+  text,
+  uint,
+  union,
+} from '../runtime/codec.ts';
+
+/** The versions of this file's messages that this program understands. A link uses the highest both ends know. */
+export const protocolFrom = 1;
+export const protocolTo = 1;
+
+const role = oneOf('gateway', 'operator');
+/** Operators hold no caches: no fence waits for one that is gone. */
+export type LinkRole = Infer<typeof role>;
+
+const nonce = bytes(32);
+export const nonceBytes = 32;
+
+/** First, from the core: nothing is known of the other side yet. */
+export const challenge = struct({ protocolFrom: uint, protocolTo: uint, nonce });
+export type Challenge = Infer<typeof challenge>;
+
+/** Then from whoever connected. The proof is link-proof.ts's. */
+export const introduction = struct({
+  protocolFrom: uint,
+  protocolTo: uint,
+  role,
+  name: text(40),
+  nonce,
+  proof: bytes(32),
+});
+export type Introduction = Infer<typeof introduction>;
+
+/** Last from the core, which proves itself in turn. */
+export const welcome = struct({ protocol: uint, proof: bytes(32) });
+export type Welcome = Infer<typeof welcome>;
+
+/** A value whose codec depends on the request: decoded by link-requests.ts. */
+const undecoded: Codec<unknown> = { encode: (value) => value, decode: (wire) => wire };
+
+const rejection = struct({
+  code: oneOf(
+    'invalid',
+    'not-found',
+    'forbidden',
+    'unauthorized',
+    'taken',
+    'rate-limited',
+    'busy',
+    'read-only',
+    'unavailable',
+  ),
+  message: text(2000),
+});
+
+const numbered = struct({ id: uint });
+export const metricsMost = 4_000_000;
+/** A topic is `public` or `tag:` and a name. */
+export const topicMost = 210;
+export const topicsAtOnce = 5000;
+export const topicsMost = 200_000;
+
+/** What a gateway or an operator sends. Ids are the sender's, unique on a link. */
+export const toCore = union({
+  call: struct({ id: uint, kind: text(60), ask: undecoded, limitKey: optional(text(200)) }),
+  /** Changes to what it listens to. */
+  listen: struct({ add: list(text(topicMost), topicsAtOnce), remove: list(text(topicMost), topicsAtOnce) }),
+  /** Everything before this fence is processed. */
+  fenced: numbered,
+  ping: numbered,
+  metrics: struct({ id: uint, json: optional(text(metricsMost)) }),
+  /** Its caches are dropped already, and it leaves. */
+  goodbye: struct({}),
+});
+export type ToCore = Infer<typeof toCore>;
+
+export const itemsAtOnce = 64;
+
+export const fromCore = union({
+  answer: struct({
+    id: uint,
+    value: undecoded,
+    /** Null: the request was done, and `value` is its answer. */
+    rejection: optional(rejection),
+    allowance: optional(struct({ limit: uint, remaining: uint, resetMs: uint })),
+  }),
+  /** The beginning of a long tick: its items wait for the `tick` that ends it, because the cursor holds only then. */
+  tickPart: struct({ items: list(pushed, itemsAtOnce) }),
+  tick,
+  changed,
+  fence: numbered,
+  /** Confirms the ping with this id, and with it the lease: link-lease.ts. */
+  pong: numbered,
+  askMetrics: numbered,
+});
+export type FromCore = Infer<typeof fromCore>;
+
+/** Why a core ends a link, as WebSocket close codes. Coming back helps with all but the version. */
+export const closeCode = {
+  malformed: 4000,
+  refused: 4001,
+  version: 4002,
+  full: 4003,
+  dropped: 4004,
+  goingAway: 1001,
+  goodbye: 1000,
+} as const;

@@ -1,0 +1,43 @@
+// The command line: `murmuration COMMAND`. Each command is a command-*.ts; here are only their list and the exit codes.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command, CommanderError } from 'commander';
+import { CommandFault } from './command-fault.ts';
+import { usageHint } from './command-options.ts';
+import { packageRoot, startCommand } from './command-start.ts';
+
+const program = new Command('murmuration')
+  .description('A real-time timeline server that speaks the Mastodon client API.')
+  .version(versionOfPackage())
+  .addHelpText('after', '\nEvery option can also be set in the environment: --data as MURMURATION_DATA.');
+
+for (const command of [startCommand()]) {
+  // Commander would exit with 1; the wrong use of a command is 2 here.
+  command.exitOverride().showHelpAfterError(`(${usageHint(command)})`);
+  program.addCommand(command);
+}
+program.exitOverride().showHelpAfterError('(murmuration --help lists the commands)');
+
+// Somebody who stops reading (`| head`) is no fault.
+process.stdout.on('error', () => {});
+process.stderr.on('error', () => {});
+
+process.exit(await run());
+
+async function run(): Promise<number> {
+  try {
+    await program.parseAsync();
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    // Commander has printed what is wrong.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (!(error instanceof CommandFault)) throw error;
+    if (error.message !== '') console.error(`error: ${error.message}`);
+    return error.exitCode;
+  }
+}
+
+function versionOfPackage(): string {
+  const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8'));
+  return typeof version === 'string' ? version : 'unknown';
+}

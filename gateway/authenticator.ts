@@ -1,0 +1,80 @@
+// Who a bearer token stands for: asked of the core once, then remembered until the core says that it is revoked, or falls silent.
+import { LRUCache } from 'lru-cache';
+import type { Changed } from '../actors/messages.ts';
+import type { CoreClient } from '../cluster/core-client.ts';
+import type { Outcome } from '../runtime/behaviours.ts';
+import type { Caller } from './endpoint.ts';
+
+export interface Authenticator {
+  /** `unauthorized` for a token nobody has (any more), `unavailable` without a core. Never from memory when the lease is out. */
+  authenticate(token: string): Promise<Outcome<Caller>>;
+  /** The same when it is remembered, else null: for paths too hot for a promise. */
+  remembered(token: string): Caller | null;
+  /** Forgets revoked tokens. Hand it every `changed` of the core. */
+  changed(changed: Changed): void;
+  /** Forgets all: hand it every `down`. */
+  clear(): void;
+}
+
+export interface AuthenticatorOptions {
+  client: Pick<CoreClient, 'call' | 'isUp'>;
+  /** Tokens remembered: the least recently used go first. */
+  most?: number;
+}
+
+/** What a token may look like: RFC 6750's b64token, as long as the core takes. */
+const tokenForm = /^[A-Za-z0-9._~+/-]{1,199}=*$/;
+const mostLooks = 3;
+
+export function createAuthenticator({ client, most = 50_000 }: AuthenticatorOptions): Authenticator {
+  const tokenOf = new Map<string, string>();
+  const callers = new LRUCache<string, Caller>({
+    max: most,
+    dispose: (caller) => tokenOf.delete(caller.tokenId),
+  });
+  /** Counts revocations and losses of the link: what was asked before one is asked again, not remembered. */
+  let epoch = 0;
+
+  async function look(token: string): Promise<Outcome<Caller>> {
+    for (let looks = 0; looks < mostLooks; looks++) {
+      const asked = epoch;
+      const answered = await client.call('authenticate', { token });
+      if (!answered.ok) return { ok: false, rejection: answered.rejection };
+      const { tokenId, account, clientId, scopes } = answered.value;
+      if (asked !== epoch) continue;
+      const caller = { tokenId, token, account, clientId, scopes: new Set(scopes.split(' ')) };
+      callers.set(token, caller);
+      tokenOf.set(tokenId, token);
+      return { ok: true, value: caller };
+    }
+    return { ok: false, rejection: { code: 'busy', message: 'Too many tokens are being revoked at once' } };
+  }
+
+  function remembered(token: string): Caller | null {
+    return client.isUp ? (callers.get(token) ?? null) : null;
+  }
+
+  return {
+    async authenticate(token) {
+      if (token.length > 200 || !tokenForm.test(token)) {
+        return { ok: false, rejection: { code: 'unauthorized', message: 'The access token is invalid' } };
+      }
+      const caller = remembered(token);
+      return caller === null ? look(token) : { ok: true, value: caller };
+    },
+    remembered,
+    changed({ tokens }) {
+      if (tokens.length === 0) return;
+      epoch++;
+      for (const tokenId of tokens) {
+        const token = tokenOf.get(tokenId);
+        if (token !== undefined) callers.delete(token);
+      }
+    },
+    clear() {
+      epoch++;
+      callers.clear();
+      tokenOf.clear();
+    },
+  };
+}

@@ -1,0 +1,72 @@
+// A button that opens a short list of deeds. It closes when one is chosen, on Escape, and when the focus goes elsewhere.
+import type { ComponentChildren, JSX } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { Icon } from './icon.tsx';
+
+export interface MenuItem {
+  readonly label: string;
+  readonly act: () => void;
+  readonly grave?: boolean;
+}
+
+interface MenuProps {
+  readonly label: string;
+  readonly items: readonly MenuItem[];
+  readonly children?: ComponentChildren;
+}
+
+export function Menu({ label, items, children }: MenuProps): JSX.Element {
+  const [open, setOpen] = useState(false);
+  const box = useRef<HTMLDivElement>(null);
+  const button = useRef<HTMLButtonElement>(null);
+  useEffect(() => {
+    if (!open) return;
+    const leave = (event: Event): void => {
+      if (event.target instanceof Node && !box.current?.contains(event.target)) setOpen(false);
+    };
+    document.addEventListener('pointerdown', leave);
+    document.addEventListener('focusin', leave);
+    return () => {
+      document.removeEventListener('pointerdown', leave);
+      document.removeEventListener('focusin', leave);
+    };
+  }, [open]);
+  const shut = (): void => {
+    setOpen(false);
+    button.current?.focus();
+  };
+  return (
+    <div
+      class="menu"
+      ref={box}
+      onKeyDown={(event) => {
+        if (open && event.key === 'Escape') {
+          event.stopPropagation();
+          shut();
+        }
+      }}
+    >
+      <button class="act" type="button" ref={button} aria-label={label} title={label} aria-expanded={open} onClick={() => setOpen(!open)}>
+        {children ?? <Icon name="more" />}
+      </button>
+      {open && (
+        <ul class="menu-list">
+          {items.map(({ label: words, act, grave }) => (
+            <li key={words}>
+              <button
+                type="button"
+                class={grave ? 'grave' : ''}
+                onClick={() => {
+                  shut();
+                  act();
+                }}
+              >
+                {words}
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,180 @@
+// The seam between the runtime and a product: what a product's pure code is asked, and what it may answer. No code, only types.
+import type { AccountId } from './account-id.ts';
+import type { FactWrite, Wire } from './fact.ts';
+import type { Key } from './key.ts';
+import type { StatusId } from './status-id.ts';
+import type { Version } from './version.ts';
+
+export interface Range {
+  /** First key, included. */
+  from: Key;
+  /** First key no longer included. */
+  to: Key;
+  /** Most records given back. */
+  most: number;
+  /** Newest (highest) first: from just below `to`, downwards. */
+  reverse?: boolean;
+}
+
+/** A stored fact; a null value is a tombstone. */
+export interface StoredFact {
+  version: Version;
+  value: Wire | null;
+}
+
+export interface FoundFact extends StoredFact {
+  key: Key;
+}
+
+export interface FoundView {
+  key: Key;
+  value: Wire;
+}
+
+/** Looks up single records. Inside `receive` and `derive` it also sees writes that are on their way to the disk. */
+export interface PointReader {
+  fact(key: Key): StoredFact | null;
+  /** Undefined when there is none. */
+  view(key: Key): Wire | undefined;
+}
+
+/** Looks up single records and ranges of what is committed. */
+export interface Reader extends PointReader {
+  /** Tombstones included. */
+  facts(range: Range): FoundFact[];
+  views(range: Range): FoundView[];
+  /** The newest statuses of an author below `below` (null: from the newest), newest first. */
+  recent(author: AccountId, below: StatusId | null, most: number): StatusId[];
+  /** Statuses that hold all of these words, newest first, exclusive bounds. */
+  find(words: readonly string[], bounds: { below: StatusId | null; above: StatusId | null; most: number }): StatusId[];
+}
+
+/** A fact as it enters the log. */
+export interface Entry extends FoundFact {
+  before: StoredFact | null;
+  /** False for facts that are brought in from outside (import): derived and listed, but not pushed to anyone. */
+  live: boolean;
+}
+
+/** Derived state: null deletes. */
+export interface ViewWrite {
+  key: Key;
+  value: Wire | null;
+}
+
+/** Where a committed entry goes. Items are the product's; the runtime carries them. */
+export type Route<Item> =
+  | { kind: 'followers'; author: AccountId; item: Item }
+  | { kind: 'account'; account: AccountId; item: Item }
+  /** To gateways that listen to one of these topics. */
+  | { kind: 'topics'; topics: string[]; item: Item };
+
+/** What changed for caches that hold rendered rows. */
+export interface Touched {
+  statuses: StatusId[];
+  accounts: AccountId[];
+}
+
+/** An expected refusal: a value, never thrown. */
+export interface Rejection {
+  code: RejectionCode;
+  message: string;
+}
+
+export type RejectionCode =
+  | 'invalid' // the request can't be done as it stands (422)
+  | 'not-found' // 404
+  | 'forbidden' // 403
+  | 'unauthorized' // 401
+  | 'taken' // the handle is in use (422)
+  | 'rate-limited' // 429
+  | 'busy' // a mailbox or queue is full (503)
+  | 'read-only' // the disk is nearly full (503)
+  | 'unavailable'; // no core within reach (503)
+
+export type Outcome<T> = { ok: true; value: T } | { ok: false; rejection: Rejection };
+
+/**
+ * What an actor asks the runtime to do, in this order. Everything after `persist` waits until the facts are on the disk;
+ * everything after `fence` until every gateway has taken in what was announced before.
+ */
+export type Effect<Item> =
+  /** Write facts in one transaction. When the disk is nearly full and `deletes` is false, the request is refused instead. */
+  | { kind: 'persist'; writes: FactWrite[]; deletes: boolean; live: boolean }
+  | { kind: 'fence' }
+  /** Answers a request: the one being handled (`moment.request`) or one that was kept waiting. */
+  | { kind: 'reply'; request: number; outcome: Outcome<unknown> }
+  /** Receive what these authors announce from now on. */
+  | { kind: 'subscribe'; authors: Iterable<AccountId> }
+  | { kind: 'unsubscribe'; authors: Iterable<AccountId> }
+  /** Ask for the newest statuses of authors and for ranges of views: answered by a `gathered` message with the same ticket. */
+  | { kind: 'gather'; ticket: number; recent: Recent; ranges: Range[] }
+  /** To sessions, by number. */
+  | { kind: 'push'; sessions: number[]; item: Item }
+  /** Turn the rest of an account's facts into tombstones, in the background, across restarts. */
+  | { kind: 'sweep'; account: AccountId }
+  /** Forget the actor; its next message starts it anew from facts. */
+  | { kind: 'stop' };
+
+export interface Recent {
+  authors: Iterable<AccountId>;
+  /** Only statuses made at this time or later; 0 for all. */
+  sinceMs: number;
+  /** Most statuses given back: the newest over all authors. */
+  most: number;
+}
+
+export interface Gathered {
+  kind: 'gathered';
+  ticket: number;
+  /** Newest first. */
+  statuses: StatusId[];
+  /** One list a range asked for. */
+  found: FoundView[][];
+}
+
+/** The messages the runtime itself sends to an actor, beside the product's own. */
+export type RuntimeMessage<Item> =
+  | { kind: 'deliver'; items: Item[] }
+  | Gathered
+  /** Nothing came for the idle time. An actor that agrees unsubscribes and stops. */
+  | { kind: 'idle' };
+
+/** The circumstances of a message: all that `receive` may know of the world. */
+export interface Moment {
+  /** The number of the request being handled; 0 for messages that want no reply. */
+  request: number;
+  /** Milliseconds since 1970, never going back. */
+  nowMs: number;
+  /** The cursor of now: everything announced so far is at or below it. */
+  watermark: Version;
+  /** 0..1. */
+  chance: number;
+}
+
+/** One kind of actor: a user. `receive` owns the state it is given and may change it in place: nobody else holds it. */
+export interface ActorBehaviour<State, Message extends { kind: string }, Item> {
+  /** The state from facts. Subscribes to nothing. */
+  load(account: AccountId, reader: Reader): State;
+  receive(
+    state: State,
+    message: Message | RuntimeMessage<Item>,
+    moment: Moment,
+    read: PointReader,
+  ): [State, Effect<Item>[]];
+}
+
+/** All of a product that the runtime runs: one pure script, no imports. */
+export interface Behaviours<State, Message extends { kind: string }, Item> {
+  user: ActorBehaviour<State, Message, Item>;
+  /** The views that a fact changes. Must give the same result whenever the same set of facts is there, in whatever order they came. */
+  derive(entry: Entry, read: PointReader): ViewWrite[];
+  route(entry: Entry, read: PointReader): Route<Item>[];
+  touched(entry: Entry): Touched;
+  /** For the list of an author's newest statuses: its id, when this fact is one that followers may see. */
+  listed(key: Key, value: Wire | null): StatusId | null;
+  /** Words by which a fact can be found, for the search index; empty for most. */
+  words(entry: FoundFact): string[];
+  /** Pure reads, by the kind of request. */
+  queries: Readonly<Record<string, (reader: Reader, ask: never, nowMs: number) => Outcome<unknown>>>;
+}

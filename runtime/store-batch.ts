@@ -1,0 +1,74 @@
+// What goes to the disk in one transaction, and what is staged on its way there. Writing it is the group commit's concern.
+import type { Entry, StoredFact } from './behaviours.ts';
+import type { Wire } from './fact.ts';
+import type { Key } from './key.ts';
+import type { Change } from './store-environment.ts';
+import { packWire } from './wire-bytes.ts';
+
+export interface StagedFact extends StoredFact {
+  bytes: Uint8Array;
+}
+
+/** Facts and views of one request, until all of it is known to be sound. */
+export class Submission {
+  readonly facts = new Map<Key, StagedFact>();
+  /** Null deletes. */
+  readonly views = new Map<Key, Wire | null>();
+
+  clear(): void {
+    this.facts.clear();
+    this.views.clear();
+  }
+}
+
+/** Everything that one transaction writes. A record that changes twice is written once. */
+export class Batch {
+  readonly facts = new Map<Key, StagedFact>();
+  readonly views = new Map<Key, Wire | null>();
+  /** Records of the other tables. */
+  readonly changes: Change[] = [];
+  readonly entries: Entry[] = [];
+  /** An estimate, for the bound on what is in flight. */
+  bytes = 0;
+  /** Called at commit, before `done` resolves. */
+  readonly whenCommitted: Array<() => void> = [];
+  readonly done: Promise<void>;
+  #resolve: () => void = () => {};
+  #reject: (error: Error) => void = () => {};
+
+  constructor() {
+    this.done = new Promise<void>((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    // A batch that nobody waits for may fail without ending the process: the fault is reported by itself.
+    this.done.catch(() => {});
+  }
+
+  get isEmpty(): boolean {
+    return this.entries.length === 0 && this.changes.length === 0 && this.views.size === 0;
+  }
+
+  add(submission: Submission): void {
+    for (const [key, fact] of submission.facts) this.facts.set(key, fact);
+    for (const [key, value] of submission.views) this.views.set(key, value);
+  }
+
+  /** All changes, facts and views included. */
+  allChanges(): Change[] {
+    const all = this.changes;
+    for (const [key, { bytes }] of this.facts) all.push({ kind: 'put', table: 'facts', key, bytes });
+    for (const [key, value] of this.views) {
+      all.push({ kind: 'put', table: 'views', key, bytes: value === null ? null : packWire(value) });
+    }
+    return all;
+  }
+
+  resolve(): void {
+    this.#resolve();
+  }
+
+  reject(error: Error): void {
+    this.#reject(error);
+  }
+}

@@ -1,0 +1,107 @@
+// Group commit: all that is submitted while a transaction is being written becomes the next one. One fsync answers many.
+import { Batch, Submission } from './store-batch.ts';
+import type { Environment } from './store-environment.ts';
+import type { Staged } from './store-rows.ts';
+
+export interface GroupCommitOptions {
+  environment: Pick<Environment, 'commit' | 'refresh'>;
+  /** Adds what every transaction carries, e.g. the head of the log. */
+  seal(batch: Batch): void;
+  /** After the fsync, before anyone is told: caches are brought up to date here. */
+  committed(batch: Batch): void;
+  /** After `committed`, when the next transaction is already on its way. */
+  announced(batch: Batch, ms: number): void;
+  /** The disk failed. Nothing more is accepted. */
+  failed(error: Error): void;
+  nowMs(): number;
+}
+
+/** A batch of this many entries starts at once when nothing is in flight, so that the disk works while callers resume. */
+const earlyStartEntries = 256;
+
+export class GroupCommit implements Staged {
+  readonly submission = new Submission();
+  open = new Batch();
+  inFlight: Batch | null = null;
+  /** Set by the first commit that fails: nothing is written after it. */
+  fault: Error | null = null;
+  readonly #options: GroupCommitOptions;
+  #scheduled = false;
+
+  constructor(options: GroupCommitOptions) {
+    this.#options = options;
+  }
+
+  get bytesInFlight(): number {
+    return this.open.bytes + (this.inFlight?.bytes ?? 0);
+  }
+
+  get entriesInFlight(): number {
+    return this.open.entries.length + (this.inFlight?.entries.length ?? 0);
+  }
+
+  /** To be called after something was added to `open`. */
+  touch(): void {
+    if (this.inFlight !== null || this.fault !== null) return;
+    if (this.open.entries.length >= earlyStartEntries) this.#start();
+    else if (!this.#scheduled) {
+      this.#scheduled = true;
+      setImmediate(() => {
+        this.#scheduled = false;
+        if (this.inFlight === null) this.#start();
+      });
+    }
+  }
+
+  /** Resolves when everything added so far is on the disk; rejects when it is not. */
+  async drain(): Promise<void> {
+    while (this.fault === null && (this.inFlight !== null || !this.open.isEmpty)) {
+      await (this.inFlight ?? this.open).done;
+    }
+    if (this.fault !== null) throw this.fault;
+  }
+
+  #start(): void {
+    const batch = this.open;
+    if (batch.isEmpty || this.fault !== null) return;
+    this.open = new Batch();
+    this.inFlight = batch;
+    const startedMs = this.#options.nowMs();
+    this.#write(batch).then(
+      () => this.#finish(batch, startedMs),
+      (error: unknown) => this.#fail(error),
+    );
+  }
+
+  async #write(batch: Batch): Promise<void> {
+    this.#options.seal(batch);
+    await this.#options.environment.commit(batch.allChanges());
+  }
+
+  #finish(batch: Batch, startedMs: number): void {
+    if (this.fault !== null) return;
+    try {
+      this.#options.environment.refresh();
+      this.#options.committed(batch);
+      this.inFlight = null;
+      this.#start();
+      for (const act of batch.whenCommitted) act();
+      this.#options.announced(batch, this.#options.nowMs() - startedMs);
+    } catch (error) {
+      // What is on the disk stays acknowledged; but memory and disk may differ now, so this store must not go on.
+      batch.resolve();
+      this.#fail(error);
+      return;
+    }
+    batch.resolve();
+  }
+
+  #fail(error: unknown): void {
+    if (this.fault !== null) return;
+    const fault = error instanceof Error ? error : new Error(String(error));
+    this.fault = fault;
+    this.inFlight?.reject(fault);
+    this.open.reject(fault);
+    this.#options.failed(fault);
+  }
+}

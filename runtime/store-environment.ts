@@ -1,0 +1,205 @@
+// The LMDB environment of a store: its tables, and the one way to write to them. What is written and when is the store's concern.
+import { type Database, open, type RootDatabase } from 'lmdb';
+import type { StoredFact } from './behaviours.ts';
+import type { Wire } from './fact.ts';
+import { factOf, type LoggedFact, latin1, loggedOf, unpackWire, writeLatin1 } from './wire-bytes.ts';
+
+export interface TableRange {
+  /** First key, included. */
+  from: string;
+  /** First key no longer included. */
+  to: string;
+  most: number;
+  /** Highest first. */
+  reverse?: boolean | undefined;
+}
+
+export interface Record<Value> {
+  key: string;
+  value: Value;
+}
+
+/** Reads what is committed. Keys are latin1 strings; values come decoded. */
+export interface Table<Value> {
+  get(key: string): Value | undefined;
+  range(range: TableRange): Record<Value>[];
+  keys(range: TableRange): string[];
+}
+
+export type TableName = keyof Tables;
+
+export interface Tables {
+  facts: Table<StoredFact>;
+  views: Table<Wire>;
+  log: Table<LoggedFact>;
+  /** Places in the log whose value has been replaced or deleted since: version of the old value -> nothing. */
+  erasures: Table<string>;
+  /** Word and status id -> nothing. */
+  postings: Table<string>;
+  /** Key of a fact -> what the search index holds of it. */
+  terms: Table<string>;
+  meta: Table<Wire>;
+}
+
+/** Null bytes remove the record; `clear` empties the table. */
+export type Change =
+  | { kind: 'put'; table: TableName; key: string; bytes: Uint8Array | null }
+  | { kind: 'clear'; table: TableName };
+
+/** LMDB's own limit is 1,978. */
+export const longestKey = 1024;
+const incarnationKey = 'incarnation';
+
+export interface Environment extends Tables {
+  /** 1..2^32-1; null for a store that has none yet. */
+  incarnation: number | null;
+  /** Makes this environment's writes conditional on a new incarnation. Only at opening. */
+  adopt(incarnation: number): Promise<void>;
+  /**
+   * Writes all changes in one transaction and resolves after the fsync. Rejects when nothing was written: the disk failed,
+   * or another incarnation has taken the store over. After a rejection the environment is not to be written to again.
+   */
+  commit(changes: readonly Change[]): Promise<void>;
+  /** Reads from now on see the newest commit. */
+  refresh(): void;
+  /** Percent of the map that was never used, and bytes of the file. */
+  usage(): { mapFreePercent: number; fileBytes: number };
+  copy(path: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+interface Keys {
+  writeKey(key: unknown, target: Buffer, start: number): number;
+  readKey(target: Buffer, start: number, end: number): string;
+}
+
+const keyEncoder: Keys = {
+  // LMDB's `clear` comes with a key that is no string: it has no length.
+  writeKey: (key, target, start) => (typeof key === 'string' ? writeLatin1(target, key, start) : start),
+  readKey: (target, start, end) => latin1(target, start, end),
+};
+
+/** Values are packed before they get here; reading decodes from LMDB's own buffer, which is only valid now. */
+function encoderFor<Value>(decode: (bytes: Buffer, end: number) => Value) {
+  return {
+    encode: (bytes: Uint8Array) => bytes,
+    decode: (bytes: Buffer, end: unknown) => decode(bytes, typeof end === 'number' ? end : bytes.length),
+  };
+}
+
+const wireOf = (bytes: Buffer, end: number): Wire => unpackWire(bytes, 0, end);
+const charactersOf = (bytes: Buffer, end: number): string => latin1(bytes, 0, end);
+
+export interface EnvironmentOptions {
+  folder: string;
+  mapSizeBytes: number;
+  readOnly?: boolean;
+}
+
+export function openEnvironment({ folder, mapSizeBytes, readOnly = false }: EnvironmentOptions): Environment {
+  const root: RootDatabase<Uint8Array, string> = open({
+    path: folder,
+    mapSize: mapSizeBytes,
+    maxDbs: 16,
+    // With overlapping sync a failed fsync leaves the value readable, even after reopening.
+    overlappingSync: false,
+    encoding: 'binary',
+    // One `ifVersion` block is one transaction; LMDB's own grouping by event turns would only delay it.
+    eventTurnBatching: false,
+    // The writer thread starts while the rest of a large block is still being queued.
+    batchStartThreshold: 64,
+    readOnly,
+    permissionsMode: 0o600,
+  } as Parameters<typeof open>[0]);
+
+  const databases = new Map<TableName, Database<Uint8Array, string>>();
+  function table<Value>(name: TableName, decode: (bytes: Buffer, end: number) => Value): Table<Value> {
+    const database = root.openDB<Uint8Array, string>({
+      name,
+      keyEncoder,
+      encoder: encoderFor(decode),
+      useVersions: name === 'meta',
+    } as unknown as { name: string });
+    databases.set(name, database);
+    return tableOf<Value>(database as unknown as Database<Value, string>);
+  }
+
+  const tables: Tables = {
+    facts: table('facts', factOf),
+    views: table('views', wireOf),
+    log: table('log', loggedOf),
+    erasures: table('erasures', charactersOf),
+    postings: table('postings', charactersOf),
+    terms: table('terms', charactersOf),
+    meta: table('meta', wireOf),
+  };
+  const meta = databases.get('meta');
+  if (meta === undefined) throw new Error('the store has no meta table');
+  let incarnation = meta.getEntry(incarnationKey)?.version ?? null;
+
+  function apply(changes: readonly Change[]): void {
+    for (const change of changes) {
+      const database = databases.get(change.table);
+      if (database === undefined) continue;
+      if (change.kind === 'clear') void database.clearAsync();
+      else if (change.bytes === null) void database.remove(change.key);
+      else if (change.table === 'meta') void database.put(change.key, change.bytes, 1);
+      else void database.put(change.key, change.bytes);
+    }
+  }
+
+  return {
+    ...tables,
+    get incarnation() {
+      return incarnation;
+    },
+    async adopt(next) {
+      await meta.put(incarnationKey, new Uint8Array([nil]), next);
+      incarnation = next;
+    },
+    async commit(changes) {
+      if (incarnation === null) throw new Error('the store has no incarnation yet');
+      const done = await meta.ifVersion(incarnationKey, incarnation, () => apply(changes));
+      if (!done) throw new TakenOverError();
+    },
+    refresh: () => root.resetReadTxn(),
+    usage() {
+      const stats = root.getStats() as { mapSize: number; lastPageNumber: number; pageSize: number };
+      const fileBytes = (stats.lastPageNumber + 1) * stats.pageSize;
+      return { mapFreePercent: 100 * (1 - fileBytes / stats.mapSize), fileBytes };
+    },
+    copy: (path) => root.backup(path, true),
+    close: () => root.close(),
+  };
+}
+
+const nil = 0xc0;
+
+/** Another program has opened the same files as its own since: nothing was written. */
+export class TakenOverError extends Error {
+  constructor() {
+    super('another program has taken over this data folder; nothing was written');
+    this.name = 'TakenOverError';
+  }
+}
+
+function tableOf<Value>(database: Database<Value, string>): Table<Value> {
+  const span = ({ from, to, most, reverse }: TableRange) =>
+    reverse
+      ? // LMDB's reverse range begins at its start and excludes its end: ours includes `from` and excludes `to`.
+        { start: to, end: from, reverse: true, exclusiveStart: true, inclusiveEnd: true, limit: most }
+      : { start: from, end: to, limit: most };
+  return {
+    get: (key) => database.get(key),
+    range(range) {
+      const found: Record<Value>[] = [];
+      for (const record of database.getRange(span(range))) found.push(record);
+      return found;
+    },
+    keys(range) {
+      const found: string[] = [];
+      for (const key of database.getKeys(span(range))) found.push(key);
+      return found;
+    },
+  };
+}

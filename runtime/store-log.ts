@@ -1,0 +1,174 @@
+// The log: every fact once more, in the order in which it was accepted, for those who follow it. It is trimmed from its old end.
+import type { Key } from './key.ts';
+import type { Batch } from './store-batch.ts';
+import type { Environment } from './store-environment.ts';
+import { type LoggedFact, logBytes, numberAt, numberChars, packWire } from './wire-bytes.ts';
+import { noVersion, type Version } from './version.ts';
+
+export interface LogEntry extends LoggedFact {
+  /** The node that accepted it. */
+  origin: number;
+  /** The life of that node's store in which it did. */
+  incarnation: number;
+  /** Ascending, across incarnations too. Positions may be missing: what was deleted since leaves the log. */
+  position: number;
+}
+
+/** A life of this store: its entries begin at `first`. */
+interface Life {
+  incarnation: number;
+  first: number;
+}
+
+const headKey = 'log';
+const numberBytes = 4;
+const positionBytes = 6;
+const placeBytes = 2 * numberBytes + positionBytes;
+
+export class StoreLog {
+  /** The position of the entry accepted last, whether on the disk yet or not. */
+  head = 0;
+  /** The position of the entry committed last. */
+  committed = 0;
+  /** Bytes of the entries, keys included. */
+  bytes = 0;
+  /** The highest version accepted. */
+  version: Version = noVersion;
+  readonly #node: number;
+  readonly #environment: Environment;
+  #lives: Life[] = [];
+  /** No entry stands below this position. */
+  #first = 1;
+
+  constructor(node: number, environment: Environment) {
+    this.#node = node;
+    this.#environment = environment;
+    const head = environment.meta.get(headKey);
+    if (Array.isArray(head)) {
+      const [position, first, bytes, version, lives] = head as [number, number, number, string, number[][]];
+      this.head = position;
+      this.committed = position;
+      this.#first = first;
+      this.bytes = bytes;
+      this.version = version as Version;
+      this.#lives = lives.map(([incarnation = 0, start = 1]) => ({ incarnation, first: start }));
+    }
+    const { incarnation } = environment;
+    if (incarnation !== null && this.#lives.at(-1)?.incarnation !== incarnation) {
+      this.#lives.push({ incarnation, first: this.head + 1 });
+    }
+  }
+
+  /** Gives the entry its position. */
+  append(batch: Batch, fact: { version: Version; key: Key; packed: Uint8Array | null; live: boolean }): number {
+    this.head++;
+    this.version = fact.version;
+    const bytes = logBytes(fact.version, fact.key, fact.packed, fact.live);
+    this.bytes += bytes.length + placeBytes;
+    batch.bytes += bytes.length;
+    batch.changes.push({ kind: 'put', table: 'log', key: this.#place(this.head), bytes });
+    return this.head;
+  }
+
+  /** The value written with `version` has been replaced: it is to leave the log at the next trim. */
+  erase(batch: Batch, version: Version): void {
+    batch.changes.push({ kind: 'put', table: 'erasures', key: version, bytes: nothing });
+  }
+
+  /** Writes the log's head with the batch it belongs to. */
+  seal(batch: Batch): void {
+    const lives = this.#lives.map(({ incarnation, first }) => [incarnation, first]);
+    const head = packWire([this.head, this.#first, this.bytes, this.version, lives]);
+    batch.changes.push({ kind: 'put', table: 'meta', key: headKey, bytes: head });
+  }
+
+  /** Committed entries from position `from` upwards. */
+  read(from: number, most: number): LogEntry[] {
+    const entries: LogEntry[] = [];
+    for (const [index, life] of this.#lives.entries()) {
+      const end = (this.#lives[index + 1]?.first ?? this.committed + 1) - 1;
+      const start = Math.max(from, life.first, this.#first);
+      if (start > end || entries.length >= most) continue;
+      const range = { from: this.#place(start), to: this.#place(end + 1), most: most - entries.length };
+      for (const { key, value } of this.#environment.log.range(this.#within(life, range))) {
+        const position = numberAt(key, 2 * numberBytes, positionBytes);
+        entries.push({ ...value, origin: this.#node, incarnation: life.incarnation, position });
+      }
+    }
+    return entries;
+  }
+
+  /** How many entries there may be: missing positions count. */
+  get span(): number {
+    return this.committed - this.#first + 1;
+  }
+
+  /**
+   * One step of trimming, staged into `batch`: erases what was replaced, then drops the oldest entries while the log takes
+   * more than `mostBytes`. Nothing above `floor` is touched. Gives back whether there is more to do.
+   */
+  trim(batch: Batch, options: { mostBytes: number; floor: number; mostEntries: number }): boolean {
+    const floor = Math.min(options.floor, this.committed);
+    const erased = this.#eraseSome(batch, floor, options.mostEntries);
+    if (this.bytes <= options.mostBytes || this.#first > floor) return erased;
+    const oldest = this.read(this.#first, options.mostEntries);
+    for (const entry of oldest) {
+      if (entry.position > floor || this.bytes <= options.mostBytes) return erased;
+      this.#drop(batch, entry);
+      this.#first = entry.position + 1;
+      while (this.#lives.length > 1 && (this.#lives[1]?.first ?? 0) <= this.#first) this.#lives.shift();
+    }
+    return erased || oldest.length === options.mostEntries;
+  }
+
+  #eraseSome(batch: Batch, floor: number, most: number): boolean {
+    const versions = this.#environment.erasures.keys({ from: '\0', to: '\u00ff'.repeat(13), most });
+    const gone = new Set<number>();
+    for (const version of versions) {
+      const entry = this.#entryOf(version as Version);
+      if (entry !== null && entry.position > floor) return false;
+      batch.changes.push({ kind: 'put', table: 'erasures', key: version, bytes: null });
+      if (entry === null || gone.has(entry.position)) continue;
+      gone.add(entry.position);
+      this.#drop(batch, entry);
+    }
+    return versions.length === most;
+  }
+
+  #drop(batch: Batch, entry: LogEntry): void {
+    const key = this.#place(entry.position);
+    batch.changes.push({ kind: 'put', table: 'log', key, bytes: null });
+    this.bytes -= entry.size + placeBytes;
+  }
+
+  /** By bisection: versions ascend with positions. */
+  #entryOf(version: Version): LogEntry | null {
+    let low = this.#first;
+    let high = this.committed;
+    while (low <= high) {
+      const middle = Math.floor((low + high) / 2);
+      const [entry] = this.read(middle, 1);
+      if (entry === undefined || entry.version > version) high = middle - 1;
+      else if (entry.version < version) low = entry.position + 1;
+      else return entry;
+    }
+    return null;
+  }
+
+  #place(position: number): string {
+    const life = this.#lives.findLast(({ first }) => first <= position);
+    return this.#prefix(life?.incarnation ?? 0) + numberChars(position, positionBytes);
+  }
+
+  #prefix(incarnation: number): string {
+    return numberChars(this.#node, numberBytes) + numberChars(incarnation, numberBytes);
+  }
+
+  /** The same range under the life's own incarnation: its end may be the place of the next life's first entry. */
+  #within(life: Life, range: { from: string; to: string; most: number }) {
+    const prefix = this.#prefix(life.incarnation);
+    return { ...range, from: prefix + range.from.slice(prefix.length), to: prefix + range.to.slice(prefix.length) };
+  }
+}
+
+const nothing = new Uint8Array(0);

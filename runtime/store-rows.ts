@@ -1,0 +1,95 @@
+// Rows of the store in memory: what is on its way to the disk, and a bounded cache of what is there. LMDB is behind both.
+import { LRUCache } from 'lru-cache';
+import type { PointReader, StoredFact } from './behaviours.ts';
+import type { Wire } from './fact.ts';
+import type { Key } from './key.ts';
+import type { Batch, Submission } from './store-batch.ts';
+import type { Table } from './store-environment.ts';
+
+/** Stands in the cache for a record that is known not to be there. */
+const absent = Symbol('absent');
+
+export interface RowsOptions {
+  facts: Table<StoredFact>;
+  views: Table<Wire>;
+  /** Most rows kept, facts and views together. The least recently used go first. */
+  mostRows: number;
+}
+
+/** Writes that readers of `writer` see, newest first. */
+export interface Staged {
+  submission: Submission;
+  open: Batch;
+  inFlight: Batch | null;
+}
+
+export class StoreRows {
+  hits = 0;
+  misses = 0;
+  /** Committed state. */
+  readonly committed: PointReader;
+  /** Committed state and all that is staged over it. */
+  readonly writer: PointReader;
+  readonly #facts: LRUCache<Key, StoredFact | typeof absent>;
+  readonly #views: LRUCache<Key, NonNullable<Wire> | typeof absent>;
+
+  constructor({ facts, views, mostRows }: RowsOptions, staged: Staged) {
+    const factRows = new LRUCache<Key, StoredFact | typeof absent>({ max: Math.ceil(mostRows / 2) });
+    const viewRows = new LRUCache<Key, NonNullable<Wire> | typeof absent>({ max: Math.ceil(mostRows / 2) });
+    this.#facts = factRows;
+    this.#views = viewRows;
+    this.committed = {
+      fact: (key) => {
+        const row = factRows.get(key);
+        if (row !== undefined) {
+          this.hits++;
+          return row === absent ? null : row;
+        }
+        this.misses++;
+        const found = facts.get(key);
+        factRows.set(key, found ?? absent);
+        return found ?? null;
+      },
+      view: (key) => {
+        const row = viewRows.get(key);
+        if (row !== undefined) {
+          this.hits++;
+          return row === absent ? undefined : row;
+        }
+        this.misses++;
+        const found = views.get(key);
+        viewRows.set(key, found ?? absent);
+        return found;
+      },
+    };
+    this.writer = {
+      fact: (key) =>
+        staged.submission.facts.get(key) ??
+        staged.open.facts.get(key) ??
+        staged.inFlight?.facts.get(key) ??
+        this.committed.fact(key),
+      view: (key) => {
+        let value = staged.submission.views.get(key);
+        if (value === undefined) value = staged.open.views.get(key);
+        if (value === undefined) value = staged.inFlight?.views.get(key);
+        if (value === undefined) return this.committed.view(key);
+        return value === null ? undefined : value;
+      },
+    };
+  }
+
+  /** Takes in what has just been committed. */
+  take(batch: Batch): void {
+    for (const [key, { version, value }] of batch.facts) this.#facts.set(key, { version, value });
+    for (const [key, value] of batch.views) this.#views.set(key, value ?? absent);
+  }
+
+  get size(): number {
+    return this.#facts.size + this.#views.size;
+  }
+
+  /** Drops the cached views: they are being derived anew. */
+  forgetViews(): void {
+    this.#views.clear();
+  }
+}

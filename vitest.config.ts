@@ -1,0 +1,24 @@
+// How the tests run. `--mode long` adds the files named *.long.test.ts (npm run chaos, npm run fuzz), which the suite leaves out.
+import { configDefaults, defineConfig } from 'vitest/config';
+
+const longTests = 'tests/**/*.long.test.ts';
+
+export default defineConfig(({ mode }) => {
+  const long = mode === 'long';
+  return {
+    test: {
+      environment: 'node',
+      include: ['tests/**/*.test.ts'],
+      exclude: long ? configDefaults.exclude : [...configDefaults.exclude, longTests],
+      globalSetup: ['tests/global-setup.ts'],
+      pool: 'forks',
+      maxWorkers: 2,
+      testTimeout: long ? 3_600_000 : 30_000,
+      hookTimeout: 60_000,
+      reporters: [
+        'default',
+        ['json', { outputFile: long ? 'build/test-report-long.json' : 'build/test-report.json' }],
+      ],
+    },
+  };
+});
