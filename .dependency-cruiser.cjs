@@ -13,7 +13,7 @@ const sharedWithGateway = ['text', 'visibility'];
 /** Files outside cluster/ that may touch disk, network, processes or nact. Everything else is a function of its input. */
 const ioFiles = [
   'runtime/actor-system[a-z-]*',
-  'runtime/store-environment',
+  'runtime/store-(backup|disk|environment|lock)',
   'gateway/gateway-program',
   'gateway/http[a-z-]*',
   'gateway/streaming[a-z-]*',

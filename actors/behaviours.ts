@@ -1,5 +1,6 @@
 // The product as the runtime runs it: one value, bundled to one pure script.
 import type { Behaviours } from '../runtime/behaviours.ts';
+import { statusFact } from './facts.ts';
 import type { Item } from './items.ts';
 import * as accountQueries from './queries-accounts.ts';
 import * as statusQueries from './queries-statuses.ts';
@@ -15,6 +16,7 @@ export const behaviours: Behaviours<UserState, UserMessage, Item> = {
   route,
   touched,
   listed,
+  statusKey: statusFact,
   words: searchWords,
   queries: { ...accountQueries, ...statusQueries },
 };

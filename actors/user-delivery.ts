@@ -34,9 +34,11 @@ function isShut(state: UserState, account: UserState['account'], nowMs: number):
   return state.blocks.has(account) || state.blockedBy.has(account) || isMuted(state, account, nowMs) !== null;
 }
 
-export function deliver(state: UserState, items: Item[], moment: Moment): UserEffect[] {
+/** `lost`: items are missing before these. The timeline is built anew when it is next read, and sessions read anew. */
+export function deliver(state: UserState, items: Item[], lost: boolean, moment: Moment): UserEffect[] {
   const effects: UserEffect[] = [];
-  for (const item of items) {
+  const resync: Item[] = lost ? [{ kind: 'resync', version: moment.watermark }] : [];
+  for (const item of [...resync, ...items]) {
     if (!wants(state, item, moment.nowMs)) continue;
     switch (item.kind) {
       case 'status':

@@ -93,6 +93,7 @@ function handleIdle(state: UserState): UserEffect[] {
   if (!state.isSubscribed) return [{ kind: 'stop' }];
   // Unsubscribes first: what comes afterwards is gathered when the actor starts again.
   state.isSubscribed = false;
+  state.built = 'no';
   return [{ kind: 'unsubscribe', authors: authorsOf(state) }, { kind: 'stop' }];
 }
 
@@ -104,7 +105,7 @@ function handle(
 ): UserEffect[] {
   switch (message.kind) {
     case 'deliver':
-      return deliver(state, message.items, moment);
+      return deliver(state, message.items, message.lost, moment);
     case 'gathered':
       return state.catching.has(message.ticket)
         ? catchUp(state, message, moment, read)
@@ -172,7 +173,41 @@ function handleCommand(state: UserState, message: Refusable, moment: Moment, rea
   }
 }
 
+/** What a message may write: posts and the like need room on the disk, deletes are taken to the last. */
+function intent(message: UserMessage | RuntimeMessage<Item>): 'reads' | 'writes' | 'deletes' {
+  switch (message.kind) {
+    case 'publish':
+    case 'boost':
+    case 'follow':
+    case 'block':
+    case 'mute':
+    case 'editProfile':
+    case 'adopt':
+      return 'writes';
+    case 'mark':
+      return message.on ? 'writes' : 'deletes';
+    case 'deleteStatus':
+    case 'unboost':
+    case 'unfollow':
+    case 'unblock':
+    case 'unmute':
+    case 'dismissNotification':
+    case 'clearNotifications':
+    case 'retire':
+      return 'deletes';
+    case 'deliver':
+    case 'gathered':
+    case 'idle':
+    case 'accountChanged':
+    case 'home':
+    case 'attach':
+    case 'detach':
+      return 'reads';
+  }
+}
+
 export const user: ActorBehaviour<UserState, UserMessage, Item> = {
   load: loadUser,
+  intent,
   receive: (state, message, moment, read) => [state, handle(state, message, moment, read)],
 };

@@ -24,6 +24,10 @@ function add(name: string, description: string): Command {
     );
 }
 
+function number(flags: string, description: string, preset: number): Option {
+  return new Option(flags, description).argParser(wholeNumber).default(preset);
+}
+
 function wholeNumber(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('a whole number is wanted');
@@ -63,5 +67,40 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 add('check', 'plants faults in a stand-in server and sees that the load clients find each').action(
   (options) => report(options, async () => (await import('./check.ts')).check(options)),
 );
+
+add('post', 'durable posts acknowledged per second, into the core and through HTTP, beside bare lmdb')
+  .addOption(number('--authors <n>', 'authors at once', 1000))
+  .addOption(number('--seconds <n>', 'length of a round', 10))
+  .addOption(number('--rounds <n>', 'rounds of each side, in turns', 3))
+  .addOption(number('--gateways <n>', 'gateway processes', 1))
+  .addOption(number('--seed <n>', 'of all that is chance', 1))
+  .action((options) => report(options, async () => (await import('./post.ts')).post(options)));
+
+add('deliver', 'from author to followers: latency, losses and CPU, beside a bare uWebSockets.js loop')
+  .addOption(number('--users <n>', 'connected users', 10_000))
+  .addOption(number('--followers <n>', 'followers of each', 120))
+  .addOption(number('--rate <n>', 'posts per second', 350))
+  .addOption(number('--seconds <n>', 'length of a round', 60))
+  .addOption(number('--rounds <n>', 'rounds of each side, in turns', 3))
+  .addOption(number('--gateways <n>', 'gateway processes', 1))
+  .addOption(number('--seed <n>', 'of all that is chance', 1))
+  .action((options) => report(options, async () => (await import('./deliver.ts')).deliver(options)));
+
+add('home', 'home timelines read per second, warm and after a restart, beside Fastify with Redis')
+  .addOption(number('--users <n>', 'users', 10_000))
+  .addOption(number('--followees <n>', 'followees of each', 120))
+  .addOption(number('--posts-each <n>', 'posts of each', 5))
+  .addOption(number('--readers <n>', 'connections, each reading again as soon as it is answered', 64))
+  .addOption(number('--seconds <n>', 'length of a round', 10))
+  .addOption(number('--rounds <n>', 'rounds of each side, in turns', 3))
+  .addOption(number('--gateways <n>', 'gateway processes', 1))
+  .addOption(number('--seed <n>', 'of all that is chance', 1))
+  .action((options) => report(options, async () => (await import('./home.ts')).home(options)));
+
+add('actors', 'messages per second and bytes an awake user, beside bare nact')
+  .addOption(number('--actors <n>', 'actors', 10_000))
+  .addOption(number('--seconds <n>', 'length of a measurement', 5))
+  .addOption(number('--rounds <n>', 'rounds of each side, in turns', 5))
+  .action((options) => report(options, async () => (await import('./actors.ts')).actors(options)));
 
 await program.parseAsync();

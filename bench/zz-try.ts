@@ -1,26 +1,14 @@
-import { writeFile, mkdtemp } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { z } from 'zod';
 import { startPeer } from './peers/peer.ts';
-import { startRedis } from './peers/redis.ts';
-import { prepareLoad, writeRequests } from './load/requests.ts';
-import { httpFaults } from './load/reports.ts';
-import { seeded, zipfDraws } from './random.ts';
-const users = 5000;
+import { readPuts } from './put-stream.ts';
 const folder = await mkdtemp('/tmp/try-');
-const random = seeded(1);
-const statuses = Array.from({ length: 25000 }, (_, i) => JSON.stringify({ id: String(1e15 + i), content: 'é<p>"hi"</p>', account: { id: '5', note: 'n'.repeat(1600) } }));
-const bodies = Array.from({ length: users }, () => '[' + Array.from({ length: 20 }, () => statuses[random.below(25000)]).join(',') + ']');
-let end = 0n; const ends = Buffer.alloc(users * 8);
-bodies.forEach((b, i) => { end += BigInt(Buffer.byteLength(b)); ends.writeBigUInt64LE(end, i * 8); });
-await writeFile(folder + '/homes', bodies.join('')); await writeFile(folder + '/homes.ends', ends);
-await writeFile(folder + '/tokens', Array.from({ length: users }, (_, i) => `tok${i}\n`).join(''));
-const redis = await startRedis(18102, folder);
-const peer = await startPeer('peers/fastify-redis.ts', { port: 18101, redisPort: 18102, tokensPath: folder + '/tokens', bodiesPath: folder + '/homes' });
-console.log(await peer.ask({ kind: 'load' }, z.any(), 60000));
-const req = await writeRequests(folder + '/reads', Array.from({ length: users }, (_, u) => ({ method: 'GET' as const, path: '/api/v1/timelines/home?limit=20', token: `tok${u}`, key: u })));
-for (let i = 0; i < 3; i++) {
-  const load = await prepareLoad({ name: 'r', target: '127.0.0.1:18101', connections: 64, requests: req, picks: zipfDraws(users, 100000, random), bodiesPath: folder + '/homes', pace: { mode: 'closed', seconds: 5 }, folder });
-  const r = await load.run();
-  console.log(r.inTime / r.seconds, r.latency.p50Us, r.latency.p99Us, httpFaults(r), r.bodyBytes / r.completed);
-}
-await peer.stop(); await redis.stop(); process.exit();
+const core = await startPeer('post-core.ts', { authors: 1000, seed: 1 });
+const peer = await startPeer('peers/bare-lmdb.ts', {});
+console.log(await core.ask({ kind: 'round', folder: folder + '/c', seconds: 4, putsPath: folder + '/puts' }, z.any(), 60000));
+const p = readPuts(folder + '/puts'); const per: Record<string, number> = {};
+for (let i = 0; i < p.length; i++) { const t = p.tables[p.table(i)]!; per[t] = (per[t] ?? 0) + 1 / p.posts; } console.log(p.posts, per);
+for (let i = 0; i < 2; i++) {
+console.log(await core.ask({ kind: 'round', folder: folder + '/c' + i, seconds: 4 }, z.any(), 60000));
+console.log(await peer.ask({ kind: 'round', folder: folder + '/l' + i, putsPath: folder + '/puts', callers: 1000, seconds: 4 }, z.any(), 60000)); }
+await peer.stop(); await core.stop(); process.exit();

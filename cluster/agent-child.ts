@@ -77,8 +77,8 @@ export function superviseChild({ role, index, graceMs, launch, log, changed }: C
     restart = null;
     const program = launch();
     run(program, Date.now());
-    watch(program);
-    program.ready.then((serves) => {
+    void watch(program);
+    void program.ready.then((serves) => {
       if (serves) log.info({ role, index, pid: program.identity?.pid }, `the ${role} serves again`);
     });
   }
@@ -94,7 +94,7 @@ export function superviseChild({ role, index, graceMs, launch, log, changed }: C
       const program = launch();
       run(program, Date.now());
       if (await program.ready) {
-        watch(program);
+        void watch(program);
         return;
       }
       const ending = await program.ended;
@@ -104,7 +104,7 @@ export function superviseChild({ role, index, graceMs, launch, log, changed }: C
     },
     adopt(program, startedMs) {
       run(program, startedMs);
-      watch(program);
+      void watch(program);
     },
     async stop() {
       stopping = true;

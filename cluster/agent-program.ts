@@ -54,10 +54,10 @@ export function startProgram({ role, release, settings, onProgress }: ProgramSta
       if ('progress' in message) onProgress?.(message.progress);
       else resolve(true);
     });
-    ended.then(() => resolve(false));
+    void ended.then(() => resolve(false));
   });
   // From here on a child that was spawned and one that was adopted are the same thing.
-  ready.then(() => {
+  void ready.then(() => {
     if (child.connected) child.disconnect();
   });
   const identity = child.pid === undefined ? null : (identify(child.pid) ?? { pid: child.pid, startTime: 0 });

@@ -49,6 +49,8 @@ const startOptions = z.object({
     .transform((list) => list ?? false),
   logLevel: logLevelText,
   rateLimit: whole(0, 1_000_000_000),
+  signUpLimit: whole(0, 1_000_000_000),
+  signUps: whole(0, 1_000_000_000),
   release: folderText.optional(),
   idleActor: whole(1, 86_400),
   minFree: whole(0, 90),
@@ -99,6 +101,14 @@ export function startCommand(): Command {
         '300',
       ),
     )
+    .addOption(
+      option(
+        '--sign-ups <N>',
+        'new accounts (and new apps) an address may make in an hour; 0: no limit',
+        '60',
+      ),
+    )
+    .addOption(option('--sign-up-limit <N>', 'sign-ups an address may make in an hour; 0: no limit', '60'))
     .addOption(option('--release <DIR>', 'run this built release (default: build this checkout)'))
     .addOption(option('--idle-actor <SECONDS>', 'put a user to sleep after so long without a message', '600'))
     .addOption(option('--min-free <PERCENT>', 'accept only deletes with less of the disk free', '5'))
@@ -125,6 +135,8 @@ async function runServer(options: StartOptions): Promise<void> {
     ...shared,
     mode: 'serve',
     name: options.name,
+    signUpsAnHour: options.signUpLimit,
+    signUpsAnHour: options.signUps,
     idleActorS: options.idleActor,
     minFreePercent: options.minFree,
   };
@@ -183,7 +195,7 @@ function watchSignals() {
       console.log(`Stopping: what was accepted is being finished${again} ...`);
       // Before there is an agent there is nothing to stop but ourselves.
       if (agent === null) process.exit(0);
-      agent.stop().then(resolveStopped);
+      void agent.stop().then(resolveStopped);
     } else if (nowMs - askedAtMs > sameSignalMs) {
       console.log('Stopping at once. Nothing acknowledged is lost.');
       process.exitCode = 1;

@@ -32,11 +32,15 @@ export interface CoreEvents {
 export interface CoreClient {
   /**
    * Never throws for what the core says. Without a core: `unavailable` at once (or when the link drops in between: what became
-   * of a command is then unknown, and asking again with its idempotency key is safe).
+   * of a command is then unknown, and asking again with its idempotency key is safe). For the first 5 s without a core up to
+   * 1,000 calls wait for it instead; not `attach` and `detach`, because `up` attaches all sessions. No answer within 30 s:
+   * `unavailable`. What awaits the answer goes on, up to its next wait for something else, before anything the core sent later
+   * is processed; an answer that went through further waits may be older than a `changed` or `down` in between.
    */
   call<K extends RequestKind>(kind: K, ask: Ask<K>, counted?: Counted): Promise<Answered<K>>;
   /** Topics whose statuses this gateway wants: `public`, `tag:name`. Replaces the earlier list. */
   listen(topics: string[]): void;
+  /** By the clock of now, not by a timer: ask it before each use of a cache. False as soon as the lease is over, before `down`. */
   readonly isUp: boolean;
   close(): Promise<void>;
 }

@@ -1,9 +1,14 @@
-// A gateway's (or an operator's) end of its link to the core: reconnects by itself and keeps the promises of core-client.ts.
-import type { CoreClient, CoreEvents } from './core-client.ts';
-import type { LinkClock } from './link-clock.ts';
+// A gateway's (or an operator's) end of its link to the core: comes back by itself and keeps the promises of core-client.ts.
+import type { Ask, RequestKind } from '../actors/messages.ts';
+import type { Answered, CoreClient, CoreEvents, Counted } from './core-client.ts';
+import { type LinkClock, machineClock } from './link-clock.ts';
+import { LinkConnection } from './link-connection.ts';
+import { type CoreAddress, LinkFileError, linkFileVersion, readLinkFile } from './link-file.ts';
 import type { LinkLog } from './link-log.ts';
-import type { LinkRole } from './link-messages.ts';
-import type { LinkMeter } from './link-meter.ts';
+import { type LinkRole, topicMost, topicsMost } from './link-messages.ts';
+import { type LinkMeter, noMeter } from './link-meter.ts';
+import { PendingCall, type SomePendingCall } from './link-pending.ts';
+import { isLinkName } from './link-proof.ts';
 
 export interface CoreLinkOptions {
   /** Path of DATA/core.link: read again at each attempt. */
@@ -19,6 +24,188 @@ export interface CoreLinkOptions {
   callTimeoutMs?: number;
 }
 
+/** A call is held this long for a core that is about to come back, and at most so many are. */
+const graceMs = 5000;
+const heldMost = 1000;
+const firstPauseMs = 50;
+const longestPauseMs = 1000;
+/** A link that lasted this long was a good one: after it the pauses start short again. */
+const goodLinkMs = 5000;
+const lookMs = 100;
+
+/** Starts at once and goes on until `close`. Throws for a name that is none. */
 export function connectCore(options: CoreLinkOptions): CoreClient {
-  throw new Error(`not built yet: ${options.name}`);
+  if (!isLinkName(options.name)) throw new RangeError(`not a name for a link: ${options.name}`);
+  return new CoreLink(options);
 }
+
+class CoreLink implements CoreClient {
+  readonly #options: CoreLinkOptions;
+  readonly #clock: LinkClock;
+  readonly #meter: LinkMeter;
+  readonly #callTimeoutMs: number;
+  #connection: LinkConnection | null = null;
+  #isOpen = false;
+  #isClosed = false;
+  #downSinceMs: number;
+  #openedAtMs = 0;
+  #held: { call: SomePendingCall; untilMs: number }[] = [];
+  #topics: ReadonlySet<string> = new Set();
+  #failures = 0;
+  #lastReason = '';
+  #fileVersion = '';
+  #stopPause: () => void = () => {};
+  readonly #stopTending: () => void;
+
+  constructor(options: CoreLinkOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? machineClock;
+    this.#meter = options.meter ?? noMeter;
+    this.#callTimeoutMs = options.callTimeoutMs ?? 30_000;
+    this.#downSinceMs = this.#clock.nowMs();
+    this.#stopTending = this.#clock.every(250, () => this.#tend());
+    void this.#attempt();
+  }
+
+  get isUp(): boolean {
+    return this.#connection?.isUpAt(this.#clock.nowMs()) ?? false;
+  }
+
+  call<K extends RequestKind>(kind: K, ask: Ask<K>, counted?: Counted): Promise<Answered<K>> {
+    const nowMs = this.#clock.nowMs();
+    const call = new PendingCall(kind, ask, counted, nowMs + this.#callTimeoutMs);
+    if (this.#connection?.isUpAt(nowMs)) this.#connection.call(call);
+    else this.#hold(call, nowMs);
+    return call.answered;
+  }
+
+  listen(topics: string[]): void {
+    const fitting = topics.filter((topic) => topic.length <= topicMost).slice(0, topicsMost);
+    if (fitting.length < topics.length) {
+      this.#options.log.warn(
+        { topics: topics.length, kept: fitting.length },
+        'topics beyond the bounds are left out',
+      );
+    }
+    this.#topics = new Set(fitting);
+    this.#connection?.listen(this.#topics);
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#stopTending();
+    this.#stopPause();
+    for (const { call } of this.#held.splice(0)) call.reject(noCore, null);
+    const connection = this.#connection;
+    connection?.end('closed by this program');
+    await connection?.gone;
+  }
+
+  /**
+   * A core that restarts is back within a second or two: until then calls wait rather than fail. They were not sent, so sending
+   * them later is safe. Sessions are not attached late: `up` attaches them all.
+   */
+  #hold(call: SomePendingCall, nowMs: number): void {
+    const downMs = this.#isOpen ? 0 : nowMs - this.#downSinceMs;
+    const isOfSessions = call.kind === 'attach' || call.kind === 'detach';
+    if (this.#isClosed || isOfSessions || downMs >= graceMs || this.#held.length >= heldMost)
+      call.reject(noCore, null);
+    else this.#held.push({ call, untilMs: nowMs + graceMs });
+  }
+
+  #tend(): void {
+    const nowMs = this.#clock.nowMs();
+    this.#connection?.expire(nowMs);
+    while (this.#held[0] !== undefined && this.#held[0].untilMs <= nowMs)
+      this.#held.shift()?.call.reject(noCore, null);
+  }
+
+  async #attempt(): Promise<void> {
+    const { linkFile } = this.#options;
+    let address: CoreAddress;
+    try {
+      // The version first: a file that is replaced in between is looked at again.
+      this.#fileVersion = await linkFileVersion(linkFile);
+      address = await readLinkFile(linkFile);
+    } catch (error) {
+      if (!(error instanceof LinkFileError)) throw error;
+      this.#pause(error.message);
+      return;
+    }
+    if (this.#isClosed) return;
+    const { name, role, events, log } = this.#options;
+    const connection = new LinkConnection({
+      address,
+      name,
+      role,
+      clock: this.#clock,
+      meter: this.#meter,
+      opened: () => this.#opened(connection, address),
+      tick: (tick) => events.tick(tick),
+      changed: (changed) => events.changed(changed),
+      metrics: () => events.metrics(),
+      malformedAnswer: (kind) => log.warn({ kind }, 'the core gave an answer that is not what was declared'),
+      closed: (reason, wasOpen) => this.#closed(reason, wasOpen),
+    });
+    this.#connection = connection;
+    connection.listen(this.#topics);
+  }
+
+  #opened(connection: LinkConnection, address: CoreAddress): void {
+    this.#isOpen = true;
+    this.#openedAtMs = this.#clock.nowMs();
+    this.#lastReason = '';
+    this.#options.log.info({ pid: address.pid, incarnation: address.incarnation }, 'linked to the core');
+    for (const { call } of this.#held.splice(0)) connection.call(call);
+    this.#options.events.up();
+  }
+
+  #closed(reason: string, wasOpen: boolean): void {
+    this.#connection = null;
+    this.#isOpen = false;
+    if (wasOpen) {
+      const nowMs = this.#clock.nowMs();
+      this.#downSinceMs = nowMs;
+      if (nowMs - this.#openedAtMs >= goodLinkMs) this.#failures = 0;
+      this.#meter.count('links-closed', 1);
+      this.#options.events.down(reason);
+    }
+    this.#pause(reason);
+  }
+
+  /** Until the next attempt: longer after each failure, and over at once when another core has put its file there. */
+  #pause(reason: string): void {
+    if (this.#isClosed) return;
+    if (reason !== this.#lastReason) this.#options.log.warn({ reason }, 'no link to the core');
+    this.#lastReason = reason;
+    const longestMs = Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(this.#failures, 10));
+    this.#failures++;
+    const stopWaiting = this.#clock.after(longestMs * (0.5 + Math.random() / 2), () => this.#again());
+    const stopLooking = this.#clock.every(lookMs, () => void this.#look());
+    this.#stopPause = () => {
+      this.#stopPause = () => {};
+      stopWaiting();
+      stopLooking();
+    };
+  }
+
+  async #look(): Promise<void> {
+    const stopPause = this.#stopPause;
+    const version = await linkFileVersion(this.#options.linkFile);
+    // The pause it was asked in may be over meanwhile.
+    if (stopPause !== this.#stopPause || version === this.#fileVersion || version === '') return;
+    this.#failures = 0;
+    this.#again();
+  }
+
+  #again(): void {
+    this.#stopPause();
+    if (!this.#isClosed) void this.#attempt();
+  }
+}
+
+const noCore = {
+  code: 'unavailable',
+  message: 'The core cannot be reached. Try again in a moment.',
+} as const;

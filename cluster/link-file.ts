@@ -1,6 +1,6 @@
 // DATA/core.link: where the running core can be reached, and the key that proves it. Readable by its owner only.
 import { randomBytes } from 'node:crypto';
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 
@@ -62,9 +62,22 @@ export async function readLinkFile(path: string): Promise<CoreAddress> {
   }
   const parsed = written.safeParse(jsonOrNull(content));
   if (!parsed.success) {
-    throw new LinkFileError('malformed', `${path} is not what a core writes: ${z.prettifyError(parsed.error)}`);
+    throw new LinkFileError(
+      'malformed',
+      `${path} is not what a core writes: ${z.prettifyError(parsed.error)}`,
+    );
   }
   return { ...parsed.data, key: Buffer.from(parsed.data.key, 'hex') };
+}
+
+/** Another text whenever the file is another one; cheap to ask for. Empty when there is none. */
+export async function linkFileVersion(path: string): Promise<string> {
+  try {
+    const { ino, mtimeMs, size } = await stat(path);
+    return `${ino}:${mtimeMs}:${size}`;
+  } catch {
+    return '';
+  }
 }
 
 /** Takes the file away when a core stops, unless another core has put its own there since. */

@@ -24,12 +24,14 @@ export const operatorSilenceMs = 60_000;
 /** The gateway's side. */
 export class HeldLease {
   endsAtMs: number;
+  readonly #lastsMs: number;
   #sent: { id: number; atMs: number }[] = [];
   #lastId = 0;
 
   /** `introducedAtMs`: when the introduction was about to be sent, which the core has since confirmed. */
-  constructor(introducedAtMs: number) {
-    this.endsAtMs = introducedAtMs + leaseMs;
+  constructor(introducedAtMs: number, lastsMs = leaseMs) {
+    this.#lastsMs = lastsMs;
+    this.endsAtMs = introducedAtMs + lastsMs;
   }
 
   /** Call right before sending a ping: gives its id. */
@@ -45,7 +47,7 @@ export class HeldLease {
     const ping = this.#sent[index];
     if (ping === undefined) return;
     this.#sent.splice(0, index + 1);
-    this.endsAtMs = Math.max(this.endsAtMs, ping.atMs + leaseMs);
+    this.endsAtMs = Math.max(this.endsAtMs, ping.atMs + this.#lastsMs);
   }
 
   holds(nowMs: number): boolean {

@@ -68,9 +68,26 @@ export const topicMost = 210;
 export const topicsAtOnce = 5000;
 export const topicsMost = 200_000;
 
-/** What a gateway or an operator sends. Ids are the sender's, unique on a link. */
+/** A request. The id is the sender's, unique on its link. */
+export const call = struct({ id: uint, request: text(60), ask: undecoded, limitKey: optional(text(200)) });
+export type Call = Infer<typeof call>;
+
+/** Null as rejection: the request was done, and `value` is its answer. */
+export const answer = struct({
+  id: uint,
+  value: undecoded,
+  rejection: optional(rejection),
+  allowance: optional(struct({ limit: uint, remaining: uint, resetMs: uint })),
+});
+export type AnswerMessage = Infer<typeof answer>;
+
+/** Calls and answers, which are nearly all there is, travel bare: they begin with a number, all else with its kind. */
+export function isBare(message: unknown): boolean {
+  return Array.isArray(message) && typeof message[0] === 'number';
+}
+
+/** What else a gateway or an operator sends. */
 export const toCore = union({
-  call: struct({ id: uint, kind: text(60), ask: undecoded, limitKey: optional(text(200)) }),
   /** Changes to what it listens to. */
   listen: struct({ add: list(text(topicMost), topicsAtOnce), remove: list(text(topicMost), topicsAtOnce) }),
   /** Everything before this fence is processed. */
@@ -84,14 +101,8 @@ export type ToCore = Infer<typeof toCore>;
 
 export const itemsAtOnce = 64;
 
+/** What else a core sends. */
 export const fromCore = union({
-  answer: struct({
-    id: uint,
-    value: undecoded,
-    /** Null: the request was done, and `value` is its answer. */
-    rejection: optional(rejection),
-    allowance: optional(struct({ limit: uint, remaining: uint, resetMs: uint })),
-  }),
   /** The beginning of a long tick: its items wait for the `tick` that ends it, because the cursor holds only then. */
   tickPart: struct({ items: list(pushed, itemsAtOnce) }),
   tick,

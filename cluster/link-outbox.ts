@@ -57,7 +57,7 @@ export class Outbox {
     this.#queuedBytes += aboutBytes;
     this.#sinceCutBytes += aboutBytes;
     this.schedule();
-    if (this.backlogBytes > backlogHardBytes) this.#giveUp('the backlog is over its bound');
+    if (this.backlogBytes > backlogHardBytes) this.#giveUp(overBound);
   }
 
   /** A flush at the end of this turn, though nothing may be posted yet. */
@@ -112,6 +112,7 @@ export class Outbox {
     meter.count('frames-out', 1);
     meter.count('messages-out', messages.length);
     meter.count('bytes-out', frame.length);
+    if (this.#socket.bufferedAmount > backlogHardBytes) this.#giveUp(overBound);
   }
 
   /** The estimates were far off: halves, until it fits or one message alone does not. */
@@ -131,3 +132,5 @@ export class Outbox {
     this.#options.overflow(reason);
   }
 }
+
+const overBound = `more than ${backlogHardBytes} bytes are sent and not taken`;

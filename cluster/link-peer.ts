@@ -1,11 +1,12 @@
 // A gateway or an operator's command line at the other end of a link, as the core sees it. Accepting links is link-server.ts's.
 import type { WebSocket } from 'ws';
-import type { Answer, Changed, RequestKind, Tick } from '../actors/messages.ts';
-import type { Outcome, Rejection } from '../runtime/behaviours.ts';
+import type { Changed, Tick } from '../actors/messages.ts';
+import type { Rejection } from '../runtime/behaviours.ts';
 import type { Allowance } from './core-client.ts';
 import type { LinkClock } from './link-clock.ts';
+import { aboutBytes } from './link-frame.ts';
 import { GivenLease, leaseMs, operatorSilenceMs } from './link-lease.ts';
-import { closeCode, fromCore, type LinkRole, topicsMost } from './link-messages.ts';
+import { answer, closeCode, fromCore, isBare, type LinkRole, topicsMost } from './link-messages.ts';
 import type { LinkMeter } from './link-meter.ts';
 import { backlogSoftBytes, Outbox } from './link-outbox.ts';
 import { postChanged, postTick } from './link-ticks.ts';
@@ -32,12 +33,6 @@ export interface LinkPeer {
   close(reason: string): void;
 }
 
-/** What became of a request. */
-export interface Handled<K extends RequestKind = RequestKind> {
-  outcome: Outcome<Answer<K>>;
-  allowance?: Allowance;
-}
-
 const metricsWaitMs = 2000;
 const closingWaitMs = 1000;
 const messageMost = 2000;
@@ -50,7 +45,7 @@ export interface PeerOptions {
   clock: LinkClock;
   meter: LinkMeter;
   /** Called once, whoever ended the link. */
-  gone(peer: Peer, reason: string): void;
+  gone(reason: string): void;
 }
 
 /** The peer as link-server.ts uses it. */
@@ -130,7 +125,7 @@ export class Peer implements LinkPeer {
       rejection !== null && rejection.message.length > messageMost
         ? { code: rejection.code, message: rejection.message.slice(0, messageMost) }
         : rejection;
-    this.#outbox.post(fromCore.encode({ kind: 'answer', id, value, rejection: bounded, allowance }));
+    this.#outbox.post(answer.encode({ id, value, rejection: bounded, allowance }), aboutBytes(value));
   }
 
   pong(id: number): void {
@@ -209,7 +204,7 @@ export class Peer implements LinkPeer {
         for (const fence of open) fence.pass();
       });
     }
-    this.#options.gone(this, reason);
+    this.#options.gone(reason);
   }
 
   #untilLeaseIsOver(): Promise<void> {
@@ -231,11 +226,14 @@ export class Peer implements LinkPeer {
   }
 
   #tooLarge(message: unknown, bytes: number): unknown {
-    const sent = fromCore.decode(message);
-    if (sent.kind === 'answer') {
-      const rejection: Rejection = { code: 'invalid', message: `The answer is too large for a link: ${bytes} bytes.` };
-      return fromCore.encode({ ...sent, value: null, rejection });
+    if (isBare(message)) {
+      const rejection: Rejection = {
+        code: 'invalid',
+        message: `The answer is too large for a link: ${bytes} bytes.`,
+      };
+      return answer.encode({ ...answer.decode(message), value: null, rejection });
     }
+    const sent = fromCore.decode(message);
     // A push that is left out would be a gap nobody knows of. The link ends instead, and sessions read up by their cursors.
     this.drop(`a ${sent.kind} of ${bytes} bytes is too large for a link`, 'slow-peers');
     return null;

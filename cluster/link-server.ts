@@ -4,19 +4,16 @@ import type { AddressInfo } from 'node:net';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
-import type { Ask, RequestKind } from '../actors/messages.ts';
 import { MalformedError } from '../runtime/codec.ts';
-import type { Counted } from './core-client.ts';
 import { type LinkClock, machineClock } from './link-clock.ts';
 import { frameMostBytes, unpackMessages } from './link-frame.ts';
 import { greet } from './link-greeting.ts';
+import { type HandleRequest, Requests } from './link-handling.ts';
 import { heartbeatMs, leaseMs, leaseSlackMs } from './link-lease.ts';
 import type { LinkLog } from './link-log.ts';
-import { closeCode, type Introduction, type ToCore, toCore } from './link-messages.ts';
+import { call, closeCode, type Introduction, isBare, type ToCore, toCore } from './link-messages.ts';
 import { type LinkMeter, noMeter } from './link-meter.ts';
-import { backlogSoftBytes } from './link-outbox.ts';
-import { type Handled, type LinkPeer, Peer } from './link-peer.ts';
-import { codecsOf, decodeAsk, isRequestKind } from './link-requests.ts';
+import { type LinkPeer, Peer } from './link-peer.ts';
 
 export interface LinkServerOptions {
   host: '127.0.0.1';
@@ -24,16 +21,7 @@ export interface LinkServerOptions {
   port?: number;
   /** 32 bytes, from core.link. */
   key: Uint8Array;
-  /**
-   * A request, checked. May answer at once or later; a thrown fault is logged and answered `unavailable`. The answer goes out
-   * behind everything that was pushed to the peer before it was given.
-   */
-  handle<K extends RequestKind>(
-    kind: K,
-    ask: Ask<K>,
-    from: LinkPeer,
-    counted: Counted | null,
-  ): Handled | Promise<Handled>;
+  handle: HandleRequest;
   onPeer(peer: LinkPeer): void;
   onPeerGone(peer: LinkPeer, reason: string): void;
   log: LinkLog;
@@ -57,14 +45,17 @@ export interface LinkServer {
 
 const strangersMost = 32;
 const peersMost = 512;
-/** Requests of one peer that are being handled. */
-const underWayMost = 16_384;
 const closingWaitMs = 1000;
 export const linkPath = '/link';
 
 /** Rejects when it cannot listen. */
 export async function openLinkServer(options: LinkServerOptions): Promise<LinkServer> {
-  const http = createServer({ maxHeaderSize: 8192, headersTimeout: 5000, requestTimeout: 5000, connectionsCheckingInterval: 1000 });
+  const http = createServer({
+    maxHeaderSize: 8192,
+    headersTimeout: 5000,
+    requestTimeout: 5000,
+    connectionsCheckingInterval: 1000,
+  });
   http.maxConnections = peersMost + strangersMost;
   await new Promise<void>((resolve, reject) => {
     http.once('error', reject);
@@ -75,17 +66,17 @@ export async function openLinkServer(options: LinkServerOptions): Promise<LinkSe
 
 class AllLinks implements LinkServer {
   readonly port: number;
-  readonly peers = new Set<LinkPeer>();
+  readonly peers = new Set<Peer>();
   readonly #options: LinkServerOptions;
   readonly #clock: LinkClock;
   readonly #meter: LinkMeter;
   readonly #http: Server;
   readonly #sockets: WebSocketServer;
+  readonly #requests: Requests;
   #strangers = 0;
   #checkedAtMs: number;
   /** Until then somebody whose link is gone may use a cache. */
   #leasesOverAtMs: number;
-  #fence: Promise<void> | null = null;
   readonly #stopChecking: () => void;
 
   constructor(http: Server, options: LinkServerOptions) {
@@ -93,8 +84,15 @@ class AllLinks implements LinkServer {
     this.#clock = options.clock ?? machineClock;
     this.#meter = options.meter ?? noMeter;
     this.#http = http;
+    this.#requests = new Requests(options.handle, options.log, this.#meter);
     this.port = (http.address() as AddressInfo).port;
-    const settings = { noServer: true, clientTracking: true, perMessageDeflate: false, maxPayload: frameMostBytes, maxFragments: 16 };
+    const settings = {
+      noServer: true,
+      clientTracking: true,
+      perMessageDeflate: false,
+      maxPayload: frameMostBytes,
+      maxFragments: 16,
+    };
     this.#sockets = new WebSocketServer(settings);
     this.#checkedAtMs = this.#clock.nowMs();
     // A gateway that stands still may still hold a lease of the core that ran before: it finds out when it wakes.
@@ -108,29 +106,7 @@ class AllLinks implements LinkServer {
     http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
   }
 
-  fence(): Promise<void> {
-    this.#fence ??= this.#newFence();
-    return this.#fence;
-  }
-
-  async close(): Promise<void> {
-    this.#stopChecking();
-    for (const peer of [...this.peers]) peerOf(peer).end('the core is going away', closeCode.goingAway);
-    for (const socket of this.#sockets.clients) {
-      const cancel = this.#clock.after(closingWaitMs, () => socket.terminate());
-      socket.once('close', cancel);
-    }
-    await new Promise<void>((resolve) => {
-      this.#http.close(() => resolve());
-      this.#http.closeIdleConnections();
-    });
-  }
-
-  /** All who ask within one turn share it: fences of peers are sent at the end of the turn. */
-  async #newFence(): Promise<void> {
-    setImmediate(() => {
-      this.#fence = null;
-    });
+  async fence(): Promise<void> {
     const waits: Promise<void>[] = [];
     for (const peer of this.peers) {
       if (peer.role === 'gateway') waits.push(peer.fence());
@@ -146,9 +122,27 @@ class AllLinks implements LinkServer {
     await Promise.all(waits);
   }
 
+  async close(): Promise<void> {
+    this.#stopChecking();
+    for (const peer of [...this.peers]) peer.end('the core is going away', closeCode.goingAway);
+    for (const socket of this.#sockets.clients) {
+      const cancel = this.#clock.after(closingWaitMs, () => socket.terminate());
+      socket.once('close', cancel);
+    }
+    await new Promise<void>((resolve) => {
+      const cancel = this.#clock.after(closingWaitMs, () => this.#http.closeAllConnections());
+      this.#http.close(() => {
+        cancel();
+        resolve();
+      });
+      this.#http.closeIdleConnections();
+    });
+  }
+
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     // Browsers name the page they come from. No page has any business here.
-    const isRefused = request.headers.origin !== undefined || request.url !== linkPath || !(socket instanceof Socket);
+    const isRefused =
+      request.headers.origin !== undefined || request.url !== linkPath || !(socket instanceof Socket);
     if (isRefused || this.#strangers >= strangersMost || this.peers.size >= peersMost) {
       this.#meter.count(isRefused ? 'handshakes-refused' : 'strangers-refused', 1);
       this.#options.log.warn(
@@ -156,7 +150,9 @@ class AllLinks implements LinkServer {
         isRefused ? 'a connection that is no link was refused' : 'too many connections: one was refused',
       );
       socket.on('error', () => {});
-      socket.end(`HTTP/1.1 ${isRefused ? '403 Forbidden' : '503 Service Unavailable'}\r\nConnection: close\r\n\r\n`);
+      socket.end(
+        `HTTP/1.1 ${isRefused ? '403 Forbidden' : '503 Service Unavailable'}\r\nConnection: close\r\n\r\n`,
+      );
       return;
     }
     this.#sockets.handleUpgrade(request, socket, head, (opened) => this.#meet(opened, socket));
@@ -194,7 +190,7 @@ class AllLinks implements LinkServer {
       introducedAtMs: this.#clock.nowMs(),
       clock: this.#clock,
       meter: this.#meter,
-      gone: (_peer, reason) => this.#gone(peer, reason),
+      gone: (reason) => this.#gone(peer, reason),
     });
     this.peers.add(peer);
     this.#meter.count('links-opened', 1);
@@ -206,7 +202,8 @@ class AllLinks implements LinkServer {
 
   #gone(peer: Peer, reason: string): void {
     this.peers.delete(peer);
-    if (peer.role === 'gateway') this.#leasesOverAtMs = Math.max(this.#leasesOverAtMs, peer.lease.surelyOverAtMs);
+    if (peer.role === 'gateway')
+      this.#leasesOverAtMs = Math.max(this.#leasesOverAtMs, peer.lease.surelyOverAtMs);
     this.#meter.count('links-closed', 1);
     this.#options.log.info({ peer: peer.name, role: peer.role, reason }, 'a link is gone');
     this.#options.onPeerGone(peer, reason);
@@ -221,7 +218,8 @@ class AllLinks implements LinkServer {
       this.#meter.count('bytes-in', data.length);
       this.#meter.count('messages-in', messages.length);
       for (const message of messages) {
-        this.#receive(peer, toCore.decode(message));
+        if (isBare(message)) this.#requests.take(peer, call.decode(message));
+        else this.#receive(peer, toCore.decode(message));
         if (!peer.isOpen) return;
       }
     } catch (error) {
@@ -233,9 +231,6 @@ class AllLinks implements LinkServer {
 
   #receive(peer: Peer, message: ToCore): void {
     switch (message.kind) {
-      case 'call':
-        this.#request(peer, message);
-        return;
       case 'listen':
         peer.listen(message.add, message.remove);
         return;
@@ -255,82 +250,12 @@ class AllLinks implements LinkServer {
     }
   }
 
-  #request(peer: Peer, call: { id: number; kind: string; ask: unknown; limitKey: string | null }): void {
-    const { id, kind } = call;
-    if (!isRequestKind(kind)) {
-      this.#meter.count('malformed-asks', 1);
-      peer.answer(id, null, { code: 'invalid', message: `no such request: ${kind}` }, null);
-      return;
-    }
-    if (peer.underWay >= underWayMost || peer.backlogBytes > backlogSoftBytes) {
-      this.#meter.count('busy', 1);
-      peer.answer(id, null, { code: 'busy', message: 'Too much is under way. Try again.' }, null);
-      return;
-    }
-    let ask: Ask<RequestKind>;
-    try {
-      ask = decodeAsk(kind, call.ask);
-    } catch (error) {
-      if (!(error instanceof MalformedError)) throw error;
-      this.#meter.count('malformed-asks', 1);
-      const path = error.path === '' ? kind : `${kind}.${error.path}`;
-      const expected = error.message.slice(error.message.indexOf(': expected'));
-      peer.answer(id, null, { code: 'invalid', message: `${path}${expected}` }, null);
-      return;
-    }
-    const counted = call.limitKey === null ? null : { limitKey: call.limitKey };
-    peer.underWay++;
-    let handled: Handled | Promise<Handled>;
-    try {
-      handled = this.#options.handle(kind, ask, peer, counted);
-    } catch (error) {
-      this.#fault(peer, id, kind, error);
-      return;
-    }
-    if (!(handled instanceof Promise)) {
-      this.#answer(peer, id, kind, handled);
-      return;
-    }
-    handled.then(
-      (settled) => this.#answer(peer, id, kind, settled),
-      (error: unknown) => this.#fault(peer, id, kind, error),
-    );
-  }
-
-  #answer(peer: Peer, id: number, kind: RequestKind, { outcome, allowance }: Handled): void {
-    if (!outcome.ok) {
-      peer.underWay--;
-      peer.answer(id, null, outcome.rejection, allowance ?? null);
-      return;
-    }
-    let value: unknown;
-    try {
-      value = codecsOf(kind).answer.encode(outcome.value);
-    } catch (error) {
-      this.#fault(peer, id, kind, error);
-      return;
-    }
-    peer.underWay--;
-    peer.answer(id, value, null, allowance ?? null);
-  }
-
-  #fault(peer: Peer, id: number, kind: RequestKind, error: unknown): void {
-    peer.underWay--;
-    this.#meter.count('faults', 1);
-    this.#options.log.warn({ peer: peer.name, kind, error: textOf(error) }, 'a request failed');
-    peer.answer(id, null, { code: 'unavailable', message: 'Something went wrong in the core.' }, null);
-  }
-
   #check(): void {
     const nowMs = this.#clock.nowMs();
     const sinceMs = nowMs - this.#checkedAtMs;
     this.#checkedAtMs = nowMs;
     // This process stood still: what the peers sent meanwhile waits to be read, and they are not to blame.
     if (sinceMs > 2 * heartbeatMs) return;
-    for (const peer of [...this.peers]) peerOf(peer).check(nowMs);
+    for (const peer of [...this.peers]) peer.check(nowMs);
   }
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

@@ -1,7 +1,7 @@
 // Cuts what a core pushes into messages that fit a frame. Putting ticks together again is link-connection.ts's.
 import type { Changed, Pushed, StatusRow, Tick } from '../actors/messages.ts';
-import { fromCore, itemsAtOnce } from './link-messages.ts';
 import { frameGoalBytes } from './link-frame.ts';
+import { fromCore, itemsAtOnce } from './link-messages.ts';
 
 const idsAtOnce = 10_000;
 
@@ -41,7 +41,9 @@ export function postChanged(changed: Changed, post: (message: unknown, about: nu
 function aboutItem(item: Pushed): number {
   switch (item.kind) {
     case 'update':
-      return 1000 + item.sessions.length + aboutRow(item.row) + aboutRow(item.boosted) + item.topics.length * 50;
+      return (
+        1000 + item.sessions.length + aboutRow(item.row) + aboutRow(item.boosted) + item.topics.length * 50
+      );
     case 'deleted':
       return 100 + item.sessions.length + item.topics.length * 50;
     case 'notified':

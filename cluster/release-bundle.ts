@@ -80,7 +80,7 @@ interface PageBundle {
   out: string;
 }
 
-/** The page's script, and beside it every file of its folder that is not source. */
+/** The page's script and its looks, one file each, and beside them every file of its folder that is not source. */
 export async function bundlePage({ root, folder, out }: PageBundle): Promise<void> {
   await bundle(root, `${folder}/app.tsx`, {
     outfile: join(out, basename(pageScript)),
@@ -91,8 +91,9 @@ export async function bundlePage({ root, folder, out }: PageBundle): Promise<voi
     jsx: 'automatic',
     jsxImportSource: 'preact',
   });
+  await bundle(root, `${folder}/app.css`, { outfile: join(out, 'app.css'), minify: true });
   await requireFile(root, `${folder}/index.html`);
-  const isSource = (path: string) => ['.ts', '.tsx'].includes(extname(path));
+  const isSource = (path: string) => ['.ts', '.tsx', '.css'].includes(extname(path));
   await cp(join(root, folder), out, { recursive: true, filter: (from) => !isSource(from) });
 }
 

@@ -45,6 +45,8 @@ export const coreSettings = z
     release: absolutePath,
     logLevel,
     rateLimit,
+    /** Sign-ups (and, counted apart, apps) an address may make in an hour; 0: without limit. */
+    signUpsAnHour: z.int().min(0).max(1_000_000_000).default(60),
     /** An actor without a message for this long is put to sleep. */
     idleActorS: z.int().min(1).max(86_400),
     /** With less of the disk free, only deletes are accepted. */

@@ -10,7 +10,6 @@ export interface AddressSettings {
 
 export interface Forwarded {
   host: string;
-  forwardedFor: string;
   forwardedProto: string;
   forwardedHost: string;
 }

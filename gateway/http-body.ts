@@ -1,5 +1,5 @@
 // A request's body, once it is there in full, as named values: JSON, urlencoded, multipart or nothing. Collecting it is http-exchange.ts's part.
-import { Busboy } from '@fastify/busboy';
+import { Busboy, type BusboyInstance } from '@fastify/busboy';
 import { ApiError } from './endpoint.ts';
 import { addField, type Form, parseForm } from './http-form.ts';
 
@@ -57,7 +57,7 @@ function parseMultipart(bytes: Uint8Array, contentType: string): Promise<Form> {
   return new Promise((resolve, reject) => {
     const form: Form = Object.create(null);
     const refuse = (reason: string): void => reject(new ApiError(400, reason));
-    let parser: Busboy;
+    let parser: BusboyInstance;
     try {
       parser = new Busboy({
         headers: { 'content-type': contentType },

@@ -5,6 +5,8 @@ import type { Allowance } from '../cluster/core-client.ts';
 export interface AddressLimit {
   /** Counts one request; `remaining` below 0 means that it is one too many. Null: there is no limit. */
   count(address: string, nowMs: number): Allowance | null;
+  /** Counts nothing: may this address ask once more? */
+  hasRoom(address: string, nowMs: number): boolean;
 }
 
 export interface AddressLimitOptions {
@@ -32,6 +34,10 @@ export function createAddressLimit({ requests, windowS, most = 100_000 }: Addres
       }
       window.used++;
       return { limit: requests, remaining: requests - window.used, resetMs: window.resetMs };
+    },
+    hasRoom(address, nowMs) {
+      const window = requests === 0 ? undefined : windows.peek(address);
+      return window === undefined || window.resetMs <= nowMs || window.used < requests;
     },
   };
 }

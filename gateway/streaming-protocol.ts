@@ -1,4 +1,5 @@
 // What clients of the streaming API say: addresses, handshakes and text frames, parsed into typed commands. Pure: sockets are elsewhere.
+import { tagName } from '../actors/text.ts';
 import { parseCursor } from '../runtime/version.ts';
 
 /** Streams without a parameter. */
@@ -26,8 +27,8 @@ export type ClientCommand =
   | { kind: 'subscribe'; stream: Stream; since: Since }
   | { kind: 'unsubscribe'; stream: Stream };
 
-/** How a stream's events are written. */
-export type StreamForm = 'json' | 'compact';
+/** How events are written: WebSocket text frames, msgpack frames, or server-sent events. */
+export type StreamForm = 'json' | 'compact' | 'events';
 
 /** The subprotocol of the compact form. */
 export const compactProtocol = 'murmuration.compact.v1';
@@ -37,13 +38,13 @@ export interface Handshake {
   token: string | null;
   /** The subprotocol to answer with; empty when the client offered none. Browsers fail without it. */
   protocol: string;
-  form: StreamForm;
+  form: Exclude<StreamForm, 'events'>;
   /** Null: nothing yet, subscriptions come by frames. */
   first: Parsed<Stream> | null;
   since: Since;
 }
 
-const mostTagLength = 200;
+const mostTagLength = 100;
 const mostTokenLength = 200;
 
 export function parseHandshake(said: { query: string; authorization: string; protocols: string }): Handshake {
@@ -91,8 +92,8 @@ export function parseStream(said: { name: unknown; tag: unknown; list: unknown }
 
 function withTag(name: TagStream, tag: unknown): Parsed<Stream> {
   const bare = typeof tag === 'string' ? tag.trim().replace(/^#/, '') : '';
-  if (bare === '') return refuse(400, 'Missing tag name parameter');
   if (bare.length > mostTagLength) return refuse(400, 'Tag name is too long');
+  if (tagName(bare) === '') return refuse(400, 'Missing tag name parameter');
   return { ok: true, value: { name, tag: bare } };
 }
 
@@ -131,7 +132,7 @@ export function streamTopic(stream: Stream): string | null {
       return 'public';
     case 'hashtag':
     case 'hashtag:local':
-      return `tag:${stream.tag.normalize('NFC').toLowerCase()}`;
+      return `tag:${tagName(stream.tag)}`;
     case 'user':
     case 'user:notification':
     case 'direct':

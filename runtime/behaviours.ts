@@ -39,14 +39,21 @@ export interface PointReader {
 }
 
 /** Looks up single records and ranges of what is committed. */
-export interface Reader extends PointReader {
+export interface CommittedReader extends PointReader {
   /** Tombstones included. */
   facts(range: Range): FoundFact[];
   views(range: Range): FoundView[];
   /** The newest statuses of an author below `below` (null: from the newest), newest first. */
   recent(author: AccountId, below: StatusId | null, most: number): StatusId[];
+}
+
+/** All that the product's reads may ask. */
+export interface Reader extends CommittedReader {
   /** Statuses that hold all of these words, newest first, exclusive bounds. */
-  find(words: readonly string[], bounds: { below: StatusId | null; above: StatusId | null; most: number }): StatusId[];
+  find(
+    words: readonly string[],
+    bounds: { below: StatusId | null; above: StatusId | null; most: number },
+  ): StatusId[];
 }
 
 /** A fact as it enters the log. */
@@ -95,11 +102,12 @@ export type RejectionCode =
 export type Outcome<T> = { ok: true; value: T } | { ok: false; rejection: Rejection };
 
 /**
- * What an actor asks the runtime to do, in this order. Everything after `persist` waits until the facts are on the disk;
+ * What an actor asks the runtime to do, in this order. Everything after `persist` waits until the facts, and all facts before them,
+ * are on the disk (also when there is nothing to write);
  * everything after `fence` until every gateway has taken in what was announced before.
  */
 export type Effect<Item> =
-  /** Write facts in one transaction. When the disk is nearly full and `deletes` is false, the request is refused instead. */
+  /** Write facts in one transaction. */
   | { kind: 'persist'; writes: FactWrite[]; deletes: boolean; live: boolean }
   | { kind: 'fence' }
   /** Answers a request: the one being handled (`moment.request`) or one that was kept waiting. */
@@ -135,7 +143,8 @@ export interface Gathered {
 
 /** The messages the runtime itself sends to an actor, beside the product's own. */
 export type RuntimeMessage<Item> =
-  | { kind: 'deliver'; items: Item[] }
+  /** `lost`: more came than could be kept for the actor; what it has is not complete. */
+  | { kind: 'deliver'; items: Item[]; lost: boolean }
   | Gathered
   /** Nothing came for the idle time. An actor that agrees unsubscribes and stops. */
   | { kind: 'idle' };
@@ -156,6 +165,8 @@ export interface Moment {
 export interface ActorBehaviour<State, Message extends { kind: string }, Item> {
   /** The state from facts. Subscribes to nothing. */
   load(account: AccountId, reader: Reader): State;
+  /** What a message may write: what can't be written now is refused before `receive` sees it, so that no state runs ahead of the disk. */
+  intent(message: Message | RuntimeMessage<Item>): 'reads' | 'writes' | 'deletes';
   receive(
     state: State,
     message: Message | RuntimeMessage<Item>,
@@ -173,6 +184,8 @@ export interface Behaviours<State, Message extends { kind: string }, Item> {
   touched(entry: Entry): Touched;
   /** For the list of an author's newest statuses: its id, when this fact is one that followers may see. */
   listed(key: Key, value: Wire | null): StatusId | null;
+  /** The key of a status's fact. */
+  statusKey(id: StatusId): Key;
   /** Words by which a fact can be found, for the search index; empty for most. */
   words(entry: FoundFact): string[];
   /** Pure reads, by the kind of request. */

@@ -48,7 +48,10 @@ export const uint: Codec<number> = same(
 /** Any finite number. */
 export const float: Codec<number> = same('a number', (wire): wire is number => Number.isFinite(wire));
 
-export const bool: Codec<boolean> = same('true or false', (wire): wire is boolean => typeof wire === 'boolean');
+export const bool: Codec<boolean> = same(
+  'true or false',
+  (wire): wire is boolean => typeof wire === 'boolean',
+);
 
 /** A string of at most `most` UTF-16 units. */
 export function text(most: number): Codec<string> {
@@ -85,7 +88,8 @@ export function list<T>(codec: Codec<T>, most: number): Codec<T[]> {
   return {
     encode: (values) => values.map((value) => codec.encode(value)),
     decode(wire) {
-      if (!Array.isArray(wire) || wire.length > most) throw new MalformedError('', `a list of at most ${most}`);
+      if (!Array.isArray(wire) || wire.length > most)
+        throw new MalformedError('', `a list of at most ${most}`);
       return wire.map((item, index) => {
         try {
           return codec.decode(item);

@@ -1,6 +1,7 @@
 // A fact: `(key, version, value)`. A null value is a tombstone. Merging keeps the higher version.
-import { bytesOfLatin1, latin1OfBytes } from './status-id.ts';
+
 import type { Key } from './key.ts';
+import { bytesOfLatin1, latin1OfBytes } from './status-id.ts';
 import { type Version, versionBytes } from './version.ts';
 
 export interface Fact {

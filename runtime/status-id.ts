@@ -58,7 +58,12 @@ export function statusSalt(id: StatusId): number {
 
 /** The decimal string clients see. */
 export function printStatusId(id: StatusId): string {
-  return ((BigInt(word(id, 0)) << 80n) | (BigInt(word(id, 4)) << 48n) | (BigInt(word(id, 8)) << 16n) | BigInt((id.charCodeAt(12) << 8) | id.charCodeAt(13))).toString();
+  return (
+    (BigInt(word(id, 0)) << 80n) |
+    (BigInt(word(id, 4)) << 48n) |
+    (BigInt(word(id, 8)) << 16n) |
+    BigInt((id.charCodeAt(12) << 8) | id.charCodeAt(13))
+  ).toString();
 }
 
 /** Null when the text is no status id. */
@@ -68,7 +73,8 @@ export function parseStatusId(decimal: string): StatusId | null {
   if (value >> 112n !== 0n) return null;
   const hex = value.toString(16).padStart(statusIdBytes * 2, '0');
   let id = '';
-  for (let at = 0; at < hex.length; at += 2) id += String.fromCharCode(Number.parseInt(hex.slice(at, at + 2), 16));
+  for (let at = 0; at < hex.length; at += 2)
+    id += String.fromCharCode(Number.parseInt(hex.slice(at, at + 2), 16));
   return id as StatusId;
 }
 
@@ -89,7 +95,8 @@ export function latin1OfBytes(bytes: Uint8Array, from = 0, to = bytes.length): s
 export const statusIdCodec: Codec<StatusId> = {
   encode: bytesOfLatin1,
   decode(wire) {
-    if (!(wire instanceof Uint8Array) || wire.length !== statusIdBytes) throw new MalformedError('', 'a status id');
+    if (!(wire instanceof Uint8Array) || wire.length !== statusIdBytes)
+      throw new MalformedError('', 'a status id');
     return latin1OfBytes(wire) as StatusId;
   },
 };
@@ -99,7 +106,11 @@ export function statusIdsCodec(most: number): Codec<StatusId[]> {
   return {
     encode: (ids) => bytesOfLatin1(ids.join('')),
     decode(wire) {
-      if (!(wire instanceof Uint8Array) || wire.length % statusIdBytes !== 0 || wire.length > most * statusIdBytes) {
+      if (
+        !(wire instanceof Uint8Array) ||
+        wire.length % statusIdBytes !== 0 ||
+        wire.length > most * statusIdBytes
+      ) {
         throw new MalformedError('', `at most ${most} status ids`);
       }
       const characters = latin1OfBytes(wire);

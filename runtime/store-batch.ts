@@ -28,10 +28,10 @@ export class Batch {
   /** Records of the other tables. */
   readonly changes: Change[] = [];
   readonly entries: Entry[] = [];
+  /** The log position of the last entry. */
+  lastPosition = 0;
   /** An estimate, for the bound on what is in flight. */
   bytes = 0;
-  /** Called at commit, before `done` resolves. */
-  readonly whenCommitted: Array<() => void> = [];
   readonly done: Promise<void>;
   #resolve: () => void = () => {};
   #reject: (error: Error) => void = () => {};

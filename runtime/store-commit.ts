@@ -13,7 +13,6 @@ export interface GroupCommitOptions {
   announced(batch: Batch, ms: number): void;
   /** The disk failed. Nothing more is accepted. */
   failed(error: Error): void;
-  nowMs(): number;
 }
 
 /** A batch of this many entries starts at once when nothing is in flight, so that the disk works while callers resume. */
@@ -66,7 +65,7 @@ export class GroupCommit implements Staged {
     if (batch.isEmpty || this.fault !== null) return;
     this.open = new Batch();
     this.inFlight = batch;
-    const startedMs = this.#options.nowMs();
+    const startedMs = performance.now();
     this.#write(batch).then(
       () => this.#finish(batch, startedMs),
       (error: unknown) => this.#fail(error),
@@ -85,8 +84,7 @@ export class GroupCommit implements Staged {
       this.#options.committed(batch);
       this.inFlight = null;
       this.#start();
-      for (const act of batch.whenCommitted) act();
-      this.#options.announced(batch, this.#options.nowMs() - startedMs);
+      this.#options.announced(batch, performance.now() - startedMs);
     } catch (error) {
       // What is on the disk stays acknowledged; but memory and disk may differ now, so this store must not go on.
       batch.resolve();

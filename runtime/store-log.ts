@@ -2,8 +2,8 @@
 import type { Key } from './key.ts';
 import type { Batch } from './store-batch.ts';
 import type { Environment } from './store-environment.ts';
+import { noVersion, type Version, versionBytes } from './version.ts';
 import { type LoggedFact, logBytes, numberAt, numberChars, packWire } from './wire-bytes.ts';
-import { noVersion, type Version } from './version.ts';
 
 export interface LogEntry extends LoggedFact {
   /** The node that accepted it. */
@@ -15,7 +15,7 @@ export interface LogEntry extends LoggedFact {
 }
 
 /** A life of this store: its entries begin at `first`. */
-interface Life {
+export interface Life {
   incarnation: number;
   first: number;
 }
@@ -24,12 +24,14 @@ const headKey = 'log';
 const numberBytes = 4;
 const positionBytes = 6;
 const placeBytes = 2 * numberBytes + positionBytes;
+const afterVersions = '\u00ff'.repeat(versionBytes + 1);
 
 export class StoreLog {
   /** The position of the entry accepted last, whether on the disk yet or not. */
   head = 0;
   /** The position of the entry committed last. */
   committed = 0;
+  committedVersion: Version = noVersion;
   /** Bytes of the entries, keys included. */
   bytes = 0;
   /** The highest version accepted. */
@@ -37,22 +39,21 @@ export class StoreLog {
   readonly #node: number;
   readonly #environment: Environment;
   #lives: Life[] = [];
+
   /** No entry stands below this position. */
   #first = 1;
 
   constructor(node: number, environment: Environment) {
     this.#node = node;
     this.#environment = environment;
-    const head = environment.meta.get(headKey);
-    if (Array.isArray(head)) {
-      const [position, first, bytes, version, lives] = head as [number, number, number, string, number[][]];
-      this.head = position;
-      this.committed = position;
-      this.#first = first;
-      this.bytes = bytes;
-      this.version = version as Version;
-      this.#lives = lives.map(([incarnation = 0, start = 1]) => ({ incarnation, first: start }));
-    }
+    const head = headOf(environment);
+    this.head = head.position;
+    this.committed = head.position;
+    this.#first = head.first;
+    this.bytes = head.bytes;
+    this.version = head.version;
+    this.committedVersion = head.version;
+    this.#lives = head.lives;
     const { incarnation } = environment;
     if (incarnation !== null && this.#lives.at(-1)?.incarnation !== incarnation) {
       this.#lives.push({ incarnation, first: this.head + 1 });
@@ -60,12 +61,16 @@ export class StoreLog {
   }
 
   /** Gives the entry its position. */
-  append(batch: Batch, fact: { version: Version; key: Key; packed: Uint8Array | null; live: boolean }): number {
+  append(
+    batch: Batch,
+    fact: { version: Version; key: Key; packed: Uint8Array | null; live: boolean },
+  ): number {
     this.head++;
     this.version = fact.version;
     const bytes = logBytes(fact.version, fact.key, fact.packed, fact.live);
     this.bytes += bytes.length + placeBytes;
     batch.bytes += bytes.length;
+    batch.lastPosition = this.head;
     batch.changes.push({ kind: 'put', table: 'log', key: this.#place(this.head), bytes });
     return this.head;
   }
@@ -103,42 +108,52 @@ export class StoreLog {
     return this.committed - this.#first + 1;
   }
 
+  /** What was appended up to here is on the disk. */
+  commit(position: number, version: Version): void {
+    this.committed = position;
+    this.committedVersion = version;
+  }
+
   /**
-   * One step of trimming, staged into `batch`: erases what was replaced, then drops the oldest entries while the log takes
-   * more than `mostBytes`. Nothing above `floor` is touched. Gives back whether there is more to do.
+   * One step of trimming, staged into `batch`: erases what was replaced, or else drops the oldest entries while the log takes
+   * more than `mostBytes`. Nothing above `floor` is touched. Gives back whether another step may find more to do.
    */
   trim(batch: Batch, options: { mostBytes: number; floor: number; mostEntries: number }): boolean {
     const floor = Math.min(options.floor, this.committed);
-    const erased = this.#eraseSome(batch, floor, options.mostEntries);
-    if (this.bytes <= options.mostBytes || this.#first > floor) return erased;
+    if (this.#eraseSome(batch, floor, options.mostEntries)) return true;
+    if (this.bytes <= options.mostBytes || this.#first > floor) return false;
     const oldest = this.read(this.#first, options.mostEntries);
     for (const entry of oldest) {
-      if (entry.position > floor || this.bytes <= options.mostBytes) return erased;
-      this.#drop(batch, entry);
+      if (entry.position > floor || this.bytes <= options.mostBytes) return false;
+      this.#drop(batch, entry.position, entry.size);
       this.#first = entry.position + 1;
-      while (this.#lives.length > 1 && (this.#lives[1]?.first ?? 0) <= this.#first) this.#lives.shift();
+      while ((this.#lives[1]?.first ?? Number.POSITIVE_INFINITY) <= this.#first) this.#lives.shift();
     }
-    return erased || oldest.length === options.mostEntries;
+    return oldest.length === options.mostEntries;
   }
 
+  /** Whether anything was erased. */
   #eraseSome(batch: Batch, floor: number, most: number): boolean {
-    const versions = this.#environment.erasures.keys({ from: '\0', to: '\u00ff'.repeat(13), most });
+    const versions = this.#environment.erasures.keys({ from: noVersion, to: afterVersions, most });
     const gone = new Set<number>();
+    let erased = false;
     for (const version of versions) {
+      // A commit can be seen on the disk before it is announced: its entries are not within `read` yet.
+      if (version > this.committedVersion) break;
       const entry = this.#entryOf(version as Version);
-      if (entry !== null && entry.position > floor) return false;
+      if (entry !== null && entry.position > floor) break;
+      erased = true;
       batch.changes.push({ kind: 'put', table: 'erasures', key: version, bytes: null });
       if (entry === null || gone.has(entry.position)) continue;
       gone.add(entry.position);
-      this.#drop(batch, entry);
+      this.#drop(batch, entry.position, entry.size);
     }
-    return versions.length === most;
+    return erased;
   }
 
-  #drop(batch: Batch, entry: LogEntry): void {
-    const key = this.#place(entry.position);
-    batch.changes.push({ kind: 'put', table: 'log', key, bytes: null });
-    this.bytes -= entry.size + placeBytes;
+  #drop(batch: Batch, position: number, size: number): void {
+    batch.changes.push({ kind: 'put', table: 'log', key: this.#place(position), bytes: null });
+    this.bytes -= size + placeBytes;
   }
 
   /** By bisection: versions ascend with positions. */
@@ -167,8 +182,34 @@ export class StoreLog {
   /** The same range under the life's own incarnation: its end may be the place of the next life's first entry. */
   #within(life: Life, range: { from: string; to: string; most: number }) {
     const prefix = this.#prefix(life.incarnation);
-    return { ...range, from: prefix + range.from.slice(prefix.length), to: prefix + range.to.slice(prefix.length) };
+    return {
+      ...range,
+      from: prefix + range.from.slice(prefix.length),
+      to: prefix + range.to.slice(prefix.length),
+    };
   }
 }
 
 const nothing = new Uint8Array(0);
+
+export interface LogHead {
+  position: number;
+  first: number;
+  bytes: number;
+  version: Version;
+  lives: Life[];
+}
+
+/** What the last commit left of the log's head. */
+export function headOf(environment: Environment): LogHead {
+  const head = environment.meta.get(headKey);
+  if (!Array.isArray(head)) return { position: 0, first: 1, bytes: 0, version: noVersion, lives: [] };
+  const [position, first, bytes, version, lives] = head as [number, number, number, string, number[][]];
+  return {
+    position,
+    first,
+    bytes,
+    version: version as Version,
+    lives: lives.map(([incarnation = 0, start = 1]) => ({ incarnation, first: start })),
+  };
+}

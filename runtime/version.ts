@@ -49,6 +49,7 @@ export function printCursor(of: Version): string {
 export function parseCursor(hex: string): Version | null {
   if (!/^[0-9a-f]{24}$/.test(hex)) return null;
   let characters = '';
-  for (let at = 0; at < hex.length; at += 2) characters += String.fromCharCode(Number.parseInt(hex.slice(at, at + 2), 16));
+  for (let at = 0; at < hex.length; at += 2)
+    characters += String.fromCharCode(Number.parseInt(hex.slice(at, at + 2), 16));
   return characters as Version;
 }

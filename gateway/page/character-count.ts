@@ -4,7 +4,8 @@
 export const linkCharacters = 23;
 
 /** A link with its scheme, not glued to a word, up to the last character that may end one. */
-const link = /(^|[^\p{L}\p{N}_@#$/])(https?:\/\/(?:[\p{L}\p{N}_-]+\.)+(?:xn--[a-z0-9-]+|\p{L}{2,})(?::\d{1,5})?(?:[/?#][^\s<>"]*)?)/giu;
+const link =
+  /(^|[^\p{L}\p{N}_@#$/])(https?:\/\/(?:[\p{L}\p{N}_-]+\.)+(?:xn--[a-z0-9-]+|\p{L}{2,})(?::\d{1,5})?(?:[/?#][^\s<>"]*)?)/giu;
 /** A mention of somebody on another server. */
 const remoteMention = /(^|[^/\w])@([a-z0-9_]+)@[a-z0-9.-]+[a-z0-9]+/gi;
 

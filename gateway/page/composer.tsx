@@ -19,12 +19,16 @@ interface ComposerProps {
   readonly onPosted?: () => void;
 }
 
-type Sending = { readonly kind: 'no' } | { readonly kind: 'sending'; readonly again: boolean } | { readonly kind: 'failed'; readonly words: string };
+type Sending =
+  | { readonly kind: 'no' }
+  | { readonly kind: 'sending'; readonly again: boolean }
+  | { readonly kind: 'failed'; readonly words: string };
 
 export function Composer({ replyTo = null, focused = false, onPosted }: ComposerProps): JSX.Element {
   const store = draftFor(replyTo);
   const draft = useStore(store);
-  const { max_characters: most, characters_reserved_per_url: perLink } = useStore(instance).configuration.statuses;
+  const { max_characters: most, characters_reserved_per_url: perLink } =
+    useStore(instance).configuration.statuses;
   const person = useStore(session);
   const [sending, setSending] = useState<Sending>({ kind: 'no' });
   const [warned, setWarned] = useState(draft.warning !== '');
@@ -39,7 +43,7 @@ export function Composer({ replyTo = null, focused = false, onPosted }: Composer
     area.current.focus();
     area.current.setSelectionRange(area.current.value.length, area.current.value.length);
   }, [focused]);
-  useLayoutEffect(() => fitHeight(area.current), [draft.text]);
+  useLayoutEffect(() => fitHeight(area.current));
 
   const send = async (): Promise<void> => {
     if (busy || empty || left < 0) {
@@ -48,7 +52,12 @@ export function Composer({ replyTo = null, focused = false, onPosted }: Composer
     }
     setSending({ kind: 'sending', again: false });
     const { text, warning, visibility, key } = draft;
-    const post = { status: text, spoiler_text: warned ? warning : '', visibility, in_reply_to_id: replyTo?.id ?? null };
+    const post = {
+      status: text,
+      spoiler_text: warned ? warning : '',
+      visibility,
+      in_reply_to_id: replyTo?.id ?? null,
+    };
     const reply = await publish(post, key, () => setSending({ kind: 'sending', again: true }));
     if (reply.kind !== 'done') {
       setSending({ kind: 'failed', words: reply.words });
@@ -144,12 +153,21 @@ export function Composer({ replyTo = null, focused = false, onPosted }: Composer
           >
             CW<span class="unseen">: content warning</span>
           </button>
-          <span id={ids.count} class={left < 0 ? 'count count-over' : left <= 50 ? 'count count-near' : 'count'}>
+          <span
+            id={ids.count}
+            class={left < 0 ? 'count count-over' : left <= 50 ? 'count count-near' : 'count'}
+          >
             {left}
             <span class="unseen"> characters left</span>
           </span>
           <button type="submit" class="primary" aria-disabled={busy || empty || left < 0}>
-            {sending.kind !== 'sending' ? (replyTo ? 'Reply' : 'Post') : sending.again ? 'Trying again…' : 'Posting…'}
+            {sending.kind !== 'sending'
+              ? replyTo
+                ? 'Reply'
+                : 'Post'
+              : sending.again
+                ? 'Trying again…'
+                : 'Posting…'}
           </button>
         </div>
       </div>

@@ -7,7 +7,13 @@ export type Cursor = string | null;
 export type Connection =
   | { readonly kind: 'closed' }
   | { readonly kind: 'opening'; readonly failures: number; readonly cursor: Cursor }
-  | { readonly kind: 'live'; readonly failures: number; readonly cursor: Cursor; readonly openedMs: number; readonly heardMs: number }
+  | {
+      readonly kind: 'live';
+      readonly failures: number;
+      readonly cursor: Cursor;
+      readonly openedMs: number;
+      readonly heardMs: number;
+    }
   | { readonly kind: 'waiting'; readonly failures: number; readonly cursor: Cursor };
 
 export type ConnectionEvent =
@@ -49,7 +55,13 @@ export function advanceConnection(state: Connection, event: ConnectionEvent): St
     case 'opened':
       if (state.kind !== 'opening') return [state, []];
       return [
-        { kind: 'live', failures: state.failures, cursor: state.cursor, openedMs: event.nowMs, heardMs: event.nowMs },
+        {
+          kind: 'live',
+          failures: state.failures,
+          cursor: state.cursor,
+          openedMs: event.nowMs,
+          heardMs: event.nowMs,
+        },
         state.cursor === null ? [{ kind: 'reload' }] : [],
       ];
     case 'heard':
@@ -73,12 +85,18 @@ function opening(failures: number, cursor: Cursor): Step {
   return [{ kind: 'opening', failures, cursor }, [{ kind: 'open', since: cursor }]];
 }
 
-function dropped(state: Connection, { nowMs, chance }: { readonly nowMs: number; readonly chance: number }): Step {
+function dropped(
+  state: Connection,
+  { nowMs, chance }: { readonly nowMs: number; readonly chance: number },
+): Step {
   if (state.kind !== 'opening' && state.kind !== 'live') return [state, []];
   const settled = state.kind === 'live' && nowMs - state.openedMs >= settledAfterMs;
   const failures = settled ? 1 : state.failures + 1;
   const wait: ConnectionEffect = { kind: 'wait', ms: backOffMs(reconnectBackOff, failures, chance) };
-  return [{ kind: 'waiting', failures, cursor: state.cursor }, failures > 1 ? [wait, { kind: 'verify' }] : [wait]];
+  return [
+    { kind: 'waiting', failures, cursor: state.cursor },
+    failures > 1 ? [wait, { kind: 'verify' }] : [wait],
+  ];
 }
 
 function woken(state: Connection, nowMs: number): Step {

@@ -40,7 +40,10 @@ export async function deletePost(post: Post): Promise<boolean> {
   // What somebody else has deleted already is deleted.
   const gone = reply.kind === 'done' || (reply.kind === 'refused' && reply.status === 404);
   if (gone) tell({ kind: 'deleted', id: post.id });
-  notify(gone ? 'done' : 'trouble', reply.kind === 'done' ? 'Post deleted.' : gone ? 'That post was gone already.' : reply.words);
+  notify(
+    gone ? 'done' : 'trouble',
+    reply.kind === 'done' ? 'Post deleted.' : gone ? 'That post was gone already.' : reply.words,
+  );
   return gone;
 }
 

@@ -42,14 +42,23 @@ function freshDraft(replyTo: Post | null): Draft {
   const preferred: Visibility = person.kind === 'person' ? person.account.source.privacy : 'public';
   if (replyTo === null) return { text: '', warning: '', visibility: preferred, key: newKey() };
   const own = person.kind === 'person' ? person.account.acct : '';
-  const names = [replyTo.account.acct, ...replyTo.mentions.map(({ acct }) => acct)].filter((acct) => acct !== own);
+  const names = [replyTo.account.acct, ...replyTo.mentions.map(({ acct }) => acct)].filter(
+    (acct) => acct !== own,
+  );
   const text = [...new Set(names)].map((acct) => `@${acct} `).join('');
   const narrower = visibilities.indexOf(replyTo.visibility) > visibilities.indexOf(preferred);
-  return { text, warning: replyTo.spoiler_text, visibility: narrower ? replyTo.visibility : preferred, key: newKey() };
+  return {
+    text,
+    warning: replyTo.spoiler_text,
+    visibility: narrower ? replyTo.visibility : preferred,
+    key: newKey(),
+  };
 }
 
 function newKey(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
+    byte.toString(16).padStart(2, '0'),
+  ).join('');
 }
 
 function keptDrafts(): readonly (readonly [string, unknown])[] {

@@ -1,5 +1,16 @@
 // The Mastodon entities as far as the page uses them: one shape each, from which the type comes.
-import { boolean, list, number, oneOf, orNull, otherwise, record, type Shape, type Shaped, string } from './shape.ts';
+import {
+  boolean,
+  list,
+  number,
+  oneOf,
+  orNull,
+  otherwise,
+  record,
+  type Shape,
+  type Shaped,
+  string,
+} from './shape.ts';
 
 export const visibilities = ['public', 'unlisted', 'private', 'direct'] as const;
 export type Visibility = (typeof visibilities)[number];

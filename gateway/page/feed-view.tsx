@@ -28,7 +28,9 @@ export function FeedView({ feed, label, empty }: FeedViewProps): JSX.Element {
       {(phase.kind === 'loading' || phase.kind === 'extending') && <Loading of="posts" />}
       {phase.kind === 'failed' && <Failed words={phase.words} again={() => void feed[phase.tried]()} />}
       {phase.kind === 'ready' && older !== null && <Older extend={() => void feed.extend()} />}
-      {phase.kind === 'ready' && older === null && shown.length > 10 && <p class="end">That is all there is.</p>}
+      {phase.kind === 'ready' && older === null && shown.length > 10 && (
+        <p class="end">That is all there is.</p>
+      )}
     </section>
   );
 }
@@ -53,7 +55,9 @@ function revealNew(feed: Feed): void {
   feed.reveal();
   window.scrollTo(0, 0);
   // The button that was pressed is gone; the newest post is what it was pressed for.
-  requestAnimationFrame(() => document.querySelector<HTMLElement>('.feed .post')?.focus({ preventScroll: true }));
+  requestAnimationFrame(() =>
+    document.querySelector<HTMLElement>('.feed .post')?.focus({ preventScroll: true }),
+  );
 }
 
 /** Reads on by itself shortly before one arrives here; the button is for those who come by keyboard. */

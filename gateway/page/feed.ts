@@ -15,6 +15,8 @@ export type FeedPhase =
 export interface Feed {
   readonly timeline: Store<Timeline>;
   readonly phase: Store<FeedPhase>;
+  /** Whether it was ever read, or is being read. */
+  begun(): boolean;
   /** Reads the newest page, and keeps what it can of what is there. */
   load(): Promise<void>;
   /** Reads the next older page, if there is one and none is being read. */
@@ -66,13 +68,16 @@ export function createFeed({ page, live, reading }: FeedSource): Feed {
     if (reply.kind === 'done' && timeline.get().older === older) {
       apply({ kind: 'extended', statuses: reply.value, older: reply.older });
     }
-    phase.set(reply.kind === 'done' ? { kind: 'ready' } : { kind: 'failed', words: reply.words, tried: 'extend' });
+    phase.set(
+      reply.kind === 'done' ? { kind: 'ready' } : { kind: 'failed', words: reply.words, tried: 'extend' },
+    );
   };
 
   const end = listen((happening) => {
     switch (happening.kind) {
       case 'arrived':
-        if (happening.stream === stream) apply({ kind: 'arrived', statuses: happening.statuses, hold: reading() });
+        if (happening.stream === stream)
+          apply({ kind: 'arrived', statuses: happening.statuses, hold: reading() });
         break;
       case 'changed':
       case 'edited':
@@ -99,6 +104,7 @@ export function createFeed({ page, live, reading }: FeedSource): Feed {
   return {
     timeline,
     phase,
+    begun: () => reads > 0,
     load,
     extend,
     end,

@@ -20,7 +20,12 @@ export function Field({ label, value, onValue, hint, input, area }: FieldProps):
     <p class="field">
       <label for={id}>{label}</label>
       {area ? (
-        <textarea {...common} {...area} value={value} onInput={(event) => onValue(event.currentTarget.value)} />
+        <textarea
+          {...common}
+          {...area}
+          value={value}
+          onInput={(event) => onValue(event.currentTarget.value)}
+        />
       ) : (
         <input {...common} {...input} value={value} onInput={(event) => onValue(event.currentTarget.value)} />
       )}

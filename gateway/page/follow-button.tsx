@@ -14,7 +14,9 @@ export function FollowButton({ account, relationship, onRelated }: FollowButtonP
   const [busy, setBusy] = useState(false);
   const { following, blocking, requested } = relationship;
   const deed = blocking ? 'unblock' : following || requested ? 'unfollow' : 'follow';
-  const word = { unblock: 'Unblock', unfollow: requested ? 'Requested' : 'Following', follow: 'Follow' }[deed];
+  const word = { unblock: 'Unblock', unfollow: requested ? 'Requested' : 'Following', follow: 'Follow' }[
+    deed
+  ];
   const press = async (): Promise<void> => {
     if (busy) return;
     setBusy(true);

@@ -11,3 +11,13 @@ export const homeFeed = createFeed({
   live: 'user',
   reading: () => visit.get().route.kind !== 'home' || window.scrollY > readingBelowPx,
 });
+
+/** A press on a link home, at home, leads back up to what is new. */
+export function attendHomeLinks(): void {
+  document.addEventListener('click', ({ target }) => {
+    const link = target instanceof Element ? target.closest('a') : null;
+    if (link?.getAttribute('href') !== '#/' || visit.get().route.kind !== 'home') return;
+    homeFeed.reveal();
+    window.scrollTo(0, 0);
+  });
+}

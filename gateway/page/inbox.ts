@@ -38,7 +38,8 @@ export async function extendInbox(): Promise<void> {
   if (older === null || phase === 'loading') return;
   put({ phase: 'loading' });
   const reply = await notifications(older);
-  if (reply.kind === 'done') put({ entries: merged(entries, reply.value), older: reply.older, phase: 'ready' });
+  if (reply.kind === 'done')
+    put({ entries: merged(entries, reply.value), older: reply.older, phase: 'ready' });
   else put({ phase: 'failed', words: reply.words });
 }
 
@@ -76,7 +77,13 @@ listen((happening) => {
         entries: entries.map((entry) => {
           if (!entry.status) return entry;
           const { post } = happening;
-          return { ...entry, status: withPost(entry.status, happening.kind === 'edited' ? withMarksOf(post, postOf(entry.status)) : post) };
+          return {
+            ...entry,
+            status: withPost(
+              entry.status,
+              happening.kind === 'edited' ? withMarksOf(post, postOf(entry.status)) : post,
+            ),
+          };
         }),
       });
       break;
@@ -98,7 +105,10 @@ listen((happening) => {
 function put(part: Partial<Inbox>): void {
   const next = { ...inbox.get(), ...part };
   const seen = seenId();
-  inbox.set({ ...next, unseen: seen === null ? 0 : next.entries.filter((entry) => isNewer(entry.id, seen)).length });
+  inbox.set({
+    ...next,
+    unseen: seen === null ? 0 : next.entries.filter((entry) => isNewer(entry.id, seen)).length,
+  });
 }
 
 function merged(known: readonly Notification[], coming: readonly Notification[]): readonly Notification[] {

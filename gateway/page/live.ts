@@ -1,6 +1,12 @@
 // The socket: runs what connection.ts decides, and tells the page what the stream brings, in batches that a browser can draw.
 import { ownCredentials } from './api.ts';
-import { advanceConnection, type Connection, type ConnectionEffect, type ConnectionEvent, type Cursor } from './connection.ts';
+import {
+  advanceConnection,
+  type Connection,
+  type ConnectionEffect,
+  type ConnectionEvent,
+  type Cursor,
+} from './connection.ts';
 import type { Status } from './entities.ts';
 import { tell } from './happening.ts';
 import { createStore } from './store.ts';

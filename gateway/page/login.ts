@@ -12,7 +12,10 @@ export async function beginLogin(): Promise<Refusal | null> {
   const verifier = randomText();
   const state = randomText();
   const challenge = await challengeOf(verifier);
-  sessionStorage.setItem(pendingName, JSON.stringify({ verifier: challenge && verifier, state, hash: location.hash }));
+  sessionStorage.setItem(
+    pendingName,
+    JSON.stringify({ verifier: challenge && verifier, state, hash: location.hash }),
+  );
   const query = new URLSearchParams({
     response_type: 'code',
     client_id: reply.value.client_id,
@@ -39,14 +42,17 @@ export async function finishLogin(): Promise<Return> {
   if (code === null && error === null) return { kind: 'none' };
   const pending = takePending();
   history.replaceState(null, '', `/${pending?.hash ?? ''}`);
-  if (error === 'access_denied') return { kind: 'failed', words: 'You did not let this page in, so you are not logged in.' };
-  if (code === null) return { kind: 'failed', words: answer.get('error_description') ?? 'Logging in failed. Try again.' };
+  if (error === 'access_denied')
+    return { kind: 'failed', words: 'You did not let this page in, so you are not logged in.' };
+  if (code === null)
+    return { kind: 'failed', words: answer.get('error_description') ?? 'Logging in failed. Try again.' };
   // Somebody else's code could log this browser into their account.
   if (pending === null || answer.get('state') !== pending.state) {
     return { kind: 'failed', words: 'That log-in was not begun in this tab. Try again.' };
   }
   const application = registered();
-  if (application === null) return { kind: 'failed', words: 'This page is not known to the server any more. Try again.' };
+  if (application === null)
+    return { kind: 'failed', words: 'This page is not known to the server any more. Try again.' };
   const reply = await grantToken({
     grant_type: 'authorization_code',
     code,
@@ -66,7 +72,9 @@ function takePending(): { readonly verifier: string; readonly state: string; rea
   const pending: unknown = JSON.parse(text);
   if (typeof pending !== 'object' || pending === null) return null;
   const { verifier, state, hash } = { verifier: '', state: '', hash: '', ...pending };
-  return typeof state === 'string' && state !== '' ? { verifier: String(verifier), state, hash: String(hash) } : null;
+  return typeof state === 'string' && state !== ''
+    ? { verifier: String(verifier), state, hash: String(hash) }
+    : null;
 }
 
 function randomText(): string {

@@ -1,11 +1,16 @@
 // Sanitiser: the HTML of a post or a note, already parsed, as a tree of the few pieces the page shows. Nothing of the HTML itself
-// reaches the page: what is not on the list below does not come through. Drawing the pieces is rich-text.tsx's.
+// reaches the page: what is not on the list below does not come through. Drawing the pieces is rich-text.ts's.
 
 export type Piece =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'break' }
   | { readonly kind: 'paragraph' | 'span'; readonly classes: string; readonly pieces: readonly Piece[] }
-  | { readonly kind: 'link'; readonly href: string; readonly classes: string; readonly pieces: readonly Piece[] };
+  | {
+      readonly kind: 'link';
+      readonly href: string;
+      readonly classes: string;
+      readonly pieces: readonly Piece[];
+    };
 
 /** What is read of a DOM node; an element of any other parser will do as well. */
 export interface MarkupNode {
@@ -23,7 +28,9 @@ export const mostNodes = 4_000;
 /** Classes that Mastodon's own markup uses; any other could borrow the looks of the page's controls. */
 const knownClasses = new Set(['mention', 'hashtag', 'u-url', 'h-card', 'invisible', 'ellipsis']);
 /** Elements that are dropped for their contents. All that is on neither list goes with what is in it. */
-const transparent = new Set('B I EM STRONG U S DEL CODE PRE BLOCKQUOTE UL OL LI H1 H2 H3 H4 H5 H6 DIV SMALL SUB SUP'.split(' '));
+const transparent = new Set(
+  'B I EM STRONG U S DEL CODE PRE BLOCKQUOTE UL OL LI H1 H2 H3 H4 H5 H6 DIV SMALL SUB SUP'.split(' '),
+);
 
 export function safePieces(parent: MarkupNode): readonly Piece[] {
   const budget = { nodes: mostNodes };

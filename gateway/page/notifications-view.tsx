@@ -9,9 +9,9 @@ import { Older } from './feed-view.tsx';
 import { Heading } from './heading.tsx';
 import { Icon, type IconName } from './icon.tsx';
 import { clearInbox, dismiss, extendInbox, inbox, loadInbox, markSeen } from './inbox.ts';
-import { confirm } from './overlay.ts';
+import { confirmed } from './overlay.ts';
 import { PostCard } from './post-card.tsx';
-import { RichText } from './rich-text.tsx';
+import { RichText } from './rich-text.ts';
 import { routeAddress } from './route.ts';
 import { Empty, Failed, Loading } from './states.tsx';
 import { useStore } from './store.ts';
@@ -20,7 +20,7 @@ export function NotificationsView(): JSX.Element {
   const { entries, older, phase, words, unseen } = useStore(inbox);
   // What was new when one came stays marked while one looks.
   const fresh = useRef(new Set<string>());
-  entries.slice(0, unseen).forEach(({ id }) => fresh.current.add(id));
+  for (const { id } of entries.slice(0, unseen)) fresh.current.add(id);
   useEffect(() => {
     if (unseen > 0 && document.visibilityState === 'visible') markSeen();
   }, [unseen]);
@@ -28,7 +28,7 @@ export function NotificationsView(): JSX.Element {
     <>
       <Heading title="Notifications">
         {entries.length > 0 && (
-          <button type="button" class="quiet" onClick={askToClear}>
+          <button type="button" class="quiet" onClick={() => void askToClear()}>
             Clear all
           </button>
         )}
@@ -53,13 +53,9 @@ export function NotificationsView(): JSX.Element {
   );
 }
 
-function askToClear(): void {
-  confirm({
-    title: 'Clear all notifications?',
-    words: 'They go on all your devices. The posts themselves stay.',
-    deed: 'Clear all',
-    act: () => void clearInbox(),
-  });
+async function askToClear(): Promise<void> {
+  const words = 'They go on all your devices. The posts themselves stay.';
+  if (await confirmed({ title: 'Clear all notifications?', words, deed: 'Clear all' })) await clearInbox();
 }
 
 const happened: Readonly<Record<string, { readonly icon: IconName; readonly words: string }>> = {
@@ -83,7 +79,13 @@ function Entry({ entry, fresh }: { readonly entry: Notification; readonly fresh:
           </a>{' '}
           {words} · <Ago at={created_at} />
         </p>
-        <button type="button" class="act" aria-label="Dismiss" title="Dismiss" onClick={() => void dismiss(id)}>
+        <button
+          type="button"
+          class="act"
+          aria-label="Dismiss"
+          title="Dismiss"
+          onClick={() => void dismiss(id)}
+        >
           <Icon name="close" />
         </button>
       </div>

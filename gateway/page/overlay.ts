@@ -2,20 +2,37 @@
 import type { Post } from './entities.ts';
 import { createStore } from './store.ts';
 
+export interface Question {
+  readonly title: string;
+  readonly words: string;
+  /** What the button says that does it. */
+  readonly deed: string;
+}
+
 export type Overlay =
   | { readonly kind: 'none' }
   /** `text` begins the post, if nothing is begun yet. */
   | { readonly kind: 'compose'; readonly replyTo: Post | null; readonly text?: string }
   | { readonly kind: 'help' }
-  | { readonly kind: 'confirm'; readonly title: string; readonly words: string; readonly deed: string; readonly act: () => void };
+  | { readonly kind: 'question'; readonly question: Question; readonly answer: (yes: boolean) => void };
 
 export const overlay = createStore<Overlay>({ kind: 'none' });
 
+/** A question left open is answered no. */
 export function closeOverlay(): void {
+  const closing = overlay.get();
   overlay.set({ kind: 'none' });
+  if (closing.kind === 'question') closing.answer(false);
 }
 
 /** Asks before something that cannot be taken back. */
-export function confirm(question: Omit<Extract<Overlay, { kind: 'confirm' }>, 'kind'>): void {
-  overlay.set({ kind: 'confirm', ...question });
+export function confirmed(question: Question): Promise<boolean> {
+  closeOverlay();
+  return new Promise((resolve) => {
+    const answer = (yes: boolean): void => {
+      overlay.set({ kind: 'none' });
+      resolve(yes);
+    };
+    overlay.set({ kind: 'question', question, answer });
+  });
 }

@@ -24,7 +24,13 @@ export interface People {
 const mostPeople = 2_000;
 
 export function createPeople(page: (older: string | null) => Promise<Reply<readonly Account[]>>): People {
-  const state = createStore<PeopleState>({ accounts: [], relationships: new Map(), older: null, phase: 'ready', words: '' });
+  const state = createStore<PeopleState>({
+    accounts: [],
+    relationships: new Map(),
+    older: null,
+    phase: 'ready',
+    words: '',
+  });
   const put = (part: Partial<PeopleState>): void => state.set({ ...state.get(), ...part });
   return {
     state,
@@ -42,7 +48,8 @@ export function createPeople(page: (older: string | null) => Promise<Reply<reado
       const related = await relationsTo(reply.value);
       put({ relationships: new Map([...state.get().relationships, ...related]) });
     },
-    related: (relationship) => put({ relationships: new Map(state.get().relationships).set(relationship.id, relationship) }),
+    related: (relationship) =>
+      put({ relationships: new Map(state.get().relationships).set(relationship.id, relationship) }),
   };
 }
 
@@ -50,5 +57,7 @@ export async function relationsTo(accounts: readonly Account[]): Promise<Readonl
   const ids = accounts.map(({ id }) => id).filter((id) => id !== ownId());
   if (ownId() === null || ids.length === 0) return new Map();
   const reply = await relationships(ids);
-  return new Map(reply.kind === 'done' ? reply.value.map((relationship) => [relationship.id, relationship]) : []);
+  return new Map(
+    reply.kind === 'done' ? reply.value.map((relationship) => [relationship.id, relationship]) : [],
+  );
 }

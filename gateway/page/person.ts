@@ -37,7 +37,11 @@ export function createPerson(acct: string): Person {
       }
       const account = reply.value;
       const before = state.get();
-      state.set({ kind: 'there', account, relationship: before.kind === 'there' ? before.relationship : null });
+      state.set({
+        kind: 'there',
+        account,
+        relationship: before.kind === 'there' ? before.relationship : null,
+      });
       const relationship = await relationTo(account);
       if (relationship) state.set({ kind: 'there', account, relationship });
     },
@@ -45,7 +49,10 @@ export function createPerson(acct: string): Person {
       const before = state.get();
       if (before.kind !== 'there') return;
       const followed = Number(relationship.following) - Number(before.relationship?.following ?? false);
-      const account = { ...before.account, followers_count: Math.max(0, before.account.followers_count + followed) };
+      const account = {
+        ...before.account,
+        followers_count: Math.max(0, before.account.followers_count + followed),
+      };
       state.set({ kind: 'there', account, relationship });
     },
   };

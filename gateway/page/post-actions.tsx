@@ -5,7 +5,7 @@ import type { Account, Post, Relationship } from './entities.ts';
 import { Icon, type IconName } from './icon.tsx';
 import { Menu, type MenuItem } from './menu.tsx';
 import { notify } from './notice.ts';
-import { confirm, overlay } from './overlay.ts';
+import { confirmed, overlay } from './overlay.ts';
 import { session } from './session.ts';
 import { useStore } from './store.ts';
 
@@ -42,7 +42,12 @@ export function PostActions({ post }: { readonly post: Post }): JSX.Element {
         on={post.favourited}
         act={known(() => void toggleMark(post, 'favourite'))}
       />
-      <Action name="bookmark" label="Bookmark" on={post.bookmarked} act={known(() => void toggleMark(post, 'bookmark'))} />
+      <Action
+        name="bookmark"
+        label="Bookmark"
+        on={post.bookmarked}
+        act={known(() => void toggleMark(post, 'bookmark'))}
+      />
       <Menu label="More" items={ownId === null ? [copyLink(post)] : [copyLink(post), ...rarer(post, own)]} />
     </div>
   );
@@ -101,27 +106,24 @@ function rarer(post: Post, own: boolean): readonly MenuItem[] {
       {
         label: 'Delete',
         grave: true,
-        act: () =>
-          confirm({
-            title: 'Delete this post?',
-            words: 'It disappears for everybody, and cannot be brought back.',
-            deed: 'Delete',
-            act: () => void deletePost(post),
-          }),
+        act: () => void askToDelete(post),
       },
     ];
   }
   return [
     { label: `Mute @${account.acct}`, act: () => void relateTo(account, 'mute') },
-    { label: `Block @${account.acct}`, grave: true, act: () => confirmBlock(account) },
+    { label: `Block @${account.acct}`, grave: true, act: () => void askToBlock(account) },
   ];
 }
 
-export function confirmBlock(account: Account, done: (relationship: Relationship) => void = () => {}): void {
-  confirm({
-    title: `Block @${account.acct}?`,
-    words: 'You will not see each other’s posts, and they cannot follow you.',
-    deed: 'Block',
-    act: () => void relateTo(account, 'block').then((relationship) => relationship && done(relationship)),
-  });
+async function askToDelete(post: Post): Promise<void> {
+  const words = 'It disappears for everybody, and cannot be brought back.';
+  if (await confirmed({ title: 'Delete this post?', words, deed: 'Delete' })) await deletePost(post);
+}
+
+/** The relationship as it is then; null when nothing came of it. */
+export async function askToBlock(account: Account): Promise<Relationship | null> {
+  const words = 'You will not see each other’s posts, and they cannot follow you.';
+  if (!(await confirmed({ title: `Block @${account.acct}?`, words, deed: 'Block' }))) return null;
+  return relateTo(account, 'block');
 }

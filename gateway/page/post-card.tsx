@@ -8,7 +8,7 @@ import { displayName } from './display-name.ts';
 import { type Account, type Post, postOf, type Status } from './entities.ts';
 import { Icon, type IconName } from './icon.tsx';
 import { PostActions } from './post-actions.tsx';
-import { RichText } from './rich-text.tsx';
+import { RichText } from './rich-text.ts';
 import { routeAddress } from './route.ts';
 import { timeInFull } from './time-ago.ts';
 import { go } from './visit.ts';
@@ -23,7 +23,9 @@ interface PostCardProps {
 /** Drawn anew only when its post is another version: a long timeline stays quick. */
 export class PostCard extends Component<PostCardProps> {
   override shouldComponentUpdate(next: PostCardProps): boolean {
-    return next.entry !== this.props.entry || next.large !== this.props.large || next.depth !== this.props.depth;
+    return (
+      next.entry !== this.props.entry || next.large !== this.props.large || next.depth !== this.props.depth
+    );
   }
 
   override render({ entry, large = false, depth = 0 }: PostCardProps): JSX.Element {
@@ -47,12 +49,14 @@ function Card({ entry, large, depth }: Required<PostCardProps>): JSX.Element {
       }}
     >
       {entry.reblog && <Booster account={entry.account} />}
+      {/* biome-ignore lint/a11y/useAnchorContent: a larger target for the mouse; the name beside it is the link for everybody. */}
       <a class="post-avatar" href={profileOf(post.account)} tabIndex={-1} aria-hidden="true">
         <Avatar account={post.account} />
       </a>
       <header class="post-head">
         <a class="post-author" href={profileOf(post.account)}>
-          <bdi class="post-name">{displayName(post.account)}</bdi> <span class="post-handle">@{post.account.acct}</span>
+          <bdi class="post-name">{displayName(post.account)}</bdi>{' '}
+          <span class="post-handle">@{post.account.acct}</span>
         </a>
         {!large && <When post={post} />}
       </header>
@@ -61,7 +65,8 @@ function Card({ entry, large, depth }: Required<PostCardProps>): JSX.Element {
         <Words post={post} />
         {large && (
           <p class="post-when">
-            {timeInFull(Date.parse(post.created_at))} · <AudienceIcon post={post} /> {audiences[post.visibility].name}
+            {timeInFull(Date.parse(post.created_at))} · <AudienceIcon post={post} />{' '}
+            {audiences[post.visibility].name}
           </p>
         )}
         <PostActions post={post} />
@@ -93,7 +98,8 @@ function ReplyLine({ post }: { readonly post: Post }): JSX.Element {
     <p class="post-reply">
       {whom ? (
         <>
-          replying to <a href={routeAddress({ kind: 'profile', acct: whom.acct, tab: 'posts' })}>@{whom.acct}</a>
+          replying to{' '}
+          <a href={routeAddress({ kind: 'profile', acct: whom.acct, tab: 'posts' })}>@{whom.acct}</a>
         </>
       ) : (
         'a reply'
@@ -130,7 +136,12 @@ function When({ post }: { readonly post: Post }): JSX.Element {
   );
 }
 
-const audienceIcons = { public: 'globe', unlisted: 'unlisted', private: 'lock', direct: 'letter' } satisfies Record<string, IconName>;
+const audienceIcons = {
+  public: 'globe',
+  unlisted: 'unlisted',
+  private: 'lock',
+  direct: 'letter',
+} satisfies Record<string, IconName>;
 
 function AudienceIcon({ post }: { readonly post: Post }): JSX.Element {
   const { name, words } = audiences[post.visibility];
@@ -148,6 +159,7 @@ function profileOf({ acct }: Pick<Account, 'acct'>): string {
 
 /** Not on something that does something itself, and not the end of marking text. */
 function isPlainPress(event: MouseEvent): boolean {
-  const onControl = event.target instanceof Element && event.target.closest('a, button, input, textarea, select, .menu');
+  const onControl =
+    event.target instanceof Element && event.target.closest('a, button, input, textarea, select, .menu');
   return !onControl && (window.getSelection()?.isCollapsed ?? true);
 }

@@ -13,9 +13,9 @@ import { Menu } from './menu.tsx';
 import { overlay } from './overlay.ts';
 import { PeopleView } from './people-view.tsx';
 import { createPerson, type Person } from './person.ts';
-import { confirmBlock, short } from './post-actions.tsx';
+import { askToBlock, short } from './post-actions.tsx';
 import { createRecent } from './recent.ts';
-import { RichText } from './rich-text.tsx';
+import { RichText } from './rich-text.ts';
 import { type ProfileTab, routeAddress } from './route.ts';
 import { session } from './session.ts';
 import { Failed, Loading } from './states.tsx';
@@ -35,6 +35,7 @@ interface ProfileProps {
 export function Profile({ acct, tab, at }: ProfileProps): JSX.Element {
   const person = persons.of(acct.toLowerCase(), () => createPerson(acct));
   const state = useStore(person.state);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: each visit is a reason to look again.
   useEffect(() => {
     void person.load();
   }, [person, at.key]);
@@ -56,7 +57,11 @@ export function Profile({ acct, tab, at }: ProfileProps): JSX.Element {
   return (
     <>
       <Heading title={`@${acct}`} back />
-      {state.kind === 'loading' ? <Loading of="the profile" /> : <Failed words={state.words} again={() => void person.load()} />}
+      {state.kind === 'loading' ? (
+        <Loading of="the profile" />
+      ) : (
+        <Failed words={state.words} again={() => void person.load()} />
+      )}
     </>
   );
 }
@@ -82,7 +87,9 @@ function Card({ account, relationship, onRelated }: CardProps): JSX.Element {
             </a>
           )}
           {relationship && <Rarer account={account} relationship={relationship} onRelated={onRelated} />}
-          {relationship && <FollowButton account={account} relationship={relationship} onRelated={onRelated} />}
+          {relationship && (
+            <FollowButton account={account} relationship={relationship} onRelated={onRelated} />
+          )}
         </div>
       </div>
       <p class="profile-name">
@@ -115,18 +122,28 @@ function marksOf({ followed_by, muting, blocking, blocked_by }: Relationship): r
   ];
 }
 
-function Rarer({ account, relationship, onRelated }: CardProps & { readonly relationship: Relationship }): JSX.Element {
-  const relates = (deed: Parameters<typeof relateTo>[1]) => () =>
-    void relateTo(account, deed).then((related) => related && onRelated(related));
+function Rarer({
+  account,
+  relationship,
+  onRelated,
+}: CardProps & { readonly relationship: Relationship }): JSX.Element {
+  const relates = (deed: () => Promise<Relationship | null>) => () => {
+    void deed().then((related) => related && onRelated(related));
+  };
   return (
     <Menu
       label="More"
       items={[
-        { label: `Mention @${account.acct}`, act: () => overlay.set({ kind: 'compose', replyTo: null, text: `@${account.acct} ` }) },
-        relationship.muting ? { label: 'Unmute', act: relates('unmute') } : { label: 'Mute', act: relates('mute') },
+        {
+          label: `Mention @${account.acct}`,
+          act: () => overlay.set({ kind: 'compose', replyTo: null, text: `@${account.acct} ` }),
+        },
+        relationship.muting
+          ? { label: 'Unmute', act: relates(() => relateTo(account, 'unmute')) }
+          : { label: 'Mute', act: relates(() => relateTo(account, 'mute')) },
         relationship.blocking
-          ? { label: 'Unblock', act: relates('unblock') }
-          : { label: 'Block', grave: true, act: () => confirmBlock(account, onRelated) },
+          ? { label: 'Unblock', act: relates(() => relateTo(account, 'unblock')) }
+          : { label: 'Block', grave: true, act: relates(() => askToBlock(account)) },
       ]}
     />
   );
@@ -154,7 +171,15 @@ function Tabs({ account, tab }: { readonly account: Account; readonly tab: Profi
   );
 }
 
-function Below({ account, tab, at }: { readonly account: Account; readonly tab: ProfileTab; readonly at: Visit }): JSX.Element {
+function Below({
+  account,
+  tab,
+  at,
+}: {
+  readonly account: Account;
+  readonly tab: ProfileTab;
+  readonly at: Visit;
+}): JSX.Element {
   const key = `${at.key}/${account.id}/${tab}`;
   const name = displayName(account);
   if (tab === 'followers' || tab === 'following') {
@@ -169,7 +194,10 @@ function Below({ account, tab, at }: { readonly account: Account; readonly tab: 
   }
   return (
     <FeedView
-      feed={feedOf(key, { page: (older) => accountStatuses(account.id, tab === 'replies', older), reading: () => false })}
+      feed={feedOf(key, {
+        page: (older) => accountStatuses(account.id, tab === 'replies', older),
+        reading: () => false,
+      })}
       label={`Posts of ${name}`}
       empty={<p>Nothing here yet.</p>}
     />

@@ -25,9 +25,11 @@ export function SearchView({ query, at }: { readonly query: string; readonly at:
     setTyped(query);
     void search.seek(query);
   }, [query, search]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once a visit.
   useEffect(() => {
     if (!at.returned) field.current?.focus();
   }, [at.key]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: what was typed starts the pause, not what was sought before.
   useEffect(() => {
     if (typed.trim() === query) return;
     const timer = setTimeout(() => amend({ kind: 'search', query: typed.trim() }), pauseMs);
@@ -87,7 +89,11 @@ function Found({ state, search, query }: FoundProps): JSX.Element {
   }
 }
 
-function Results({ state, search, query }: FoundProps & { readonly state: Extract<SearchState, { kind: 'found' }> }): JSX.Element {
+function Results({
+  state,
+  search,
+  query,
+}: FoundProps & { readonly state: Extract<SearchState, { kind: 'found' }> }): JSX.Element {
   const { accounts, hashtags, statuses, relationships } = state;
   if (accounts.length + hashtags.length + statuses.length === 0) {
     return (

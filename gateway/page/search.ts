@@ -32,7 +32,8 @@ export function createSearch(): Search {
       change((all) => all.map((entry) => withPost(entry, withMarksOf(happening.post, postOf(entry)))));
     }
     if (happening.kind === 'deleted') change((all) => all.filter(({ id }) => id !== happening.id));
-    if (happening.kind === 'silenced') change((all) => all.filter(({ account }) => account.id !== happening.accountId));
+    if (happening.kind === 'silenced')
+      change((all) => all.filter(({ account }) => account.id !== happening.accountId));
   });
   return {
     state,
@@ -60,7 +61,10 @@ export function createSearch(): Search {
     related: (relationship) => {
       const before = state.get();
       if (before.kind !== 'found') return;
-      state.set({ ...before, relationships: new Map(before.relationships).set(relationship.id, relationship) });
+      state.set({
+        ...before,
+        relationships: new Map(before.relationships).set(relationship.id, relationship),
+      });
     },
   };
 }

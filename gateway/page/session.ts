@@ -40,7 +40,10 @@ export async function enter(accessToken: string): Promise<void> {
 }
 
 /** A new person; they are logged in at once. */
-export async function register(person: { readonly username: string; readonly password: string }): Promise<Reply<unknown>> {
+export async function register(person: {
+  readonly username: string;
+  readonly password: string;
+}): Promise<Reply<unknown>> {
   let appToken = await tokenForPage();
   if (appToken.kind === 'refused' && appToken.status === 401) {
     // The server has forgotten this page (its data are other data now): introduce it again, once.
@@ -48,7 +51,10 @@ export async function register(person: { readonly username: string; readonly pas
     appToken = await tokenForPage();
   }
   if (appToken.kind !== 'done') return appToken;
-  const reply = await signUp({ ...person, locale: navigator.language.slice(0, 2) }, appToken.value.access_token);
+  const reply = await signUp(
+    { ...person, locale: navigator.language.slice(0, 2) },
+    appToken.value.access_token,
+  );
   if (reply.kind === 'done') await enter(reply.value.access_token);
   return reply;
 }

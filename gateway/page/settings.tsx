@@ -8,7 +8,7 @@ import { Form } from './form.tsx';
 import { Heading } from './heading.tsx';
 import { shortcutsOn } from './keyboard.ts';
 import { notify } from './notice.ts';
-import { confirm } from './overlay.ts';
+import { confirmed } from './overlay.ts';
 import type { Reply } from './server.ts';
 import { learnAccount, leave } from './session.ts';
 import { useStore } from './store.ts';
@@ -106,14 +106,25 @@ function PasswordForm(): JSX.Element {
           label="Current password"
           value={current}
           onValue={setCurrent}
-          input={{ name: 'current_password', type: 'password', required: true, autocomplete: 'current-password' }}
+          input={{
+            name: 'current_password',
+            type: 'password',
+            required: true,
+            autocomplete: 'current-password',
+          }}
         />
         <Field
           label="New password"
           value={wanted}
           onValue={setWanted}
           hint="At least 8 characters."
-          input={{ name: 'new_password', type: 'password', required: true, minLength: 8, autocomplete: 'new-password' }}
+          input={{
+            name: 'new_password',
+            type: 'password',
+            required: true,
+            minLength: 8,
+            autocomplete: 'new-password',
+          }}
         />
       </Form>
     </section>
@@ -126,8 +137,8 @@ function Keys(): JSX.Element {
     <section class="card" aria-label="Keyboard">
       <h2>Keyboard</h2>
       <label class="tick">
-        <input type="checkbox" checked={on} onChange={() => shortcutsOn.set(!on)} /> Shortcuts by single keys. Press <kbd>?</kbd> to
-        see them.
+        <input type="checkbox" checked={on} onChange={() => shortcutsOn.set(!on)} /> Shortcuts by single keys.
+        Press <kbd>?</kbd> to see them.
       </label>
     </section>
   );
@@ -135,22 +146,18 @@ function Keys(): JSX.Element {
 
 function DeleteForm({ account }: { readonly account: OwnAccount }): JSX.Element {
   const [password, setPassword] = useState('');
-  const remove = (): Promise<Reply<unknown>> =>
-    new Promise((answer) => {
-      confirm({
-        title: `Delete @${account.acct} for good?`,
-        words: 'Your posts, follows and favourites go with it. Nobody can bring them back, and nobody can have your handle again.',
-        deed: 'Delete my account',
-        act: () => {
-          void deleteAccount(password).then((reply) => {
-            answer(reply);
-            if (reply.kind === 'done') token.set(null);
-          });
-        },
-      });
-      // Whoever thinks again finds the form as it was.
-      answer({ kind: 'done', value: null, older: null });
+  const remove = async (): Promise<Reply<unknown>> => {
+    const yes = await confirmed({
+      title: `Delete @${account.acct} for good?`,
+      words:
+        'Your posts, follows and favourites go with it. Nobody can bring them back, and nobody can have your handle again.',
+      deed: 'Delete my account',
     });
+    if (!yes) return { kind: 'done', value: null, older: null };
+    const reply = await deleteAccount(password);
+    if (reply.kind === 'done') token.set(null);
+    return reply;
+  };
   return (
     <section class="card card-grave" aria-label="Delete account">
       <h2>Delete account</h2>

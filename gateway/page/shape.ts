@@ -50,9 +50,13 @@ export function record<F extends Record<string, Shape<unknown>>>(
 ): Shape<{ readonly [K in keyof F]: Shaped<F[K]> }> {
   const names = Object.entries(fields);
   return (value, path) => {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Misshapen(path, 'an object');
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      throw new Misshapen(path, 'an object');
     const found = new Map<string, unknown>(Object.entries(value));
-    const made = names.map(([name, shape]) => [name, shape(found.get(name), path ? `${path}.${name}` : name)]);
+    const made = names.map(([name, shape]) => [
+      name,
+      shape(found.get(name), path ? `${path}.${name}` : name),
+    ]);
     // Each field was just made by its own shape, which is what the type says.
     return Object.fromEntries(made) as { readonly [K in keyof F]: Shaped<F[K]> };
   };

@@ -12,7 +12,13 @@ export function Loading({ of }: { readonly of: string }): JSX.Element {
   );
 }
 
-export function Failed({ words, again }: { readonly words: string; readonly again?: () => void }): JSX.Element {
+export function Failed({
+  words,
+  again,
+}: {
+  readonly words: string;
+  readonly again?: () => void;
+}): JSX.Element {
   return (
     <div class="state" role="alert">
       <p>{words}</p>

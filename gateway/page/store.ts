@@ -28,10 +28,10 @@ export function createStore<T>(initial: T): Store<T> {
 export function useStore<T>(store: Store<T>): T {
   const [, draw] = useState<unknown>(null);
   const value = store.get();
+  useLayoutEffect(() => store.watch(() => draw({})), [store]);
   useLayoutEffect(() => {
     // It may have changed between drawing and watching.
     if (!Object.is(store.get(), value)) draw({});
-    return store.watch(() => draw({}));
-  }, [store]);
+  });
   return value;
 }

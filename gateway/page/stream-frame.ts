@@ -1,6 +1,7 @@
 // One frame of the streaming API, decoded: text in, a typed event out. Frames that say nothing to this page come out as null.
-import { type Notification, notification, type Status, status } from './entities.ts';
+
 import type { Cursor } from './connection.ts';
+import { type Notification, notification, type Status, status } from './entities.ts';
 
 export type StreamEvent =
   | { readonly kind: 'update'; readonly status: Status }
@@ -20,11 +21,13 @@ export function decodeFrame(text: string): StreamFrame | null {
   try {
     const frame: unknown = JSON.parse(text);
     if (typeof frame !== 'object' || frame === null) return null;
-    const { stream, event, payload, cursor } = { stream: null, event: null, payload: null, cursor: null, ...frame };
+    const fields = new Map<string, unknown>(Object.entries(frame));
+    const stream = fields.get('stream');
+    const cursor = fields.get('cursor');
     return {
       stream: Array.isArray(stream) ? stream.map(String).join(':') : 'user',
       cursor: typeof cursor === 'string' || typeof cursor === 'number' ? String(cursor) : null,
-      event: decodeEvent(event, payload),
+      event: decodeEvent(fields.get('event'), fields.get('payload')),
     };
   } catch {
     // Whatever it was, the next read of the timeline makes up for it; a stream must not end for one bad frame.

@@ -46,6 +46,7 @@ function Posts({ state, keepsPlace }: PostsProps): JSX.Element {
   const { status, ancestors, descendants, whole } = state;
   const place = useRef<HTMLDivElement>(null);
   // What comes in above must not push away the post one came for.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once, when what is around it has come.
   useLayoutEffect(() => {
     if (whole && ancestors.length > 0 && !keepsPlace) place.current?.scrollIntoView({ block: 'start' });
   }, [whole]);

@@ -84,7 +84,8 @@ function withReply(state: There, status: Status): There {
   const { descendants } = state;
   const parent = status.in_reply_to_id;
   const belongs = parent === state.status.id || descendants.some(({ id }) => id === parent);
-  if (!belongs || descendants.length >= mostReplies || descendants.some(({ id }) => id === status.id)) return state;
+  if (!belongs || descendants.length >= mostReplies || descendants.some(({ id }) => id === status.id))
+    return state;
   return { ...state, descendants: [...descendants, status] };
 }
 

@@ -12,7 +12,11 @@ export function timeAgo(thenMs: number, nowMs: number): string {
   if (ms < 7 * dayMs) return `${Math.floor(ms / dayMs)}d`;
   const then = new Date(thenMs);
   const sameYear = then.getFullYear() === new Date(nowMs).getFullYear();
-  return then.toLocaleDateString(undefined, { day: 'numeric', month: 'short', ...(sameYear ? {} : { year: 'numeric' }) });
+  return then.toLocaleDateString(undefined, {
+    day: 'numeric',
+    month: 'short',
+    ...(sameYear ? {} : { year: 'numeric' }),
+  });
 }
 
 /** The whole of it, for those who want to know exactly. */

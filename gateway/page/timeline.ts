@@ -28,7 +28,12 @@ export type TimelineEvent =
   | { readonly kind: 'arrived'; readonly statuses: readonly Status[]; readonly hold: boolean }
   | { readonly kind: 'refreshing' }
   /** The newest page. Within its span it is the truth, but for what arrived since it was asked for. */
-  | { readonly kind: 'refreshed'; readonly statuses: readonly Status[]; readonly older: string | null; readonly hold: boolean }
+  | {
+      readonly kind: 'refreshed';
+      readonly statuses: readonly Status[];
+      readonly older: string | null;
+      readonly hold: boolean;
+    }
   | { readonly kind: 'extended'; readonly statuses: readonly Status[]; readonly older: string | null }
   | { readonly kind: 'revealed' }
   /** As the server answered it to the one who looks. */
@@ -47,7 +52,14 @@ export const mostShown = 800;
 export const mostWaiting = 200;
 export const mostGone = 500;
 
-export const emptyTimeline: Timeline = { shown: [], waiting: [], older: null, gap: null, gone: [], arriving: [] };
+export const emptyTimeline: Timeline = {
+  shown: [],
+  waiting: [],
+  older: null,
+  gap: null,
+  gone: [],
+  arriving: [],
+};
 
 export function advanceTimeline(timeline: Timeline, event: TimelineEvent): Timeline {
   switch (event.kind) {
@@ -98,10 +110,15 @@ function arrived(timeline: Timeline, statuses: readonly Status[], hold: boolean)
   const coming = alive(timeline, statuses);
   const top = timeline.shown[0];
   const held = (entry: Status): boolean =>
-    top !== undefined && (hold || timeline.gap !== null || timeline.waiting.length > 0) && isNewer(entry.id, top.id);
+    top !== undefined &&
+    (hold || timeline.gap !== null || timeline.waiting.length > 0) &&
+    isNewer(entry.id, top.id);
   return bounded({
     ...timeline,
-    shown: merged(timeline.shown, coming.filter((entry) => !held(entry))),
+    shown: merged(
+      timeline.shown,
+      coming.filter((entry) => !held(entry)),
+    ),
     waiting: merged(timeline.waiting, coming.filter(held)),
     arriving: [...coming.map((entry) => entry.id), ...timeline.arriving].slice(0, mostWaiting),
   });
@@ -113,9 +130,13 @@ function refreshed(timeline: Timeline, event: Extract<TimelineEvent, { kind: 're
   const arriving = new Set(timeline.arriving);
   const known = merged(timeline.shown, timeline.waiting);
   // Of what was known, what the page spans and does not name is gone; what came while it was on its way stays.
-  const newest = merged(page, known.filter((entry) => arriving.has(entry.id)));
+  const newest = merged(
+    page,
+    known.filter((entry) => arriving.has(entry.id)),
+  );
   const below = known.filter((entry) => last !== undefined && isNewer(last.id, entry.id));
-  const joins = last === undefined || known.some((entry) => !arriving.has(entry.id) && !isNewer(last.id, entry.id));
+  const joins =
+    last === undefined || known.some((entry) => !arriving.has(entry.id) && !isNewer(last.id, entry.id));
   const top = timeline.shown[0];
   const held = (entry: Status): boolean => event.hold && top !== undefined && isNewer(entry.id, top.id);
   if (joins && timeline.gap === null) {

@@ -1,7 +1,7 @@
 // The visit: which route is looked at now, and whether one came back to it. What a visit had loaded and where it was scrolled to is
 // kept under its key, so that the way back leads to what was there.
 import { createRecent } from './recent.ts';
-import { parseRoute, type Route, routeAddress, routeOfPath } from './route.ts';
+import { parseRoute, type Route, routeAddress } from './route.ts';
 import { createStore } from './store.ts';
 
 export interface Visit {
@@ -54,9 +54,7 @@ function arrive(): void {
 }
 
 function firstVisit(): Visit {
-  const linked = routeOfPath(location.pathname);
-  if (linked) history.replaceState(history.state, '', `/${routeAddress(linked)}`);
-  return { key: keyInHistory() ?? newKey(), route: linked ?? parseRoute(location.hash), returned: false };
+  return { key: keyInHistory() ?? newKey(), route: parseRoute(location.hash), returned: false };
 }
 
 function keyInHistory(): string | null {

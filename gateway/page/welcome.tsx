@@ -29,7 +29,11 @@ export function Welcome(): JSX.Element {
           </a>
         </p>
       </section>
-      {registrations.enabled ? <SignUp rules={rules} /> : <p class="end">This server takes no new accounts at present.</p>}
+      {registrations.enabled ? (
+        <SignUp rules={rules} />
+      ) : (
+        <p class="end">This server takes no new accounts at present.</p>
+      )}
     </div>
   );
 }
@@ -50,14 +54,23 @@ export function LoginButton(): JSX.Element {
   );
 }
 
-function SignUp({ rules }: { readonly rules: readonly { readonly id: string; readonly text: string }[] }): JSX.Element {
+function SignUp({
+  rules,
+}: {
+  readonly rules: readonly { readonly id: string; readonly text: string }[];
+}): JSX.Element {
   const [username, setUsername] = useState('');
   const [password, setPassword] = useState('');
   const [seen, setSeen] = useState(false);
   return (
     <section class="card" aria-label="Sign up">
       <h2>New here?</h2>
-      <Form label="Sign up" deed="Sign up" doing="Signing up…" submit={() => register({ username: username.trim(), password })}>
+      <Form
+        label="Sign up"
+        deed="Sign up"
+        doing="Signing up…"
+        submit={() => register({ username: username.trim(), password })}
+      >
         <Field
           label="Handle"
           value={username}
@@ -79,7 +92,13 @@ function SignUp({ rules }: { readonly rules: readonly { readonly id: string; rea
           value={password}
           onValue={setPassword}
           hint="At least 8 characters."
-          input={{ name: 'password', type: seen ? 'text' : 'password', required: true, minLength: 8, autocomplete: 'new-password' }}
+          input={{
+            ...(seen ? { type: 'text' } : { type: 'password' }),
+            name: 'password',
+            required: true,
+            minLength: 8,
+            autocomplete: 'new-password',
+          }}
         />
         <label class="tick">
           <input type="checkbox" checked={seen} onChange={() => setSeen(!seen)} /> Show the password

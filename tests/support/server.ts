@@ -101,7 +101,7 @@ export interface CommandRun {
 /** Runs `murmuration ARGS` as a user would, without building anything first. */
 export function runCommand(
   args: string[],
-  options: { env?: NodeJS.ProcessEnv; input?: string; cwd?: string } = {},
+  options: { env?: NodeJS.ProcessEnv; input?: string; cwd?: string; ownGroup?: boolean } = {},
 ): CommandRun {
   const entry = join(packageRoot, 'cluster', 'murmuration.ts');
   // tsx is named by its place: the command may run in another folder.
@@ -109,6 +109,8 @@ export function runCommand(
   const child = spawn(process.execPath, ['--import', loader, entry, ...args], {
     cwd: options.cwd ?? packageRoot,
     env: { ...process.env, ...options.env },
+    // A process group of its own, as a shell gives each command it runs in a terminal.
+    detached: options.ownGroup ?? false,
     stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   });
   if (options.input !== undefined) child.stdin?.end(options.input);

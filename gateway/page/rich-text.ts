@@ -1,5 +1,5 @@
 // Draws the safe pieces of a post or a note; links to people and tags of this server stay in the page.
-import type { ComponentChild, JSX } from 'preact';
+import { type ComponentChild, h, type JSX } from 'preact';
 import { useMemo } from 'preact/hooks';
 import type { Mention } from './entities.ts';
 import { type Piece, safePieces } from './markup.ts';
@@ -18,33 +18,32 @@ export function RichText({ html, mentions = [], plain = false }: RichTextProps):
     const parsed = new DOMParser().parseFromString(html, 'text/html');
     return safePieces(parsed.body);
   }, [html]);
-  return <div class="rich">{drawn(pieces, plain ? null : mentions)}</div>;
+  return h('div', { class: 'rich' }, ...drawn(pieces, plain ? null : mentions));
 }
 
 /** `mentions` null: no links. */
 function drawn(pieces: readonly Piece[], mentions: readonly Mention[] | null): ComponentChild[] {
-  return pieces.map((piece) => {
-    switch (piece.kind) {
-      case 'text':
-        return piece.text;
-      case 'break':
-        return <br />;
-      case 'paragraph':
-        return <p class={piece.classes}>{drawn(piece.pieces, mentions)}</p>;
-      case 'span':
-        return <span class={piece.classes}>{drawn(piece.pieces, mentions)}</span>;
-      case 'link': {
-        if (mentions === null) return <span class={piece.classes}>{drawn(piece.pieces, null)}</span>;
-        const inner = addressInPage(piece.href, mentions);
-        const away = inner === null ? { target: '_blank', rel: 'nofollow noopener noreferrer' } : {};
-        return (
-          <a class={piece.classes} href={inner ?? piece.href} {...away}>
-            {drawn(piece.pieces, mentions)}
-          </a>
-        );
-      }
+  return pieces.map((piece) => drawnPiece(piece, mentions));
+}
+
+function drawnPiece(piece: Piece, mentions: readonly Mention[] | null): ComponentChild {
+  switch (piece.kind) {
+    case 'text':
+      return piece.text;
+    case 'break':
+      return h('br', null);
+    case 'paragraph':
+      return h('p', { class: piece.classes }, ...drawn(piece.pieces, mentions));
+    case 'span':
+      return h('span', { class: piece.classes }, ...drawn(piece.pieces, mentions));
+    case 'link': {
+      const inside = drawn(piece.pieces, mentions);
+      if (mentions === null) return h('span', { class: piece.classes }, ...inside);
+      const inPage = addressInPage(piece.href, mentions);
+      const away = inPage === null ? { target: '_blank', rel: 'nofollow noopener noreferrer' } : {};
+      return h('a', { class: piece.classes, href: inPage ?? piece.href, ...away }, ...inside);
     }
-  });
+  }
 }
 
 /** The page's own address for a link that it can show itself. */

@@ -1,0 +1,59 @@
+// The peer in `post`: lmdb and nothing else. The same number of callers, each putting what one post put in our store (the same
+// tables, keys and lengths) and waiting for the disk; then the next.
+import { mkdirSync } from 'node:fs';
+import { type Database, open } from 'lmdb';
+import { z } from 'zod';
+import { type CallersReport, callers } from '../callers.ts';
+import { readPuts } from '../put-stream.ts';
+import { serveCommands } from './commands.ts';
+
+const command = z.object({
+  kind: z.literal('round'),
+  /** A new store is made there. */
+  folder: z.string(),
+  putsPath: z.string(),
+  callers: z.number(),
+  seconds: z.number(),
+});
+
+await serveCommands(command, round);
+
+async function round(
+  asked: z.infer<typeof command>,
+): Promise<CallersReport & { putsAPost: number; bytesAPost: number }> {
+  const puts = readPuts(asked.putsPath);
+  mkdirSync(asked.folder, { recursive: true });
+  const root = open({
+    path: asked.folder,
+    mapSize: 64 * 2 ** 30,
+    maxDbs: 32,
+    overlappingSync: false,
+    encoding: 'binary',
+    keyEncoding: 'binary',
+  });
+  const tables: Database<Buffer, Buffer>[] = puts.tables.map((name) =>
+    root.openDB({ name, encoding: 'binary', keyEncoding: 'binary' }),
+  );
+  const values = Buffer.alloc(1 << 20, 'murmuration ');
+  let post = 0;
+  let written = 0;
+  const ask = async () => {
+    const from = Math.floor((post * puts.length) / puts.posts);
+    const to = Math.floor(((post + 1) * puts.length) / puts.posts);
+    if (post++ >= puts.posts) return false;
+    let safe: Promise<boolean> | undefined;
+    for (let index = from; index < to; index++) {
+      const length = puts.valueBytes(index);
+      const table = tables[puts.table(index)];
+      const key = puts.key(index);
+      safe = length === null ? table?.remove(key) : table?.put(key, values.subarray(0, length));
+      written += key.length + (length ?? 0);
+    }
+    await safe;
+    return true;
+  };
+  const report = await callers(asked.callers, asked.seconds, ask);
+  await root.close();
+  const posts = Math.min(post, puts.posts);
+  return { ...report, putsAPost: puts.length / puts.posts, bytesAPost: written / posts };
+}

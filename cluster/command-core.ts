@@ -1,0 +1,127 @@
+// A core to talk to, for commands: that of the running server, or one of the command's own for as long as it needs it.
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { type Agent, createAgent } from './agent.ts';
+import { lockDataFolder } from './agent-lock.ts';
+import { isAlive } from './agent-process.ts';
+import { readAgentRecord } from './agent-record.ts';
+import { CommandFault } from './command-fault.ts';
+import { agentLog, releaseOf } from './command-start.ts';
+import type { CoreClient } from './core-client.ts';
+import { connectCore } from './link-client.ts';
+import { linkFileName } from './link-file.ts';
+
+export interface CoreWanted {
+  /** A folder that is there. */
+  data: string;
+  /** The command's name: shown to others who want the data folder meanwhile. */
+  command: string;
+  /** The release of a core of its own; undefined: build this checkout. */
+  release: string | undefined;
+}
+
+/** Is there a core, or an agent that will start one? */
+export function isServed(data: string): boolean {
+  const record = readAgentRecord(data);
+  if (record === null) return false;
+  return (record.command === 'start' && isAlive(record)) || record.children.some(isAlive);
+}
+
+/** Throws a `CommandFault` when the running server does not answer, or no core can be started. */
+export async function withCore<T>(wanted: CoreWanted, work: (core: CoreClient) => Promise<T>): Promise<T> {
+  return isServed(wanted.data) ? await connected(wanted, work) : await withOwnCore(wanted, work);
+}
+
+async function withOwnCore<T>(wanted: CoreWanted, work: (core: CoreClient) => Promise<T>): Promise<T> {
+  const { data, command } = wanted;
+  const lock = await lockDataFolder(data);
+  const release = await releaseOf(wanted.release, () => {});
+  const shared = {
+    data,
+    release,
+    logLevel: 'warn',
+    rateLimit: { requests: 0, windowS: 300 },
+  } as const;
+  const agent = createAgent(
+    {
+      command,
+      core: {
+        ...shared,
+        mode: 'serve',
+        name: hostname(),
+        signUpsAnHour: 0,
+        signUpsAnHour: 0,
+        idleActorS: 60,
+        minFreePercent: 5,
+      },
+      gateway: { ...shared, host: '127.0.0.1', port: 0, publicUrl: null, trustedProxy: false },
+      gateways: 0,
+    },
+    agentLog('warn'),
+  );
+  const letGo = stopOnSignal(agent);
+  try {
+    await agent.start();
+    return await connected(wanted, work);
+  } finally {
+    letGo();
+    await agent.stop();
+    lock.release();
+  }
+}
+
+/** Ctrl-C ends the core cleanly, too: it is not in the terminal's process group. */
+function stopOnSignal(agent: Agent): () => void {
+  const onSignal = (signal: NodeJS.Signals): void => {
+    console.error(`Stopping (${signal}) ...`);
+    void agent.stop().then(() => process.exit(1));
+  };
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  for (const signal of signals) process.once(signal, onSignal);
+  return () => {
+    for (const signal of signals) process.off(signal, onSignal);
+  };
+}
+
+const answerWithinMs = 15_000;
+
+async function connected<T>(
+  { data, command }: CoreWanted,
+  work: (core: CoreClient) => Promise<T>,
+): Promise<T> {
+  let isUp: () => void = () => {};
+  const up = new Promise<true>((resolve) => {
+    isUp = () => resolve(true);
+  });
+  let reason = 'no answer';
+  const core = connectCore({
+    linkFile: join(data, linkFileName),
+    name: command,
+    role: 'operator',
+    log: { info() {}, warn() {} },
+    events: {
+      tick() {},
+      changed() {},
+      up: () => isUp(),
+      down(why) {
+        reason = why;
+      },
+      metrics: async () => [],
+    },
+  });
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), answerWithinMs);
+  });
+  try {
+    if (!(await Promise.race([up, late]))) {
+      throw new CommandFault(
+        `The server on ${data} does not answer (${reason}): look at its log, or start it again.`,
+      );
+    }
+    return await work(core);
+  } finally {
+    clearTimeout(timer);
+    await core.close();
+  }
+}

@@ -1,0 +1,70 @@
+// How far a long command is: a bar in a terminal, a line now and then elsewhere. On standard error, so that output can be piped.
+import { Format, SingleBar } from 'cli-progress';
+
+export interface ProgressShown {
+  update(progress: { done: number; total: number; doing: string }): void;
+  /** Leaves the last state standing. */
+  end(): void;
+}
+
+/** Between two plain lines. */
+const lineEveryMs = 5_000;
+
+/** `unit` is what is counted: `facts`. */
+export function showProgress(unit: string): ProgressShown {
+  return process.stderr.isTTY === true ? bar(unit) : lines(unit);
+}
+
+function bar(unit: string): ProgressShown {
+  const shown = new SingleBar({
+    stream: process.stderr,
+    hideCursor: true,
+    clearOnComplete: false,
+    format: (options, { progress }, { doing, done, total, rate }) =>
+      `${Format.BarFormat(progress, { ...options, barsize: 30 })} ${percent(progress)}  ${doing}: ${count(done)} of ${count(total)} ${unit}, ${count(rate)}/s`,
+    barCompleteChar: '█',
+    barIncompleteChar: '░',
+  });
+  const beginMs = performance.now();
+  let isShown = false;
+  return {
+    update({ done, total, doing }) {
+      const payload = { doing, done, total, rate: rateSince(beginMs, done) };
+      if (!isShown) shown.start(total, done, payload);
+      isShown = true;
+      shown.setTotal(total);
+      shown.update(done, payload);
+    },
+    end: () => shown.stop(),
+  };
+}
+
+function lines(unit: string): ProgressShown {
+  const beginMs = performance.now();
+  let lastMs = beginMs;
+  return {
+    update({ done, total, doing }) {
+      const nowMs = performance.now();
+      if (nowMs - lastMs < lineEveryMs) return;
+      lastMs = nowMs;
+      const share = percent(total === 0 ? 1 : done / total);
+      console.error(
+        `${doing}: ${count(done)} of ${count(total)} ${unit} (${share}), ${count(rateSince(beginMs, done))}/s`,
+      );
+    },
+    end() {},
+  };
+}
+
+function rateSince(beginMs: number, done: number): number {
+  return Math.round(done / Math.max((performance.now() - beginMs) / 1000, 0.001));
+}
+
+function percent(share: number): string {
+  return `${Math.floor(share * 100)} %`;
+}
+
+/** 578006 as `578,006`. */
+export function count(value: number): string {
+  return value.toLocaleString('en');
+}

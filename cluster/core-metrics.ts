@@ -1,0 +1,122 @@
+// The core's metrics, and those of its gateways beside them, in Prometheus' text form.
+import { AggregatorRegistry, collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Store } from '../runtime/store.ts';
+import type { CoreSessions } from './core-sessions.ts';
+import type { LinkEvent, LinkMeter } from './link-meter.ts';
+import type { LinkPeer } from './link-peer.ts';
+
+/** What is read when somebody asks. */
+export interface Watched {
+  store: Pick<Store, 'statistics' | 'position'>;
+  sessions: Pick<CoreSessions, 'size'>;
+  actors: { awake: number; deliveries: number; subscriptions: number };
+}
+
+const commitBucketsS = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
+
+export class CoreMetrics implements LinkMeter {
+  readonly #registry = new Registry();
+  readonly #links: Counter<'event'>;
+  readonly #rejections: Counter<'reason'>;
+  readonly #requests: Counter<'kind'>;
+  readonly #commits: Histogram;
+  readonly #batches: Histogram;
+
+  constructor() {
+    const registers = [this.#registry];
+    this.#registry.setDefaultLabels({ process: 'core' });
+    collectDefaultMetrics({ register: this.#registry, prefix: 'murmuration_' });
+    this.#links = new Counter({ name: 'murmuration_link_events_total', help: 'What happened on links', labelNames: ['event'], registers });
+    this.#rejections = new Counter({
+      name: 'murmuration_core_rejections_total',
+      help: 'Requests the core refused, by reason',
+      labelNames: ['reason'],
+      registers,
+    });
+    this.#requests = new Counter({ name: 'murmuration_core_requests_total', help: 'Requests to the core, by kind', labelNames: ['kind'], registers });
+    this.#commits = new Histogram({
+      name: 'murmuration_fsync_seconds',
+      help: 'Time of a transaction, from its start to the end of its fsync',
+      buckets: commitBucketsS,
+      registers,
+    });
+    this.#batches = new Histogram({
+      name: 'murmuration_commit_entries',
+      help: 'Log entries a transaction',
+      buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000],
+      registers,
+    });
+  }
+
+  /** Gauges and counters that the parts keep themselves. */
+  watch({ store, sessions, actors }: Watched): void {
+    const gauge = (name: string, help: string, read: () => number): void => {
+      new Gauge({
+        name: `murmuration_${name}`,
+        help,
+        registers: [this.#registry],
+        collect() {
+          this.set(read());
+        },
+      });
+    };
+    gauge('log_position', 'Position of the last committed log entry', () => store.position);
+    gauge('actors_awake', 'User actors in memory', () => actors.awake);
+    gauge('sessions', 'Sessions attached to actors', () => sessions.size);
+    gauge('subscriptions', 'Pairs of an author and an awake follower', () => actors.subscriptions);
+    gauge('timeline_deliveries', 'Items handed to awake actors since the start', () => actors.deliveries);
+    gauge('disk_free_percent', 'Free part of the disk that holds the data', () => store.statistics().freePercent);
+    gauge('read_only', '1 while only deletes are accepted', () => (store.statistics().readOnly ? 1 : 0));
+    gauge('search_behind', 'Log entries the search index has not taken in yet', () => store.statistics().searchBehind);
+    gauge('store_bytes', 'Size of the database file', () => store.statistics().fileBytes);
+    gauge('bytes_in_flight', 'Bytes on their way to the disk', () => store.statistics().bytesInFlight);
+    this.#watchCaches(store);
+  }
+
+  #watchCaches(store: Watched['store']): void {
+    const caches = (name: string, help: string, read: (of: 'id' | 'row') => number): void => {
+      new Gauge({
+        name: `murmuration_cache_${name}_total`,
+        help,
+        labelNames: ['cache'],
+        registers: [this.#registry],
+        collect() {
+          this.set({ cache: 'id' }, read('id'));
+          this.set({ cache: 'row' }, read('row'));
+        },
+      });
+    };
+    caches('hits', 'Reads answered from a cache', (of) => {
+      const { idHits, rowHits } = store.statistics();
+      return of === 'id' ? idHits : rowHits;
+    });
+    caches('misses', 'Reads that went past a cache', (of) => {
+      const { idMisses, rowMisses } = store.statistics();
+      return of === 'id' ? idMisses : rowMisses;
+    });
+  }
+
+  count(event: LinkEvent, by: number): void {
+    this.#links.inc({ event }, by);
+  }
+
+  asked(kind: string): void {
+    this.#requests.inc({ kind });
+  }
+
+  rejected(reason: string): void {
+    this.#rejections.inc({ reason });
+  }
+
+  committed(ms: number, entries: number): void {
+    this.#commits.observe(ms / 1000);
+    this.#batches.observe(entries);
+  }
+
+  /** The core's own, and what each gateway answers in time. */
+  async text(gateways: Iterable<LinkPeer>): Promise<string> {
+    const asked = await Promise.all([...gateways].map((peer) => peer.askMetrics()));
+    const all = [await this.#registry.getMetricsAsJSON(), ...asked.filter(Array.isArray)];
+    return AggregatorRegistry.aggregate(all).metrics();
+  }
+}

@@ -1,0 +1,71 @@
+// Rows for pushes: what a gateway needs to show an item, read from what is committed.
+import type { Item } from '../actors/items.ts';
+import type { AccountRow, Answer, StatusRow } from '../actors/messages.ts';
+import type { AccountId } from '../runtime/account-id.ts';
+import type { Outcome, Reader } from '../runtime/behaviours.ts';
+import { type StatusId, statusAuthor } from '../runtime/status-id.ts';
+import type { PushRenderer } from './core-sessions.ts';
+
+/** The product's two queries for rows, typed. */
+export interface RowQueries {
+  statuses(reader: Reader, ask: { ids: StatusId[] }): Outcome<Answer<'statuses'>>;
+  accounts(reader: Reader, ask: { ids: AccountId[] }): Outcome<Answer<'accounts'>>;
+}
+
+export class CoreRows {
+  readonly #reader: Reader;
+  readonly #queries: () => RowQueries;
+
+  constructor(reader: Reader, queries: () => RowQueries) {
+    this.#reader = reader;
+    this.#queries = queries;
+  }
+
+  status(id: StatusId): StatusRow | null {
+    const found = this.#queries().statuses(this.#reader, { ids: [id] });
+    return found.ok ? (found.value.rows[0] ?? null) : null;
+  }
+
+  account(id: AccountId): AccountRow | null {
+    const found = this.#queries().accounts(this.#reader, { ids: [id] });
+    return found.ok ? (found.value.rows[0] ?? null) : null;
+  }
+
+  /** Null when there is nothing to show any more. */
+  push(item: Item): PushRenderer | null {
+    switch (item.kind) {
+      case 'status':
+        return this.#update(item.id);
+      case 'removed':
+        return ({ sessions, topics, cursor }) => ({ kind: 'deleted', id: item.id, sessions, topics, cursor });
+      case 'notification':
+        return this.#notified(item);
+      case 'resync':
+        return ({ sessions }) => ({ kind: 'resync', sessions });
+      case 'blocked':
+        return null;
+    }
+  }
+
+  #update(id: StatusId): PushRenderer | null {
+    const row = this.status(id);
+    const author = this.account(statusAuthor(id));
+    if (row === null || author === null) return null;
+    if (row.boostOf === null) {
+      return (share) => ({ kind: 'update', row, author, boosted: null, boostedAuthor: null, ...share });
+    }
+    const boosted = this.status(row.boostOf);
+    const boostedAuthor = this.account(statusAuthor(row.boostOf));
+    if (boosted === null || boostedAuthor === null) return null;
+    return (share) => ({ kind: 'update', row, author, boosted, boostedAuthor, ...share });
+  }
+
+  #notified({ row: notification }: Extract<Item, { kind: 'notification' }>): PushRenderer | null {
+    const account = this.account(notification.from);
+    if (account === null) return null;
+    const status = notification.status === null ? null : this.status(notification.status);
+    if (notification.status !== null && status === null) return null;
+    const author = status === null ? null : this.account(statusAuthor(status.id));
+    return ({ sessions, cursor }) => ({ kind: 'notified', notification, account, status, author, sessions, cursor });
+  }
+}

@@ -1,0 +1,342 @@
+// The core: the store, the actors, and the requests of gateways and operators. One process opens one core; core-program.ts is its shell.
+import type { Item } from '../actors/items.ts';
+import { type Ask, commands, type queries, type RequestKind, services } from '../actors/messages.ts';
+import type { AccountId } from '../runtime/account-id.ts';
+import type { Entry, Outcome, Reader } from '../runtime/behaviours.ts';
+import type { StoreLimits } from '../runtime/store-options.ts';
+import { openStore, type Store } from '../runtime/store.ts';
+import { type Pushes, UserActors } from '../runtime/user-actors.ts';
+import type { Version } from '../runtime/version.ts';
+import type { Product, ProductMessage } from './core-behaviours.ts';
+import type { Allowance, Counted } from './core-client.ts';
+import { Limit } from './core-limits.ts';
+import { CoreMetrics } from './core-metrics.ts';
+import { CoreRows, type RowQueries } from './core-rows.ts';
+import { CoreServices } from './core-services.ts';
+import { CoreSessions } from './core-sessions.ts';
+import { CoreSweeps } from './core-sweeps.ts';
+import type { LinkPeer } from './link-peer.ts';
+import type { Handled } from './link-handling.ts';
+
+export interface CoreOptions {
+  product: Product;
+  /** Where the store is. */
+  folder: string;
+  /** This node's number, at least 1. */
+  node: number;
+  now: () => number;
+  chance: () => number;
+  rateLimit: { requests: number; windowS: number };
+  /** Sign-ups (and, counted apart, apps) an address may make in an hour; 0: without limit. */
+  signUpsAnHour: number;
+  idleMs: number;
+  log: CoreLog;
+  /** The disk failed: nothing more is accepted; the process must end. */
+  onFault(error: Error): void;
+  limits?: Partial<StoreLimits>;
+  slice?: number;
+}
+
+export interface CoreLog {
+  info(fields: object, text: string): void;
+  warn(fields: object, text: string): void;
+  error(fields: object, text: string): void;
+}
+
+/** The gateways and operators linked to this core. */
+export interface Peers {
+  readonly peers: Iterable<LinkPeer>;
+  fence(): Promise<void>;
+}
+
+type ServiceKind = keyof typeof services;
+type CommandKind = keyof typeof commands;
+type QueryKind = keyof typeof queries;
+
+/** Failed logins an address or a name may have in ten minutes. */
+const failedLogIns = { most: 20, windowS: 600 };
+const idleEveryMs = 15_000;
+/** How long a search waits for the index to take in what was just written. */
+const searchWaitMs = 500;
+const instanceMs = 10_000;
+const operatorOnly: ReadonlySet<RequestKind> = new Set(['adopt', 'adoptAccounts', 'issueToken', 'setPassword', 'backup', 'status']);
+
+const noPeers: Peers = { peers: [], fence: () => Promise.resolve() };
+
+function isService(kind: RequestKind): kind is ServiceKind {
+  return Object.hasOwn(services, kind);
+}
+
+function isCommand(kind: RequestKind): kind is CommandKind {
+  return Object.hasOwn(commands, kind);
+}
+
+export class Core {
+  readonly store: Store;
+  readonly metrics: CoreMetrics;
+  readonly #options: CoreOptions;
+  readonly #actors: UserActors<unknown, ProductMessage, Item>;
+  readonly #sessions: CoreSessions;
+  readonly #services: CoreServices;
+  readonly #sweeps: CoreSweeps;
+  readonly #limit: Limit;
+  readonly #throttles: Limit[];
+  readonly #idle: NodeJS.Timeout;
+  readonly #startedMs: number;
+  readonly #reader: Reader;
+  #product: Product;
+  #peers: Peers = noPeers;
+  #lastWrite: Promise<void> = Promise.resolve();
+  #ticked: Version | null = null;
+  #instance: { atMs: number; outcome: Outcome<unknown> } | null = null;
+
+  constructor(store: Store, options: CoreOptions, metrics: CoreMetrics) {
+    this.store = store;
+    this.metrics = metrics;
+    this.#options = options;
+    this.#product = options.product;
+    this.#startedMs = options.now();
+    const { reader } = store;
+    this.#reader = {
+      fact: (key) => reader.fact(key),
+      view: (key) => reader.view(key),
+      facts: (range) => reader.facts(range),
+      views: (range) => reader.views(range),
+      recent: (author, below, most) => reader.recent(author, below, most),
+      find: (words, bounds) => store.search({ words: [...words], ...bounds }),
+    };
+    const rows = new CoreRows(this.#reader, () => this.#product.queries as unknown as RowQueries);
+    this.#sessions = new CoreSessions(rows);
+    this.#actors = new UserActors({
+      behaviours: options.product,
+      facts: {
+        reader: this.#reader,
+        writing: store.writerReader,
+        refusal: (intent) => store.refusal({ deletes: intent === 'deletes' }),
+        submit: (writes, how) => this.#submit(writes, how),
+        newest: (recent) => store.newestOf(recent),
+      },
+      now: options.now,
+      chance: options.chance,
+      flush: (pushes, watermark) => this.#flush(pushes, watermark),
+      fence: () => this.#peers.fence(),
+      sweep: (account) => this.#sweeps.begin(account),
+      crashed: (account, error) => this.#crashed(account, error),
+      start: store.version,
+      idleMs: options.idleMs,
+      ...(options.slice === undefined ? {} : { slice: options.slice }),
+    });
+    this.#sweeps = new CoreSweeps({ store, log: options.log });
+    const signUps = new Limit({ most: options.signUpsAnHour, windowS: 3600 });
+    const logIns = new Limit(failedLogIns);
+    this.#limit = new Limit({ most: options.rateLimit.requests, windowS: options.rateLimit.windowS });
+    this.#throttles = [this.#limit, signUps, logIns];
+    this.#services = new CoreServices({
+      store,
+      now: options.now,
+      signUps,
+      logIns,
+      accountMade: (account) => this.#actors.tell(account, { kind: 'accountChanged', account, exists: true }),
+      retire: (account) => this.#actors.ask(account, { kind: 'retire', account }),
+      forget: (tokens) => this.#forget(tokens),
+    });
+    metrics.watch({ store, sessions: this.#sessions, actors: this.#actors });
+    this.#idle = setInterval(() => this.#tidy(), idleEveryMs);
+    this.#idle.unref();
+  }
+
+  /** Whom to push to; called once, before the first request. */
+  serve(peers: Peers): void {
+    this.#peers = peers;
+    this.#sweeps.resume();
+  }
+
+  /** The entries of one transaction, after its fsync and before anybody is told. */
+  committed(entries: Entry[]): void {
+    const statuses = new Set<Ask<'statuses'>['ids'][number]>();
+    const accounts = new Set<AccountId>();
+    for (const entry of entries) {
+      const touched = this.#product.touched(entry);
+      for (const id of touched.statuses) statuses.add(id);
+      for (const id of touched.accounts) accounts.add(id);
+    }
+    if (statuses.size > 0 || accounts.size > 0) {
+      const changed = { statuses: [...statuses], accounts: [...accounts], tokens: [] };
+      for (const peer of this.#peers.peers) if (peer.role === 'gateway') peer.sendChanged(changed);
+    }
+    this.#actors.committed(entries);
+  }
+
+  /** A request, already checked against its declaration. Never rejects for what the request is about. */
+  async handle<K extends RequestKind>(kind: K, ask: Ask<K>, from: LinkPeer | null, counted: Counted | null): Promise<Handled> {
+    this.metrics.asked(kind);
+    const counting = counted === null ? null : this.#limit.count(counted.limitKey, this.#options.now());
+    const allowance: Allowance | null =
+      counting === null ? null : { limit: counting.limit, remaining: counting.remaining, resetMs: counting.resetMs };
+    const outcome =
+      counting?.isOver === true
+        ? { ok: false as const, rejection: { code: 'rate-limited' as const, message: 'Too many requests' } }
+        : await this.#answer(kind, ask, from);
+    if (!outcome.ok) this.metrics.rejected(outcome.rejection.code);
+    const handled = { outcome } as Handled;
+    return allowance === null ? handled : { ...handled, allowance };
+  }
+
+  async #answer<K extends RequestKind>(kind: K, ask: Ask<K>, from: LinkPeer | null): Promise<Outcome<unknown>> {
+    if (from !== null && from.role !== 'operator' && operatorOnly.has(kind)) {
+      return { ok: false, rejection: { code: 'forbidden', message: `${kind} is for operators` } };
+    }
+    if (isService(kind)) return this.#serve(kind, ask as Ask<ServiceKind>);
+    if (isCommand(kind)) return this.#command(kind, ask as Ask<CommandKind>, from);
+    return this.#query(kind as QueryKind, ask as Ask<QueryKind>);
+  }
+
+  async #query(kind: QueryKind, ask: Ask<QueryKind>): Promise<Outcome<unknown>> {
+    const nowMs = this.#options.now();
+    if (kind === 'searchStatuses') await this.store.catchUpSearch(searchWaitMs);
+    if (kind === 'instance' && this.#instance !== null && nowMs - this.#instance.atMs < instanceMs) return this.#instance.outcome;
+    const query = this.#product.queries[kind] as ((reader: Reader, ask: unknown, nowMs: number) => Outcome<unknown>) | undefined;
+    if (query === undefined) return { ok: false, rejection: { code: 'invalid', message: `This release knows no ${kind}` } };
+    const outcome = query(this.#reader, ask, nowMs);
+    if (kind === 'instance') this.#instance = { atMs: nowMs, outcome };
+    return outcome;
+  }
+
+  async #command(kind: CommandKind, ask: Ask<CommandKind>, from: LinkPeer | null): Promise<Outcome<unknown>> {
+    const { account } = ask;
+    if (kind !== 'attach' && kind !== 'detach') return this.#actors.ask(account, { ...ask, kind });
+    if (from === null) return { ok: false, rejection: { code: 'forbidden', message: `${kind} is for gateways` } };
+    const { session } = ask as Ask<'attach'>;
+    if (kind === 'detach') {
+      const gone = this.#sessions.detach(from, session);
+      if (gone !== null) this.#detach(gone);
+      return { ok: true, value: {} };
+    }
+    const number = this.#sessions.attach(from, session, account);
+    const outcome = await this.#actors.ask(account, { ...ask, kind, session: number });
+    if (!outcome.ok) this.#sessions.detach(from, session);
+    // Gone in the meantime: nobody would detach it any more.
+    else if (!from.isOpen) this.peerGone(from);
+    return outcome;
+  }
+
+  #detach({ account, number }: { account: AccountId; number: number }): void {
+    this.#actors.tell(account, { kind: 'detach', account, session: number });
+  }
+
+  peerGone(peer: LinkPeer): void {
+    for (const gone of this.#sessions.detachAll(peer)) this.#detach(gone);
+  }
+
+  async #serve(kind: ServiceKind, ask: Ask<ServiceKind>): Promise<Outcome<unknown>> {
+    switch (kind) {
+      case 'admit':
+        return { ok: true, value: {} };
+      case 'status':
+        return { ok: true, value: { json: JSON.stringify(this.#report()) } };
+      case 'metrics':
+        return { ok: true, value: { text: await this.metrics.text([...this.#peers.peers].filter(({ role }) => role === 'gateway')) } };
+      case 'backup':
+        return this.#backup((ask as Ask<'backup'>).folder);
+      default: {
+        const service = this.#services[kind] as (asked: unknown) => Promise<Outcome<unknown>>;
+        return service.call(this.#services, ask);
+      }
+    }
+  }
+
+  async #backup(folder: string): Promise<Outcome<unknown>> {
+    try {
+      const { bytes, position } = await this.store.backup(folder);
+      return { ok: true, value: { bytes, position } };
+    } catch (error) {
+      return { ok: false, rejection: { code: 'invalid', message: error instanceof Error ? error.message : String(error) } };
+    }
+  }
+
+  /** Waits for all that was submitted before, too: an answer that repeats an earlier one must not come before it is safe. */
+  #submit(writes: Parameters<Store['submit']>[0], how: { deletes: boolean; live: boolean }): Promise<void> {
+    if (writes.length === 0) return this.#lastWrite;
+    const submitted = this.store.submit(writes, how);
+    if (!submitted.ok) return Promise.reject(new Error(submitted.rejection.message));
+    this.#lastWrite = submitted.value.done;
+    return this.#lastWrite;
+  }
+
+  #flush(pushes: Pushes<Item>, watermark: Version): void {
+    const isQuiet = pushes.sessions.size === 0 && pushes.topics.size === 0;
+    if (isQuiet && this.#ticked === watermark) return;
+    this.#ticked = watermark;
+    const isComplete = this.#actors.isIdle;
+    for (const [peer, tick] of this.#sessions.ticks(pushes, { watermark, isComplete, peers: this.#peers.peers })) peer.pushTick(tick);
+  }
+
+  async #forget(tokens: string[]): Promise<void> {
+    const changed = { statuses: [], accounts: [], tokens };
+    for (const peer of this.#peers.peers) if (peer.role === 'gateway') peer.sendChanged(changed);
+    await this.#peers.fence();
+  }
+
+  /** The actor starts anew; its sessions, which it has forgotten, are told to read anew and attach again. */
+  #crashed(account: AccountId, error: unknown): void {
+    this.#options.log.error({ account, err: error }, 'an actor failed and starts anew');
+    const item: Item = { kind: 'resync', version: this.#actors.watermark };
+    const numbers = this.#sessions.of(account);
+    if (numbers.length > 0) this.#flush({ sessions: new Map([[item, numbers]]), topics: new Map() }, this.#actors.watermark);
+    for (const session of numbers) {
+      void this.#actors.ask(account, { kind: 'attach', account, session, since: null });
+    }
+  }
+
+  #tidy(): void {
+    this.#actors.stopIdle();
+    for (const limit of this.#throttles) limit.sweep(this.#options.now());
+  }
+
+  #report(): object {
+    const peers = [...this.#peers.peers].map(({ name, role, backlogBytes }) => ({ name, role, backlogBytes }));
+    return {
+      pid: process.pid,
+      uptimeS: Math.round((this.#options.now() - this.#startedMs) / 1000),
+      sessions: this.#sessions.size,
+      actorsAwake: this.#actors.awake,
+      subscriptions: this.#actors.subscriptions,
+      deliveries: this.#actors.deliveries,
+      incarnation: this.store.incarnation,
+      memoryBytes: process.memoryUsage.rss(),
+      ...this.store.statistics(),
+      links: peers,
+    };
+  }
+
+  /** Finishes what was taken in, then closes the store. */
+  async close(): Promise<void> {
+    clearInterval(this.#idle);
+    await this.#sweeps.stop();
+    await this.store.close();
+    this.#actors.close();
+  }
+}
+
+/** Opens the store and starts a core on it. Rejects with what the store says when it can't be opened. */
+export async function openCore(options: CoreOptions): Promise<Core> {
+  const { product, folder, node, now, onFault, limits } = options;
+  const metrics = new CoreMetrics();
+  const opened: { core: Core | null } = { core: null };
+  const store = await openStore({
+    folder,
+    node,
+    now,
+    onFault,
+    derive: (entry, read) => product.derive(entry, read),
+    listed: (key, value) => product.listed(key, value),
+    statusKey: (id) => product.statusKey(id),
+    words: (fact) => product.words(fact),
+    onCommitted: (entries) => opened.core?.committed(entries),
+    onCommitTimed: (ms, entries) => metrics.committed(ms, entries),
+    ...(limits === undefined ? {} : { limits }),
+  });
+  opened.core = new Core(store, options, metrics);
+  return opened.core;
+}
+

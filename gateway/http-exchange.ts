@@ -1,0 +1,100 @@
+// One request on its way through: what an endpoint sees of it, and what the server must remember to answer it.
+import type { Answer, Ask, RequestKind } from '../actors/messages.ts';
+import type { Allowance, Answered, CoreClient } from '../cluster/core-client.ts';
+import type { ApiRequest, Caller, Endpoint } from './endpoint.ts';
+import { type Form, parseForm } from './http-form.ts';
+import { Refusal } from './refusal.ts';
+
+export interface Opening {
+  id: string;
+  method: string;
+  path: string;
+  query: string;
+  headers: ReadonlyMap<string, string>;
+  client: CoreClient;
+  startedMs: number;
+  /** Called when an endpoint asks for it: most do not. */
+  ip: () => string;
+}
+
+export class Exchange implements ApiRequest {
+  readonly id: string;
+  readonly method: string;
+  readonly path: string;
+  readonly startedMs: number;
+  params: Readonly<Record<string, string>> = {};
+  caller: Caller | null = null;
+  endpoint: Endpoint | null = null;
+  /** Set once it is known: an endpoint never sees it empty. */
+  origin = '';
+  /** The client is gone: there is nobody to answer. */
+  aborted = false;
+  allowance: Allowance | null = null;
+  /** The caller has asked more than allowed: whatever the endpoint made of it, the answer is 429. */
+  limited = false;
+  /** A call to the core has counted this request. */
+  counted = false;
+
+  readonly #query: string;
+  readonly #headers: ReadonlyMap<string, string>;
+  readonly #client: CoreClient;
+  readonly #ip: () => string;
+  #body: Form | null = null;
+  #input: Form | null = null;
+  #address: string | null = null;
+
+  constructor(opening: Opening) {
+    this.id = opening.id;
+    this.method = opening.method;
+    this.path = opening.path;
+    this.startedMs = opening.startedMs;
+    this.#query = opening.query;
+    this.#headers = opening.headers;
+    this.#client = opening.client;
+    this.#ip = opening.ip;
+  }
+
+  get ip(): string {
+    this.#address ??= this.#ip();
+    return this.#address;
+  }
+
+  /** Throws a 400 when the query is no form: the server reads it before an endpoint does. */
+  get input(): Form {
+    this.#input ??= this.#read();
+    return this.#input;
+  }
+
+  set body(form: Form) {
+    this.#body = form;
+    this.#input = null;
+  }
+
+  get query(): string {
+    return this.#query;
+  }
+
+  header(name: string): string | undefined {
+    return this.#headers.get(name.toLowerCase());
+  }
+
+  async ask<K extends RequestKind>(kind: K, ask: Ask<K>): Promise<Answer<K>> {
+    const answered = await this.tryAsk(kind, ask);
+    if (!answered.ok) throw new Refusal(answered.rejection);
+    return answered.value;
+  }
+
+  async tryAsk<K extends RequestKind>(kind: K, ask: Ask<K>): Promise<Answered<K>> {
+    if (this.counted || this.caller === null) return this.#client.call(kind, ask);
+    this.counted = true;
+    const answered = await this.#client.call(kind, ask, { limitKey: this.caller.tokenId });
+    if (answered.allowance !== undefined) this.allowance = answered.allowance;
+    if (!answered.ok && answered.rejection.code === 'rate-limited') this.limited = true;
+    return answered;
+  }
+
+  #read(): Form {
+    const query = parseForm(this.#query);
+    return this.#body === null ? query : Object.assign(Object.create(null), query, this.#body);
+  }
+}

@@ -1,0 +1,43 @@
+// What a stream tells: a core's push, without the sessions it is for. How it is written is streaming-event.ts's part.
+import type { AccountRow, NotificationRow, Pushed, StatusRow } from '../actors/messages.ts';
+import type { StatusId } from '../runtime/status-id.ts';
+
+export interface StatusRows {
+  row: StatusRow;
+  author: AccountRow;
+  /** For a boost. */
+  boosted: StatusRow | null;
+  boostedAuthor: AccountRow | null;
+}
+
+export interface NotificationRows {
+  notification: NotificationRow;
+  account: AccountRow;
+  status: StatusRow | null;
+  author: AccountRow | null;
+}
+
+export type Told =
+  | ({ kind: 'update' } & StatusRows)
+  | { kind: 'deleted'; id: StatusId }
+  | ({ kind: 'notified' } & NotificationRows)
+  /** What was missed is unknown: read anew. */
+  | { kind: 'resync' };
+
+/** With the cursor that its client may resume from; that of a resync is the tick's. */
+export function toldBy(item: Pushed, tickCursor: string): { told: Told; cursor: string } {
+  return item.kind === 'resync' ? { told: { kind: 'resync' }, cursor: tickCursor } : { told: item, cursor: item.cursor };
+}
+
+/** Whose accounts are shown in it. */
+export function accountsIn(told: Told): AccountRow[] {
+  switch (told.kind) {
+    case 'update':
+      return told.boostedAuthor === null ? [told.author] : [told.author, told.boostedAuthor];
+    case 'notified':
+      return told.author === null ? [told.account] : [told.account, told.author];
+    case 'deleted':
+    case 'resync':
+      return [];
+  }
+}

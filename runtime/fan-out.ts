@@ -1,0 +1,219 @@
+// Fan-out: from committed entries to the actors that want them, and the watermark: up to where all of that is done.
+import type { AccountId } from './account-id.ts';
+import type { Behaviours, Entry, PointReader, Route } from './behaviours.ts';
+import type { Version } from './version.ts';
+
+/** Somebody who receives items: an awake actor. */
+export interface Receiver<Item> {
+  /** Adds to what is due to it. True when the receiver has to be told: it had nothing due before. */
+  due: Item[];
+  /** The batch of the oldest item due. */
+  dueBatch: Batch | null;
+}
+
+/** Entries that were committed together; open until every receiver has handled its share. */
+export interface Batch {
+  upTo: Version;
+  pending: number;
+}
+
+/** A walk over many followers, a slice at a time. */
+interface Walk<Item, R extends Receiver<Item>> {
+  batch: Batch;
+  item: Item;
+  receivers: readonly R[];
+  next: number;
+}
+
+export interface FanOutOptions<Item, R extends Receiver<Item>> {
+  route: Behaviours<never, never, Item>['route'];
+  read: PointReader;
+  /** The awake actor of an account, if it is awake: deliveries start nobody. */
+  awake(account: AccountId): R | undefined;
+  /** A receiver has something due where it had nothing. */
+  wake(receiver: R): void;
+  /** For gateways that listen to topics. */
+  publish(item: Item, topics: string[]): void;
+  /** Calls back when the current work of this turn is done. */
+  later(callback: () => void): void;
+  /** The watermark has moved. */
+  advanced(): void;
+  start: Version;
+  /** Followers walked at once; more are walked in slices of this size, so that nobody else waits long. */
+  slice?: number;
+  /** Items due to one receiver; more, and the oldest are dropped and it is told by `overflowed`. */
+  mostDue?: number;
+  overflowed(receiver: R): void;
+}
+
+const defaultSlice = 10_000;
+const defaultMostDue = 2000;
+
+/** Authors to receivers, and entries through them. Not safe against reentrance: `committed` is called from one place. */
+export class FanOut<Item, R extends Receiver<Item>> {
+  readonly #options: FanOutOptions<Item, R>;
+  readonly #slice: number;
+  readonly #mostDue: number;
+  readonly #interest = new Map<AccountId, R[]>();
+  #batches: Batch[] = [];
+  #walks: Walk<Item, R>[] = [];
+  #isWalking = false;
+  #watermark: Version;
+  #subscriptions = 0;
+  deliveries = 0;
+
+  constructor(options: FanOutOptions<Item, R>) {
+    this.#options = options;
+    this.#slice = options.slice ?? defaultSlice;
+    this.#mostDue = options.mostDue ?? defaultMostDue;
+    this.#watermark = options.start;
+  }
+
+  /** Everything at or below it has been handled by every receiver. */
+  get watermark(): Version {
+    return this.#watermark;
+  }
+
+  get subscriptions(): number {
+    return this.#subscriptions;
+  }
+
+  get isIdle(): boolean {
+    return this.#batches.length === 0;
+  }
+
+  subscribe(receiver: R, authors: Iterable<AccountId>): void {
+    for (const author of authors) {
+      const receivers = this.#interest.get(author);
+      if (receivers === undefined) this.#interest.set(author, [receiver]);
+      else receivers.push(receiver);
+      this.#subscriptions++;
+    }
+  }
+
+  unsubscribe(receiver: R, authors: Iterable<AccountId>): void {
+    for (const author of authors) {
+      const receivers = this.#interest.get(author);
+      const place = receivers?.indexOf(receiver) ?? -1;
+      if (receivers === undefined || place < 0) continue;
+      // A walk under way goes by place: it must not lose somebody to a swap.
+      if (this.#walks.some((walk) => walk.receivers === receivers))
+        this.#interest.set(author, without(receivers, place));
+      else removeAt(receivers, place);
+      if (this.#interest.get(author)?.length === 0) this.#interest.delete(author);
+      this.#subscriptions--;
+    }
+  }
+
+  /** Forgets a receiver that has lost its state: all of its subscriptions, and what was due to it. */
+  drop(receiver: R): void {
+    const authors = [...this.#interest]
+      .filter(([, receivers]) => receivers.includes(receiver))
+      .map(([author]) => author);
+    this.unsubscribe(receiver, authors);
+    receiver.due.length = 0;
+  }
+
+  /** Routes entries that have reached the disk, in their order. */
+  committed(entries: readonly Entry[]): void {
+    const last = entries.at(-1);
+    if (last === undefined) return;
+    const batch: Batch = { upTo: last.version, pending: 1 };
+    this.#batches.push(batch);
+    for (const entry of entries) {
+      for (const route of this.#options.route(entry, this.#options.read)) this.#follow(route, batch);
+    }
+    this.#done(batch);
+  }
+
+  #follow(route: Route<Item>, batch: Batch): void {
+    switch (route.kind) {
+      case 'followers': {
+        const receivers = this.#interest.get(route.author);
+        if (receivers === undefined) return;
+        if (receivers.length <= this.#slice && !this.#walks.some((walk) => walk.receivers === receivers)) {
+          for (const receiver of receivers) this.#give(receiver, route.item, batch);
+          return;
+        }
+        batch.pending++;
+        this.#walks.push({ batch, item: route.item, receivers, next: 0 });
+        this.#walkOn();
+        return;
+      }
+      case 'account': {
+        const receiver = this.#options.awake(route.account);
+        if (receiver !== undefined) this.#give(receiver, route.item, batch);
+        return;
+      }
+      case 'topics':
+        this.#options.publish(route.item, route.topics);
+        return;
+    }
+  }
+
+  #give(receiver: R, item: Item, batch: Batch): void {
+    this.deliveries++;
+    if (receiver.due.length >= this.#mostDue) {
+      receiver.due.length = 0;
+      this.#options.overflowed(receiver);
+    }
+    receiver.due.push(item);
+    if (receiver.dueBatch !== null) return;
+    receiver.dueBatch = batch;
+    batch.pending++;
+    this.#options.wake(receiver);
+  }
+
+  /** A receiver has handled all that was due to it. */
+  handled(receiver: R): void {
+    const batch = receiver.dueBatch;
+    receiver.dueBatch = null;
+    if (batch !== null) this.#done(batch);
+  }
+
+  #done(batch: Batch): void {
+    batch.pending--;
+    if (batch.pending > 0) return;
+    let moved = false;
+    for (let head = this.#batches[0]; head !== undefined && head.pending === 0; head = this.#batches[0]) {
+      this.#watermark = head.upTo;
+      this.#batches.shift();
+      moved = true;
+    }
+    if (moved) this.#options.advanced();
+  }
+
+  /** One slice of every walk a turn; walks over the same receivers go one after the other, so that each author's order holds. */
+  #walkOn(): void {
+    if (this.#isWalking) return;
+    this.#isWalking = true;
+    this.#options.later(() => {
+      this.#isWalking = false;
+      const walked = new Set<readonly R[]>();
+      for (const walk of this.#walks) {
+        if (walked.has(walk.receivers)) continue;
+        walked.add(walk.receivers);
+        const end = Math.min(walk.next + this.#slice, walk.receivers.length);
+        for (; walk.next < end; walk.next++) {
+          const receiver = walk.receivers[walk.next];
+          if (receiver !== undefined) this.#give(receiver, walk.item, walk.batch);
+        }
+      }
+      const finished = this.#walks.filter((walk) => walk.next >= walk.receivers.length);
+      this.#walks = this.#walks.filter((walk) => walk.next < walk.receivers.length);
+      for (const walk of finished) this.#done(walk.batch);
+      if (this.#walks.length > 0) this.#walkOn();
+    });
+  }
+}
+
+function removeAt<T>(items: T[], place: number): void {
+  const last = items.pop();
+  if (last !== undefined && place < items.length) items[place] = last;
+}
+
+function without<T>(items: readonly T[], place: number): T[] {
+  const left = items.slice();
+  removeAt(left, place);
+  return left;
+}

@@ -1,0 +1,69 @@
+// What a store is opened with: the product's functions, who is told of what, and the bounds.
+import type { Entry, FoundFact, PointReader, ViewWrite } from './behaviours.ts';
+import type { Wire } from './fact.ts';
+import type { Key } from './key.ts';
+import type { StatusId } from './status-id.ts';
+
+/** What the store asks of the product. All pure. */
+export interface StoreProduct {
+  /** The views that a fact changes. The reader also sees what is on its way to the disk, this fact included. */
+  derive(entry: Entry, read: PointReader): ViewWrite[];
+  /** The status id of a fact that followers may see: for the lists of an author's newest statuses, and for search. */
+  listed(key: Key, value: Wire | null): StatusId | null;
+  /** The key of a status's fact. An author's keys must sort as the status ids do. */
+  statusKey(id: StatusId): Key;
+  /** Words by which a fact can be found; it is found only if it is listed. */
+  words(fact: FoundFact): string[];
+}
+
+export interface StoreOptions extends StoreProduct {
+  /** Made when absent. */
+  folder: string;
+  /** This node's number, 0..2^32-1: it ends each version. */
+  node: number;
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Called once a transaction, in order, after the fsync and before any `done` of it resolves. The entries' positions end at `position`. */
+  onCommitted(entries: Entry[], position: number): void;
+  /** The disk failed, or another program took the folder over. Nothing is accepted any more: end the process. */
+  onFault(error: Error): void;
+  /** How long a transaction took, from its start to the end of its fsync. */
+  onCommitTimed?: ((ms: number, entries: number) => void) | undefined;
+  limits?: Partial<StoreLimits> | undefined;
+  /** Percent of the disk that is free, instead of asking the file system. For tests. */
+  freePercent?: (() => number) | undefined;
+}
+
+export interface StoreLimits {
+  /** The most the database may ever take. Address space only: the file grows as needed. */
+  mapSizeBytes: number;
+  /** With less of the disk free only deletes are accepted. */
+  minFreePercent: number;
+  /** Kept for deletes on a full disk. 0 for none. */
+  ballastBytes: number;
+  /** The log is trimmed to this size, as far as its follower allows. */
+  logBytes: number;
+  /** With this much on its way to the disk, writes are refused as `busy`. */
+  mostBytesInFlight: number;
+  mostEntriesInFlight: number;
+  /** Decoded facts and views kept in memory. */
+  mostRows: number;
+  /** Ids of newest statuses kept in memory. */
+  mostIds: number;
+  /** How often the search index follows and the log is trimmed; 0: only when asked. */
+  searchEveryMs: number;
+  trimEveryMs: number;
+}
+
+export const defaultLimits: Readonly<StoreLimits> = {
+  mapSizeBytes: 2 ** 40,
+  minFreePercent: 5,
+  ballastBytes: 16 * 2 ** 20,
+  logBytes: 2 ** 30,
+  mostBytesInFlight: 64 * 2 ** 20,
+  mostEntriesInFlight: 100_000,
+  mostRows: 200_000,
+  mostIds: 4_000_000,
+  searchEveryMs: 100,
+  trimEveryMs: 60_000,
+};

@@ -1,0 +1,188 @@
+// Takes in writes: gives facts their versions, derives their views, stages them for the next transaction, or says why not.
+import type { Entry, Outcome, PointReader, Rejection, ViewWrite } from './behaviours.ts';
+import type { HybridClock } from './clock.ts';
+import type { FactWrite } from './fact.ts';
+import type { Key } from './key.ts';
+import type { Batch } from './store-batch.ts';
+import { GroupCommit } from './store-commit.ts';
+import type { StoreDisk } from './store-disk.ts';
+import { type Environment, longestKey } from './store-environment.ts';
+import type { StoreLog } from './store-log.ts';
+import { StoreRows } from './store-rows.ts';
+import { factBytes, packWire } from './wire-bytes.ts';
+
+/** Writes that were taken in: not yet on the disk. */
+export interface Submitted {
+  entries: Entry[];
+  /** The log position of the last of them. */
+  position: number;
+  /** Resolves after the fsync and after `onCommitted`. Rejects when the commit failed: whether it is on the disk is then unknown. */
+  done: Promise<void>;
+}
+
+export interface SubmitOptions {
+  /** Deletes are accepted on a disk that is nearly full. */
+  deletes: boolean;
+  /** False for what is brought in from outside: nobody is told of it. */
+  live: boolean;
+}
+
+export interface WriterOptions {
+  environment: Environment;
+  log: StoreLog;
+  clock: HybridClock;
+  disk: StoreDisk;
+  now(): number;
+  derive(entry: Entry, read: PointReader): ViewWrite[];
+  mostRows: number;
+  mostBytesInFlight: number;
+  mostEntriesInFlight: number;
+  minFreePercent: number;
+  /** Brings what depends on committed entries up to date. */
+  committed(entries: Entry[]): void;
+  announced(entries: Entry[], position: number): void;
+  timed(ms: number, entries: number): void;
+  failed(error: Error): void;
+}
+
+/** What a write costs in memory beside its bytes. */
+const writeOverheadBytes = 200;
+
+export class StoreWriter {
+  readonly rows: StoreRows;
+  readonly commit: GroupCommit;
+  /** Why nothing is accepted just now, beside what the disk and the queue say. */
+  closed: Rejection | null = null;
+  readonly #options: WriterOptions;
+
+  constructor(options: WriterOptions) {
+    this.#options = options;
+    const { environment, log } = options;
+    this.commit = new GroupCommit({
+      environment,
+      seal: (batch) => log.seal(batch),
+      committed: (batch) => this.#committed(batch),
+      announced: (batch, ms) => this.#announced(batch, ms),
+      failed: (error) => this.#failed(error),
+    });
+    const { facts, views } = environment;
+    this.rows = new StoreRows({ facts, views, mostRows: options.mostRows }, this.commit);
+  }
+
+  refusal({ deletes }: { deletes: boolean }): Rejection | null {
+    if (this.commit.fault !== null) return unavailable;
+    if (this.closed !== null) return this.closed;
+    const { mostBytesInFlight, mostEntriesInFlight } = this.#options;
+    const { bytesInFlight, entriesInFlight } = this.commit;
+    if (bytesInFlight >= mostBytesInFlight || entriesInFlight >= mostEntriesInFlight) return busy;
+    return this.isReadOnly && !deletes ? readOnly : null;
+  }
+
+  get isReadOnly(): boolean {
+    return this.#options.disk.freePercent() < this.#options.minFreePercent;
+  }
+
+  submit(writes: readonly FactWrite[], { deletes, live }: SubmitOptions): Outcome<Submitted> {
+    const refusal = this.refusal({ deletes });
+    if (refusal !== null) return { ok: false, rejection: refusal };
+    const { disk, log } = this.#options;
+    if (writes.length === 0) {
+      return { ok: true, value: { entries: [], position: log.head, done: this.commit.drain() } };
+    }
+    if (deletes && disk.isExhausted()) disk.dropBallast();
+    const batch = this.commit.open;
+    const { submission } = this.commit;
+    const entries: Entry[] = [];
+    const packed: Array<Buffer | null> = [];
+    try {
+      for (const write of writes) {
+        const bytes = write.value === null ? null : packWire(write.value);
+        entries.push(this.#stage(write, bytes, live));
+        packed.push(bytes);
+      }
+      batch.add(submission);
+    } finally {
+      submission.clear();
+    }
+    for (const [index, entry] of entries.entries()) {
+      const { key, version, before } = entry;
+      log.append(batch, { key, version, packed: packed[index] ?? null, live });
+      if (before !== null && before.value !== null) log.erase(batch, before.version);
+      batch.entries.push(entry);
+    }
+    this.commit.touch();
+    return { ok: true, value: { entries, position: log.head, done: batch.done } };
+  }
+
+  /** Stages changes of the store's own beside facts, and resolves when they are on the disk. */
+  stage(act: (batch: Batch) => void): Promise<void> {
+    if (this.commit.fault !== null) return Promise.reject(this.commit.fault);
+    const batch = this.commit.open;
+    act(batch);
+    this.commit.touch();
+    return batch.done;
+  }
+
+  #stage({ key, value }: FactWrite, packed: Buffer | null, live: boolean): Entry {
+    assertKey(key);
+    const { clock, now, derive } = this.#options;
+    const { submission, open } = this.commit;
+    const before = this.rows.writer.fact(key);
+    const version = clock.tick(now());
+    const bytes = factBytes(version, packed);
+    open.bytes += bytes.length + writeOverheadBytes;
+    submission.facts.set(key, { version, value, bytes });
+    const entry: Entry = { key, version, value, before, live };
+    for (const view of derive(entry, this.rows.writer)) {
+      assertKey(view.key);
+      open.bytes += writeOverheadBytes;
+      submission.views.set(view.key, view.value);
+    }
+    return entry;
+  }
+
+  #committed(batch: Batch): void {
+    const last = batch.entries.at(-1);
+    if (last !== undefined) this.#options.log.commit(batch.lastPosition, last.version);
+    this.rows.take(batch);
+    this.#options.committed(batch.entries);
+  }
+
+  #announced(batch: Batch, ms: number): void {
+    if (batch.entries.length === 0) return;
+    this.#options.timed(ms, batch.entries.length);
+    this.#options.announced(batch.entries, batch.lastPosition);
+  }
+
+  #failed(error: Error): void {
+    // The ballast is of no use to a program that ends, but the next one may need its room to delete.
+    if (hasNoSpace(error)) this.#options.disk.dropBallast();
+    this.#options.failed(error);
+  }
+}
+
+const busy: Rejection = { code: 'busy', message: 'Too many writes are waiting for the disk' };
+const readOnly: Rejection = {
+  code: 'read-only',
+  message: 'The disk is nearly full: only deletes are accepted',
+};
+const unavailable: Rejection = {
+  code: 'unavailable',
+  message: 'The disk failed: the store accepts nothing more',
+};
+
+function assertKey(key: Key): void {
+  if (key.length > 0 && key.length <= longestKey && isLatin1(key)) return;
+  throw new RangeError(
+    `a key must be 1 to ${longestKey} latin1 characters: ${JSON.stringify(key.slice(0, 80))}`,
+  );
+}
+
+function isLatin1(key: Key): boolean {
+  for (let at = 0; at < key.length; at++) if (key.charCodeAt(at) > 255) return false;
+  return true;
+}
+
+function hasNoSpace(error: Error): boolean {
+  return /no space|map_full|quota/i.test(`${error.message} ${String(error.cause)}`);
+}

@@ -1,0 +1,360 @@
+// The store: facts, the log, and what is derived from them, in one LMDB environment. It knows no product: that comes as functions.
+import type { AccountId } from './account-id.ts';
+import type { CommittedReader, Outcome, PointReader, Recent, Rejection } from './behaviours.ts';
+import { type HybridClock, hybridClock } from './clock.ts';
+import type { FactWrite } from './fact.ts';
+import type { Key } from './key.ts';
+import { RecentIndex } from './recent-index.ts';
+import { type SearchFor, SearchIndex } from './search-index.ts';
+import type { StatusId } from './status-id.ts';
+import { type BackupReport, backupStore, newIncarnation } from './store-backup.ts';
+import { dataFileIn, makeFolder, removeFolder, StoreDisk, syncNewFolder } from './store-disk.ts';
+import { type Environment, openEnvironment } from './store-environment.ts';
+import { StoreFollower } from './store-follower.ts';
+import { lockFolder, type StoreLock } from './store-lock.ts';
+import { type LogEntry, StoreLog } from './store-log.ts';
+import { defaultLimits, type StoreLimits, type StoreOptions } from './store-options.ts';
+import { listedOnDisk, remainingFacts, storeReader } from './store-reader.ts';
+import {
+  type Comparison,
+  compareViews,
+  isRebuildUnfinished,
+  type RebuildReport,
+  rebuildViews,
+} from './store-rebuild.ts';
+import { StoreWriter, type SubmitOptions, type Submitted } from './store-writer.ts';
+import type { Version } from './version.ts';
+import { packWire } from './wire-bytes.ts';
+
+export interface StoreStatistics {
+  /** Log position of the last committed entry. */
+  position: number;
+  /** Entries that the search index has not taken in yet. */
+  searchBehind: number;
+  logBytes: number;
+  fileBytes: number;
+  bytesInFlight: number;
+  entriesInFlight: number;
+  rows: number;
+  rowHits: number;
+  rowMisses: number;
+  idAuthors: number;
+  idHits: number;
+  idMisses: number;
+  freePercent: number;
+  readOnly: boolean;
+  faulted: boolean;
+}
+
+/**
+ * Opens the store of a folder, making it when absent. Rejects with `FolderInUseError` while another program holds it.
+ * A rebuild that was cut short is done again first.
+ */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  const { folder } = options;
+  makeFolder(folder);
+  const lock = await lockFolder(folder);
+  let environment: Environment | null = null;
+  try {
+    const limits = { ...defaultLimits, ...options.limits };
+    environment = openEnvironment({ folder, mapSizeBytes: limits.mapSizeBytes });
+    await settleIncarnation(environment, folder);
+    const store = new Store({ environment, lock, options, limits });
+    if (isRebuildUnfinished(environment)) await store.rebuild();
+    store.start();
+    return store;
+  } catch (error) {
+    await environment?.close();
+    await lock.release();
+    throw error;
+  }
+}
+
+/**
+ * A new store, and a copy of another's files, get an incarnation of their own: two lives that both went on under one would
+ * give different entries the same place in the log.
+ */
+async function settleIncarnation(environment: Environment, folder: string): Promise<void> {
+  const file = dataFileIn(folder);
+  const isNew = environment.incarnation === null;
+  const isCopy = environment.meta.get(fileKey) !== file;
+  if (!isNew && !isCopy) return;
+  await environment.adopt(newIncarnation(environment.incarnation));
+  await environment.commit([{ kind: 'put', table: 'meta', key: fileKey, bytes: packWire(file) }]);
+  environment.refresh();
+  syncNewFolder(folder);
+}
+
+const fileKey = 'file';
+/** One step of trimming. */
+const trimmedAtOnce = 2_000;
+/** How long the search index works on in the background before it lets others have a turn. */
+const searchSpellMs = 20;
+
+interface Parts {
+  environment: Environment;
+  lock: StoreLock;
+  options: StoreOptions;
+  limits: StoreLimits;
+}
+
+export class Store {
+  /** What is committed. */
+  readonly reader: CommittedReader;
+  /** What is committed, and what is on its way to the disk over it. */
+  readonly writerReader: PointReader;
+  readonly clock: HybridClock;
+  readonly #parts: Parts;
+  readonly #disk: StoreDisk;
+  readonly #log: StoreLog;
+  readonly #writer: StoreWriter;
+  readonly #recent: RecentIndex;
+  readonly #search: SearchIndex;
+  readonly #follower: StoreFollower;
+  readonly #timers: NodeJS.Timeout[] = [];
+  #trimming: Promise<void> | null = null;
+  #closing: Promise<void> | null = null;
+
+  constructor(parts: Parts) {
+    const { environment, options, limits } = parts;
+    const { node, now, derive, listed, words } = options;
+    this.#parts = parts;
+    this.#disk = new StoreDisk({
+      ...limits,
+      folder: options.folder,
+      nowMs: now,
+      freePercent: options.freePercent,
+    });
+    if (this.#disk.freePercent() >= 2 * limits.minFreePercent) this.#disk.loadBallast();
+    this.#log = new StoreLog(node, environment);
+    this.clock = hybridClock(node, this.#log.version);
+    this.#recent = new RecentIndex({
+      read: listedOnDisk(environment.facts, options),
+      mostIds: limits.mostIds,
+    });
+    this.#search = new SearchIndex({ tables: environment, words, listed });
+    this.#writer = new StoreWriter({
+      ...limits,
+      environment,
+      log: this.#log,
+      clock: this.clock,
+      disk: this.#disk,
+      now,
+      derive,
+      committed: (entries) => {
+        for (const { key, value, before } of entries) {
+          const id = value === null ? null : listed(key, value);
+          const former = before === null || before.value === null ? null : listed(key, before.value);
+          if (id !== null) this.#recent.add(id);
+          if (former !== null && former !== id) this.#recent.remove(former);
+        }
+      },
+      announced: (entries, position) => options.onCommitted(entries, position),
+      timed: (ms, entries) => options.onCommitTimed?.(ms, entries),
+      failed: (error) => {
+        this.#stopTimers();
+        options.onFault(error);
+      },
+    });
+    this.reader = storeReader(environment, this.#writer.rows, this.#recent);
+    this.writerReader = this.#writer.rows.writer;
+    this.#follower = new StoreFollower(environment, this.#log, this.#writer, this.#search);
+  }
+
+  /** Log position of the last committed entry. */
+  get position(): number {
+    return this.#log.committed;
+  }
+
+  /** The version of the last committed entry. */
+  get version(): Version {
+    return this.#log.committedVersion;
+  }
+
+  /** This life of the store, 1..2^32-1. A restored or copied store has another. */
+  get incarnation(): number {
+    return this.#parts.environment.incarnation ?? 0;
+  }
+
+  /** Whether a write can be taken in now: null, or the reason why not. */
+  refusal(options: { deletes: boolean }): Rejection | null {
+    return this.#writer.refusal(options);
+  }
+
+  /**
+   * Takes in facts, to be written with all that derives from them in one transaction: all or nothing. Readers of `writerReader`
+   * see them at once. Throws what `derive` throws, and then nothing is taken in.
+   */
+  submit(writes: readonly FactWrite[], options: SubmitOptions): Outcome<Submitted> {
+    return this.#writer.submit(writes, options);
+  }
+
+  /** The newest listed statuses over many authors, newest first. */
+  newestOf(recent: Recent): StatusId[] {
+    return this.#recent.newestOf(recent);
+  }
+
+  /** Committed entries of the log from a position upwards. */
+  readLog(from: number, most: number): LogEntry[] {
+    return this.#log.read(from, most);
+  }
+
+  /** Takes replaced and deleted values out of the log, and its oldest entries when it is too long. */
+  async trimLog(): Promise<void> {
+    while (this.#trimming !== null) await this.#trimming;
+    this.#trimming = this.#trim();
+    try {
+      await this.#trimming;
+    } finally {
+      this.#trimming = null;
+    }
+  }
+
+  /** Statuses that hold all the words, newest first. What was just written is found after `catchUpSearch`. */
+  search(search: SearchFor): StatusId[] {
+    return this.#search.find(search);
+  }
+
+  /** Brings the search index to what is committed now. False when `withinMs` was over first. */
+  catchUpSearch(withinMs: number): Promise<boolean> {
+    return this.#follower.catchUp(withinMs);
+  }
+
+  /** Keys of an account's facts that are no tombstones, above `after`, without `except`. */
+  remaining(options: { account: AccountId; after: Key | null; except: Key; most: number }): Key[] {
+    return remainingFacts(this.#parts.environment.facts, options);
+  }
+
+  /** Derives all views and the search index anew. Writes are refused meanwhile. Cut short, it is done again at the next opening. */
+  async rebuild(onProgress: (facts: number) => void = () => {}): Promise<RebuildReport> {
+    this.#writer.closed = { code: 'unavailable', message: 'The views are being rebuilt' };
+    try {
+      await this.#writer.commit.drain();
+      const { environment, options, limits } = this.#parts;
+      const report = await rebuildViews({
+        facts: environment.facts,
+        target: environment,
+        derive: options.derive,
+        alsoTake: (facts, batch) => this.#search.take(facts, batch),
+        mostRows: limits.mostRows,
+        onProgress,
+      });
+      this.#writer.rows.forgetViews();
+      await this.#follower.skipToHead();
+      return report;
+    } finally {
+      if (this.#closing === null) this.#writer.closed = null;
+    }
+  }
+
+  /** Derives all views into an absent folder, compares them with those at hand, removes the folder. Nothing may be written meanwhile. */
+  async compareRebuilt(folder: string): Promise<Comparison> {
+    await this.#writer.commit.drain();
+    const { environment, options, limits } = this.#parts;
+    const target = openEnvironment({ folder, mapSizeBytes: limits.mapSizeBytes });
+    try {
+      await target.adopt(newIncarnation(null));
+      await rebuildViews({
+        facts: environment.facts,
+        target,
+        derive: options.derive,
+        alsoTake: () => {},
+        mostRows: limits.mostRows,
+        onProgress: () => {},
+      });
+      return compareViews(environment.views, target.views);
+    } finally {
+      await target.close();
+      removeFolder(folder);
+    }
+  }
+
+  /** Copies what is committed into an absent or empty folder, while the store goes on. Rejects with `BackupError`. */
+  async backup(folder: string): Promise<BackupReport> {
+    return await backupStore(this.#parts.environment, this.#parts.options.node, folder);
+  }
+
+  statistics(): StoreStatistics {
+    const { commit, rows } = this.#writer;
+    return {
+      position: this.#log.committed,
+      searchBehind: this.#follower.behind,
+      logBytes: this.#log.bytes,
+      fileBytes: this.#parts.environment.usage().fileBytes,
+      bytesInFlight: commit.bytesInFlight,
+      entriesInFlight: commit.entriesInFlight,
+      rows: rows.size,
+      rowHits: rows.hits,
+      rowMisses: rows.misses,
+      idAuthors: this.#recent.authors,
+      idHits: this.#recent.hits,
+      idMisses: this.#recent.misses,
+      freePercent: this.#disk.freePercent(),
+      readOnly: this.#writer.isReadOnly,
+      faulted: commit.fault !== null,
+    };
+  }
+
+  /** Begins the work in the background. */
+  start(): void {
+    const { searchEveryMs, trimEveryMs } = this.#parts.limits;
+    if (searchEveryMs > 0) this.#every(searchEveryMs, () => this.#followInBackground());
+    if (trimEveryMs > 0) this.#every(trimEveryMs, () => this.trimLog());
+  }
+
+  /** Writes what was taken in, then closes. Nothing is accepted from now on. Never rejects for a fault: that was reported. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#writer.closed = { code: 'unavailable', message: 'The store is closing' };
+    this.#stopTimers();
+    try {
+      await this.#writer.commit.drain();
+      await Promise.allSettled([this.#trimming, this.#follower.idle()]);
+      await this.#writer.commit.drain();
+    } catch {
+      // `onFault` has been called with it.
+    }
+    await this.#parts.environment.close();
+    await this.#parts.lock.release();
+  }
+
+  async #trim(): Promise<void> {
+    const { logBytes } = this.#parts.limits;
+    let more = true;
+    while (more && this.#closing === null) {
+      await this.#writer.stage((batch) => {
+        const floor = this.#follower.position;
+        more = this.#log.trim(batch, { mostBytes: logBytes, floor, mostEntries: trimmedAtOnce });
+      });
+    }
+  }
+
+  async #followInBackground(): Promise<void> {
+    if (this.#writer.commit.entriesInFlight > 0) await this.#follower.step();
+    else await this.#follower.catchUp(searchSpellMs);
+  }
+
+  #every(ms: number, act: () => Promise<void>): void {
+    let running = false;
+    const timer = setInterval(() => {
+      if (running) return;
+      running = true;
+      // A failure here is the disk's: `onFault` has been called with it.
+      act()
+        .catch(() => {})
+        .finally(() => {
+          running = false;
+        });
+    }, ms);
+    timer.unref();
+    this.#timers.push(timer);
+  }
+
+  #stopTimers(): void {
+    for (const timer of this.#timers.splice(0)) clearInterval(timer);
+  }
+}

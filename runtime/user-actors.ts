@@ -1,0 +1,356 @@
+// User actors: started by their first message, stopped when idle, with bounded mailboxes; and the one interpreter of their effects.
+import type { AccountId } from './account-id.ts';
+import { type ActorRef, type ActorSystem, openActorSystem } from './actor-system.ts';
+import type {
+  Behaviours,
+  Effect,
+  Entry,
+  FoundView,
+  Moment,
+  Outcome,
+  PointReader,
+  Range,
+  Reader,
+  Recent,
+  Rejection,
+  RuntimeMessage,
+} from './behaviours.ts';
+import type { FactWrite } from './fact.ts';
+import { FanOut, type Receiver } from './fan-out.ts';
+import type { StatusId } from './status-id.ts';
+import type { Version } from './version.ts';
+
+/** What the actors need of a store. */
+export interface Facts {
+  readonly reader: Reader;
+  /** Sees writes that are on their way. */
+  readonly writing: PointReader;
+  /** Null when such a write would be taken now. */
+  refusal(intent: 'writes' | 'deletes'): Rejection | null;
+  submit(writes: FactWrite[], options: { deletes: boolean; live: boolean }): Promise<void>;
+  newest(recent: Recent): StatusId[];
+}
+
+export interface UserActorsOptions<State, Message extends { kind: string }, Item> {
+  behaviours: Behaviours<State, Message, Item>;
+  facts: Facts;
+  now: () => number;
+  chance: () => number;
+  /** Pushes collected since the last flush, for sessions and topics. Called at most once a turn. */
+  flush(pushes: Pushes<Item>, watermark: Version): void;
+  /** Settles when every gateway has taken in what was sent before. */
+  fence(): Promise<void>;
+  /** Turns the rest of an account's facts into tombstones, in the background. */
+  sweep(account: AccountId): void;
+  /** The behaviour threw: the actor is started anew from facts at its next message. */
+  crashed(account: AccountId, error: unknown): void;
+  start: Version;
+  idleMs?: number;
+  mailbox?: number;
+  slice?: number;
+}
+
+/** Items and the sessions and topics they are for, in the order in which they were first pushed. */
+export interface Pushes<Item> {
+  sessions: Map<Item, number[]>;
+  topics: Map<Item, string[]>;
+}
+
+type Letter<Message, Item> = { message: Message | RuntimeMessage<Item>; request: number };
+
+/** An awake user. */
+interface Cell<State, Message, Item> extends Receiver<Item> {
+  account: AccountId;
+  actor: ActorRef<Letter<Message, Item> | null>;
+  state: State | null;
+  /** Letters sent and not yet handled. */
+  queued: number;
+  lastMs: number;
+  isStopped: boolean;
+  lostItems: boolean;
+}
+
+const defaultIdleMs = 600_000;
+const defaultMailbox = 1000;
+
+function noPushes<Item>(): Pushes<Item> {
+  return { sessions: new Map(), topics: new Map() };
+}
+
+export class UserActors<State, Message extends { kind: string }, Item> {
+  readonly #options: UserActorsOptions<State, Message, Item>;
+  readonly #system: ActorSystem<Letter<Message, Item> | null> = openActorSystem();
+  readonly #cells = new Map<AccountId, Cell<State, Message, Item>>();
+  readonly #waiting = new Map<number, (outcome: Outcome<unknown>) => void>();
+  readonly #fanOut: FanOut<Item, Cell<State, Message, Item>>;
+  #behaviours: Behaviours<State, Message, Item>;
+  #pushes: Pushes<Item> = noPushes();
+  #flushIsDue = false;
+  #lastRequest = 0;
+  #lastSpawn = 0;
+  #nowMs = 0;
+
+  constructor(options: UserActorsOptions<State, Message, Item>) {
+    this.#options = options;
+    this.#behaviours = options.behaviours;
+    this.#fanOut = new FanOut({
+      route: (entry, read) => this.#behaviours.route(entry, read),
+      read: options.facts.writing,
+      awake: (account) => this.#cells.get(account),
+      wake: (cell) => this.#system.send(cell.actor, null),
+      publish: (item, topics) => {
+        this.#pushes.topics.set(item, topics);
+        this.#flushSoon();
+      },
+      later: setImmediate,
+      advanced: () => this.#flushSoon(),
+      overflowed: (cell) => {
+        cell.lostItems = true;
+      },
+      start: options.start,
+      ...(options.slice === undefined ? {} : { slice: options.slice }),
+    });
+  }
+
+  get awake(): number {
+    return this.#cells.size;
+  }
+
+  get watermark(): Version {
+    return this.#fanOut.watermark;
+  }
+
+  get deliveries(): number {
+    return this.#fanOut.deliveries;
+  }
+
+  get subscriptions(): number {
+    return this.#fanOut.subscriptions;
+  }
+
+  /** Everything that was committed has been handled. */
+  get isIdle(): boolean {
+    return this.#fanOut.isIdle;
+  }
+
+  isAwake(account: AccountId): boolean {
+    return this.#cells.has(account);
+  }
+
+  /** Entries that have reached the disk, in order. */
+  committed(entries: readonly Entry[]): void {
+    this.#fanOut.committed(entries);
+  }
+
+  /** Starts the account's actor if need be. Never rejects: refusals and faults are outcomes. */
+  ask(account: AccountId, message: Message): Promise<Outcome<unknown>> {
+    return new Promise((resolve) => {
+      const cell = this.#cellOf(account);
+      if (cell.queued >= (this.#options.mailbox ?? defaultMailbox)) {
+        resolve({
+          ok: false,
+          rejection: { code: 'busy', message: 'Too many requests of this account are waiting' },
+        });
+        return;
+      }
+      const request = ++this.#lastRequest;
+      this.#waiting.set(request, resolve);
+      this.#send(cell, { message, request });
+    });
+  }
+
+  /** Without an answer, and only to an actor that is awake. */
+  tell(account: AccountId, message: Message): void {
+    const cell = this.#cells.get(account);
+    if (cell !== undefined) this.#send(cell, { message, request: 0 });
+  }
+
+  /** Asks actors to which nothing has come for the idle time whether they will stop. */
+  stopIdle(): void {
+    const before = this.#options.now() - (this.#options.idleMs ?? defaultIdleMs);
+    for (const cell of this.#cells.values()) {
+      if (cell.lastMs < before && cell.queued === 0)
+        this.#send(cell, { message: { kind: 'idle' }, request: 0 });
+    }
+  }
+
+  close(): void {
+    this.#system.close();
+  }
+
+  #cellOf(account: AccountId): Cell<State, Message, Item> {
+    const found = this.#cells.get(account);
+    if (found !== undefined) return found;
+    const cell: Cell<State, Message, Item> = {
+      account,
+      actor: this.#system.spawn(`${account}-${++this.#lastSpawn}`, (letter) => this.#handle(cell, letter)),
+      state: null,
+      queued: 0,
+      lastMs: this.#options.now(),
+      isStopped: false,
+      lostItems: false,
+      due: [],
+      dueBatch: null,
+    };
+    this.#cells.set(account, cell);
+    return cell;
+  }
+
+  #send(cell: Cell<State, Message, Item>, letter: Letter<Message, Item>): void {
+    cell.queued++;
+    this.#system.send(cell.actor, letter);
+  }
+
+  /** A null letter: take what is due. */
+  #handle(cell: Cell<State, Message, Item>, letter: Letter<Message, Item> | null): void {
+    if (letter === null) {
+      const items = cell.due;
+      const lost = cell.lostItems;
+      cell.due = [];
+      cell.lostItems = false;
+      if (!cell.isStopped && items.length > 0) this.#receive(cell, { kind: 'deliver', items, lost }, 0);
+      this.#fanOut.handled(cell);
+      return;
+    }
+    cell.queued--;
+    if (letter.request !== 0 || letter.message.kind !== 'idle') cell.lastMs = this.#options.now();
+    this.#receive(cell, letter.message, letter.request);
+  }
+
+  #moment(request: number): Moment {
+    this.#nowMs = Math.max(this.#nowMs, this.#options.now());
+    return { request, nowMs: this.#nowMs, watermark: this.#fanOut.watermark, chance: this.#options.chance() };
+  }
+
+  #receive(cell: Cell<State, Message, Item>, message: Message | RuntimeMessage<Item>, request: number): void {
+    const { user } = this.#behaviours;
+    try {
+      const intent = user.intent(message);
+      const refusal = intent === 'reads' ? null : this.#options.facts.refusal(intent);
+      if (refusal !== null) {
+        this.#reply(request, { ok: false, rejection: refusal });
+        return;
+      }
+      const before = cell.state ?? user.load(cell.account, this.#options.facts.reader);
+      const [state, effects] = user.receive(
+        before,
+        message,
+        this.#moment(request),
+        this.#options.facts.writing,
+      );
+      cell.state = state;
+      this.#run(cell, effects, 0);
+    } catch (error) {
+      this.#crash(cell, request, error);
+    }
+  }
+
+  /** Does what the effects say, in order; after one that takes time, the rest when it is done. */
+  #run(cell: Cell<State, Message, Item>, effects: readonly Effect<Item>[], from: number): void {
+    for (let place = from; place < effects.length; place++) {
+      const effect = effects[place];
+      if (effect === undefined) return;
+      switch (effect.kind) {
+        case 'persist': {
+          const { deletes, live } = effect;
+          this.#continue(cell, effects, place, this.#options.facts.submit(effect.writes, { deletes, live }));
+          return;
+        }
+        case 'fence':
+          this.#flush();
+          this.#continue(cell, effects, place, this.#options.fence());
+          return;
+        case 'reply':
+          this.#reply(effect.request, effect.outcome);
+          break;
+        case 'subscribe':
+          this.#fanOut.subscribe(cell, effect.authors);
+          break;
+        case 'unsubscribe':
+          this.#fanOut.unsubscribe(cell, effect.authors);
+          break;
+        case 'gather':
+          this.#gather(cell, effect.ticket, effect.recent, effect.ranges);
+          break;
+        case 'push':
+          this.#push(effect.sessions, effect.item);
+          break;
+        case 'sweep':
+          this.#options.sweep(cell.account);
+          break;
+        case 'stop':
+          this.#stop(cell);
+          break;
+      }
+    }
+  }
+
+  #continue(
+    cell: Cell<State, Message, Item>,
+    effects: readonly Effect<Item>[],
+    place: number,
+    done: Promise<void>,
+  ): void {
+    done.then(
+      () => this.#run(cell, effects, place + 1),
+      (error: unknown) => {
+        const message = error instanceof Error ? error.message : String(error);
+        for (const effect of effects.slice(place)) {
+          if (effect.kind === 'reply')
+            this.#reply(effect.request, { ok: false, rejection: { code: 'unavailable', message } });
+        }
+      },
+    );
+  }
+
+  #gather(cell: Cell<State, Message, Item>, ticket: number, recent: Recent, ranges: Range[]): void {
+    const { reader } = this.#options.facts;
+    const found: FoundView[][] = ranges.map((range) => reader.views(range));
+    const statuses = this.#options.facts.newest(recent);
+    this.#send(cell, { message: { kind: 'gathered', ticket, statuses, found }, request: 0 });
+  }
+
+  #push(sessions: number[], item: Item): void {
+    const known = this.#pushes.sessions.get(item);
+    if (known === undefined) this.#pushes.sessions.set(item, sessions);
+    else for (const session of sessions) known.push(session);
+    this.#flushSoon();
+  }
+
+  #reply(request: number, outcome: Outcome<unknown>): void {
+    const respond = this.#waiting.get(request);
+    this.#waiting.delete(request);
+    respond?.(outcome);
+  }
+
+  #stop(cell: Cell<State, Message, Item>): void {
+    // Somebody has written in the meantime: it stays, without what it has let go of.
+    if (cell.queued > 0 || cell.due.length > 0) return;
+    cell.isStopped = true;
+    this.#cells.delete(cell.account);
+    this.#system.stop(cell.actor);
+  }
+
+  #crash(cell: Cell<State, Message, Item>, request: number, error: unknown): void {
+    cell.state = null;
+    this.#fanOut.drop(cell);
+    this.#reply(request, {
+      ok: false,
+      rejection: { code: 'unavailable', message: 'The request failed on our side' },
+    });
+    this.#options.crashed(cell.account, error);
+  }
+
+  #flushSoon(): void {
+    if (this.#flushIsDue) return;
+    this.#flushIsDue = true;
+    setImmediate(() => this.#flush());
+  }
+
+  #flush(): void {
+    this.#flushIsDue = false;
+    const pushes = this.#pushes;
+    this.#pushes = noPushes();
+    this.#options.flush(pushes, this.#fanOut.watermark);
+  }
+}
