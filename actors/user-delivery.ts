@@ -23,7 +23,9 @@ export function wants(state: UserState, item: Item, nowMs: number): boolean {
       return isMuted(state, from, nowMs)?.notifications !== true;
     }
     case 'removed':
-      return item.author === state.account || item.isMention || state.followees.has(item.author);
+      // Whom it named, and who follows the author, is told as a follower.
+      if (item.isMention) return !state.followees.has(item.author);
+      return item.author === state.account || state.followees.has(item.author);
     case 'blocked':
     case 'resync':
       return true;

@@ -256,7 +256,9 @@ export function derive(entry: Entry, read: PointReader): ViewWrite[] {
       now[accountCount.lastStatusMs] = Math.max(now[accountCount.lastStatusMs] ?? 0, lastStatusMs);
     }
     for (let place = 0; place < now.length; place++) now[place] ??= 0;
-    writes.push({ key, value: now.some((amount) => amount !== 0) ? now : null });
+    // One form for one set of facts: no zeroes at the end.
+    while (now.length > 0 && now.at(-1) === 0) now.pop();
+    writes.push({ key, value: now.length > 0 ? now : null });
   }
   return writes;
 }

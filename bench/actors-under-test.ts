@@ -60,6 +60,7 @@ export async function openCounting(actors: number): Promise<Counting> {
     route: () => [],
     touched: () => ({ statuses: [], accounts: [] }),
     listed: () => null,
+    statusKey: (id) => id,
     words: () => [],
     queries: {},
   };

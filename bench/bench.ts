@@ -103,4 +103,14 @@ add('actors', 'messages per second and bytes an awake user, beside bare nact')
   .addOption(number('--rounds <n>', 'rounds of each side, in turns', 5))
   .action((options) => report(options, async () => (await import('./actors.ts')).actors(options)));
 
+add('recover', 'kill -9 of the core under load: time to the first answer, and posts lost')
+  .addOption(new Option('--follows <file>', 'import this graph instead of a sample'))
+  .addOption(new Option('--texts <path>', 'with --follows: texts for the imported posts'))
+  .addOption(number('--sample <n>', 'people of the sample', 10_000))
+  .addOption(number('--rate <n>', 'posts per second meanwhile', 200))
+  .addOption(number('--rounds <n>', 'kills', 3))
+  .addOption(number('--gateways <n>', 'gateway processes', 1))
+  .addOption(number('--seed <n>', 'of all that is chance', 1))
+  .action((options) => report(options, async () => (await import('./recover.ts')).recover(options)));
+
 await program.parseAsync();

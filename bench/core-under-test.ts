@@ -1,11 +1,13 @@
 // The core as `post` drives it: in this process, without a link or a gateway. The only file of bench/ that knows how a core is made.
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
 import { openCore } from '../cluster/core.ts';
 import { loadBehaviours } from '../cluster/core-behaviours.ts';
 import { bundleBehaviours } from '../cluster/release-bundle.ts';
+import type { Outcome } from '../runtime/behaviours.ts';
 import { accountIdOf } from '../runtime/handle.ts';
-import { parseStatusId, printStatusId, type StatusId } from '../runtime/status-id.ts';
+import { parseStatusId, printStatusId, type StatusId, statusIdBytes } from '../runtime/status-id.ts';
 import { Batch } from '../runtime/store-batch.ts';
 import type { Put } from './put-stream.ts';
 
@@ -26,6 +28,10 @@ export interface CoreUnderTestOptions {
 }
 
 const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..');
+const publishedId = z.object({
+  id: z.custom<StatusId>((id) => typeof id === 'string' && id.length === statusIdBytes),
+});
+const foundRows = z.object({ rows: z.array(z.object({ text: z.string() }).nullable()) });
 const quiet = { info() {}, warn() {}, error() {} };
 const plain = { visibility: 'public', sensitive: false, spoiler: '', language: null, replyTo: null } as const;
 
@@ -54,7 +60,7 @@ export async function openCoreUnderTest(options: CoreUnderTestOptions): Promise<
   const handles = Array.from({ length: options.authors }, (_, author) => `u${author}`);
   for (let from = 0; from < handles.length; from += 5000) {
     const ask = { handles: handles.slice(from, from + 5000), createdMs: Date.now() };
-    value((await core.handle('adoptAccounts', ask, null, null)).outcome);
+    accepted((await core.handle('adoptAccounts', ask, null, null)).outcome);
   }
   const accounts = handles.map(accountIdOf);
   return {
@@ -62,7 +68,8 @@ export async function openCoreUnderTest(options: CoreUnderTestOptions): Promise<
       const account = accounts[author];
       if (account === undefined) throw new RangeError('no such author');
       const ask = { account, text, ...plain, mentions: [], app: null, once: null };
-      return printStatusId(value((await core.handle('publish', ask, null, null)).outcome).id);
+      const { outcome } = await core.handle('publish', ask, null, null);
+      return printStatusId(publishedId.parse(accepted(outcome)).id);
     },
     async texts(ids) {
       const asked = ids.map((id): StatusId => {
@@ -70,7 +77,8 @@ export async function openCoreUnderTest(options: CoreUnderTestOptions): Promise<
         if (parsed === null) throw new Error(`${id} is no status id`);
         return parsed;
       });
-      const { rows } = value((await core.handle('statuses', { ids: asked }, null, null)).outcome);
+      const { outcome } = await core.handle('statuses', { ids: asked }, null, null);
+      const { rows } = foundRows.parse(accepted(outcome));
       return rows.map((row) => row?.text ?? null);
     },
     async close() {
@@ -80,9 +88,7 @@ export async function openCoreUnderTest(options: CoreUnderTestOptions): Promise<
   };
 }
 
-function value<T>(
-  outcome: { ok: true; value: T } | { ok: false; rejection: { code: string; message: string } },
-): T {
+function accepted(outcome: Outcome<unknown>): unknown {
   if (outcome.ok) return outcome.value;
   throw new Error(`refused: ${outcome.rejection.code}, ${outcome.rejection.message}`);
 }

@@ -36,6 +36,9 @@ interface Round {
   cpuSeconds: number;
   perProcess: { command: string; cpuSeconds: number }[];
   postLatencyP99Us: number;
+  /** How late posts left the load client. */
+  lateP99Us: number;
+  loadCpuSeconds: number;
 }
 
 interface Stage {
@@ -186,6 +189,7 @@ async function ourRound(
     folder: stage.folder,
   });
   await sockets.begin();
+  const clientBefore = figuresOf(sockets.pid);
   const before = server.processes();
   const posted = await withClock(round.name, round.seconds, load.run());
   const acks = await load.acks();
@@ -206,6 +210,8 @@ async function ourRound(
       ),
     })),
     postLatencyP99Us: posted.latency.p99Us,
+    lateP99Us: posted.lateness.p99Us,
+    loadCpuSeconds: cpuBetween(clientBefore, figuresOf(sockets.pid)),
   };
 }
 
@@ -224,6 +230,7 @@ async function bareRound(
     new Uint8Array(Uint32Array.from(posts.flatMap(({ author, seq }) => [author, seq])).buffer),
   );
   await sockets.begin();
+  const clientBefore = figuresOf(sockets.pid);
   const before = figuresOf(peer.pid);
   const run = { kind: 'run', postsPath, ratePerSecond: stage.options.rate };
   const done = await withClock(
@@ -234,7 +241,15 @@ async function bareRound(
   const report = await received(stage, sockets, posts, round.name);
   const after = figuresOf(peer.pid);
   if (done.missed > 0) stage.wrong.push(`${round.name}: ${done.missed} frames dropped for slow readers`);
-  return { report, cpuSeconds: cpuBetween(before, after), perProcess: [], postLatencyP99Us: 0 };
+  const loadCpuSeconds = cpuBetween(clientBefore, figuresOf(sockets.pid));
+  return {
+    report,
+    cpuSeconds: cpuBetween(before, after),
+    perProcess: [],
+    postLatencyP99Us: 0,
+    lateP99Us: 0,
+    loadCpuSeconds,
+  };
 }
 
 /** Waits for the deliveries of these posts and compares what each connection received with what it should have. */
@@ -270,6 +285,8 @@ async function summary(
 ): Promise<Result> {
   const { options } = stage;
   const cost = (round: Round) => (round.cpuSeconds / round.report.deliveries) * 1e6;
+  const loadCost = (side: Round[]) =>
+    median(side.map((one) => (one.loadCpuSeconds / one.report.deliveries) * 1e6));
   const cpu = { ours: median(rounds.ours.map(cost)), bare: median(rounds.bare.map(cost)) };
   const latency = (side: Round[], which: 'p50Us' | 'p99Us' | 'maxUs') =>
     median(side.map((one) => one.report.latency[which]));
@@ -300,6 +317,14 @@ async function summary(
       ['bare loop', `${decimal(cpu.bare)} (${rounds.bare.map((one) => decimal(cost(one))).join(', ')})`],
       ['ours / bare', `${decimal(cpu.ours / cpu.bare)} x (aim: at most 1.5 x)`],
       ['acknowledged after, p99', milliseconds(median(rounds.ours.map((one) => one.postLatencyP99Us)))],
+      [
+        'posts left the load client late by, p99',
+        milliseconds(median(rounds.ours.map((one) => one.lateP99Us))),
+      ],
+      [
+        'receiving client, CPU seconds a million',
+        `${decimal(loadCost(rounds.ours))}; bare ${decimal(loadCost(rounds.bare))}`,
+      ],
       ['resident memory', memory.join(', ')],
     ],
     figures: {

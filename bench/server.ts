@@ -113,7 +113,10 @@ export async function importFollows(
   accounts?: number,
 ): Promise<void> {
   const most = accounts === undefined ? [] : ['--accounts', String(accounts)];
-  await murmuration(['import', '--data', dataFolder, '--follows', followsPath, ...most], 600_000);
+  await murmuration(
+    ['import', '--data', dataFolder, '--follows', followsPath, '--posts', '0', ...most],
+    600_000,
+  );
 }
 
 /** An access token for each handle, in order. */

@@ -50,7 +50,6 @@ async function withOwnCore<T>(wanted: CoreWanted, work: (core: CoreClient) => Pr
         mode: 'serve',
         name: hostname(),
         signUpsAnHour: 0,
-        signUpsAnHour: 0,
         idleActorS: 60,
         minFreePercent: 5,
       },

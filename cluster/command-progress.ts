@@ -1,5 +1,5 @@
 // How far a long command is: a bar in a terminal, a line now and then elsewhere. On standard error, so that output can be piped.
-import { Format, SingleBar } from 'cli-progress';
+import cliProgress from 'cli-progress';
 
 export interface ProgressShown {
   update(progress: { done: number; total: number; doing: string }): void;
@@ -16,12 +16,12 @@ export function showProgress(unit: string): ProgressShown {
 }
 
 function bar(unit: string): ProgressShown {
-  const shown = new SingleBar({
+  const shown = new cliProgress.SingleBar({
     stream: process.stderr,
     hideCursor: true,
     clearOnComplete: false,
     format: (options, { progress }, { doing, done, total, rate }) =>
-      `${Format.BarFormat(progress, { ...options, barsize: 30 })} ${percent(progress)}  ${doing}: ${count(done)} of ${count(total)} ${unit}, ${count(rate)}/s`,
+      `${cliProgress.Format.BarFormat(progress, { ...options, barsize: 30 })} ${percent(progress)}  ${doing}: ${count(done)} of ${count(total)} ${unit}, ${count(rate)}/s`,
     barCompleteChar: '█',
     barIncompleteChar: '░',
   });

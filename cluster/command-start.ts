@@ -49,7 +49,6 @@ const startOptions = z.object({
     .transform((list) => list ?? false),
   logLevel: logLevelText,
   rateLimit: whole(0, 1_000_000_000),
-  signUpLimit: whole(0, 1_000_000_000),
   signUps: whole(0, 1_000_000_000),
   release: folderText.optional(),
   idleActor: whole(1, 86_400),
@@ -108,7 +107,6 @@ export function startCommand(): Command {
         '60',
       ),
     )
-    .addOption(option('--sign-up-limit <N>', 'sign-ups an address may make in an hour; 0: no limit', '60'))
     .addOption(option('--release <DIR>', 'run this built release (default: build this checkout)'))
     .addOption(option('--idle-actor <SECONDS>', 'put a user to sleep after so long without a message', '600'))
     .addOption(option('--min-free <PERCENT>', 'accept only deletes with less of the disk free', '5'))
@@ -135,7 +133,6 @@ async function runServer(options: StartOptions): Promise<void> {
     ...shared,
     mode: 'serve',
     name: options.name,
-    signUpsAnHour: options.signUpLimit,
     signUpsAnHour: options.signUps,
     idleActorS: options.idleActor,
     minFreePercent: options.minFree,

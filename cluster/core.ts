@@ -145,6 +145,11 @@ export class Core {
     this.#idle.unref();
   }
 
+  /** Everything committed has been handed to the actors that want it, and to the gateways. */
+  get isQuiet(): boolean {
+    return this.#actors.isIdle;
+  }
+
   /** Whom to push to; called once, before the first request. */
   serve(peers: Peers): void {
     this.#peers = peers;
@@ -288,8 +293,13 @@ export class Core {
     }
   }
 
-  #tidy(): void {
+  /** Stops actors to which nothing has come for the idle time. Happens by itself, too. */
+  stopIdle(): void {
     this.#actors.stopIdle();
+  }
+
+  #tidy(): void {
+    this.stopIdle();
     for (const limit of this.#throttles) limit.sweep(this.#options.now());
   }
 

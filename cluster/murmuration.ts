@@ -2,16 +2,32 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
+import { backupCommand, restoreCommand } from './command-backup.ts';
 import { CommandFault } from './command-fault.ts';
+import { importCommand } from './command-import.ts';
 import { usageHint } from './command-options.ts';
+import { passwdCommand } from './command-passwd.ts';
+import { rebuildCommand } from './command-rebuild.ts';
 import { packageRoot, startCommand } from './command-start.ts';
+import { statusCommand } from './command-status.ts';
+import { tokenCommand } from './command-token.ts';
 
 const program = new Command('murmuration')
   .description('A real-time timeline server that speaks the Mastodon client API.')
   .version(versionOfPackage())
   .addHelpText('after', '\nEvery option can also be set in the environment: --data as MURMURATION_DATA.');
 
-for (const command of [startCommand()]) {
+const commands = [
+  startCommand(),
+  importCommand(),
+  statusCommand(),
+  tokenCommand(),
+  passwdCommand(),
+  backupCommand(),
+  restoreCommand(),
+  rebuildCommand(),
+];
+for (const command of commands) {
   // Commander would exit with 1; the wrong use of a command is 2 here.
   command.exitOverride().showHelpAfterError(`(${usageHint(command)})`);
   program.addCommand(command);

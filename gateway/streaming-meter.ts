@@ -84,19 +84,27 @@ class WeightedHistogram extends Histogram {
     if (at !== -1) this.#counts[at] = (this.#counts[at] ?? 0) + times;
   }
 
-  override async get(): ReturnType<Histogram['get']> {
+  override get(): ReturnType<Histogram['get']> {
+    return this.#told();
+  }
+
+  /** What the text form is made of; its own form of it would show the observations of the base class, of which there are none. */
+  getForPromString(): ReturnType<Histogram['get']> {
+    return this.#told();
+  }
+
+  async #told(): ReturnType<Histogram['get']> {
     const empty = await super.get();
-    const metricName = `${empty.name}_bucket`;
     let upTo = 0;
-    const values = this.#bounds.map((le, at) => {
+    const buckets = this.#bounds.map((le, at) => {
       upTo += this.#counts[at] ?? 0;
-      return { metricName, labels: { le }, value: upTo, exemplar: null };
+      return { metricName: `${empty.name}_bucket`, labels: { le }, value: upTo, exemplar: null };
     });
-    values.push({ metricName, labels: { le: Number.POSITIVE_INFINITY }, value: this.#count, exemplar: null });
-    const sums = [
+    const rest = [
+      { metricName: `${empty.name}_bucket`, labels: { le: '+Inf' }, value: this.#count, exemplar: null },
       { metricName: `${empty.name}_sum`, labels: {}, value: this.#sum, exemplar: null },
       { metricName: `${empty.name}_count`, labels: {}, value: this.#count, exemplar: null },
     ];
-    return { ...empty, values: [...values, ...sums] };
+    return { ...empty, values: [...buckets, ...rest] };
   }
 }

@@ -31,11 +31,12 @@ export function Avatar({
   );
 }
 
-/** A fixed colour for an id: neighbours in a list should differ, so the low digits decide. */
+/** A fixed colour for an id, from all around the circle: ids that differ little differ much here. */
 export function hueOf(id: string): number {
-  let hash = 7;
-  for (const digit of id) hash = (hash * 31 + digit.charCodeAt(0)) % 3600;
-  return (hash * 7) % 360;
+  let hash = 2_166_136_261;
+  for (const digit of id) hash = Math.imul(hash ^ digit.charCodeAt(0), 16_777_619);
+  hash = Math.imul(hash ^ (hash >>> 15), 2_246_822_507);
+  return (hash >>> 0) % 360;
 }
 
 export function initialsOf(account: Pick<Account, 'display_name' | 'username'>): string {

@@ -40,16 +40,20 @@ export function Shell(): JSX.Element {
     }
   }, [at.key]);
   const person = current.kind === 'person' ? current.account : null;
+  const door =
+    current.kind === 'anonymous' && !['public', 'tag', 'post', 'profile', 'unknown'].includes(at.route.kind);
   return (
     <>
       <button type="button" class="skip" onClick={() => main.current?.focus()}>
         Skip to content
       </button>
-      <div class="frame">
-        <div class="side">
-          <Masthead person={person} />
-          <Ways person={person} at={at.route} />
-        </div>
+      <div class={door ? 'frame frame-door' : 'frame'}>
+        {!door && (
+          <div class="side">
+            <Masthead person={person} />
+            <Ways person={person} at={at.route} />
+          </div>
+        )}
         <main id="main" ref={main} tabIndex={-1}>
           {current.kind === 'asking' ? <Asking words={current.words} /> : <View at={at} person={person} />}
         </main>

@@ -1,0 +1,90 @@
+// What a reader does with a status: favourite, bookmark, boost, and back. Also the lists of one's own favourites and bookmarks.
+import type { Ask } from '../actors/messages.ts';
+import type { StatusId } from '../runtime/status-id.ts';
+import { type ApiParts, callerAccount, get, post, viewingOf } from './api-parts.ts';
+import type { ApiRequest, ApiResponse, Endpoint } from './endpoint.ts';
+import { readFilled, statusParam } from './input.ts';
+import { piecesAnswer } from './json-pieces.ts';
+import { linkHeader, readOrderBounds, statusPageSize } from './paging.ts';
+import { notFound, validationFailed } from './refusal.ts';
+import { statusAnswer } from './status-endpoints.ts';
+import { appendStatuses } from './status-view.ts';
+
+type Mark = Ask<'mark'>['mark'];
+const boostVisibilities = ['public', 'unlisted', 'private'] as const;
+
+export function markEndpoints(parts: ApiParts): Endpoint[] {
+  const { view, fragments } = parts;
+
+  /** What is meant: of a boost, what it boosts. */
+  async function subject(request: ApiRequest): Promise<StatusId> {
+    const seen = await view.seeOne(statusParam(request), viewingOf(request));
+    if (seen === null) throw notFound();
+    return (seen.boosted ?? seen).post.row.id;
+  }
+
+  /** The status as it is after what the caller has just done. */
+  async function shown(request: ApiRequest, id: StatusId): Promise<ApiResponse> {
+    const seen = await view.seeOne(id, viewingOf(request));
+    if (seen === null) throw notFound();
+    return statusAnswer(seen, request);
+  }
+
+  const mark = (kind: Mark, on: boolean) => async (request: ApiRequest): Promise<ApiResponse> => {
+    const id = await subject(request);
+    await request.ask('mark', { account: callerAccount(request), id, mark: kind, on });
+    fragments.changed({ statuses: [id], accounts: [] });
+    return shown(request, id);
+  };
+
+  async function boost(request: ApiRequest): Promise<ApiResponse> {
+    const account = callerAccount(request);
+    const of = await subject(request);
+    const visibility = await boostVisibility(request, account);
+    const { id } = await request.ask('boost', { account, of, visibility });
+    fragments.changed({ statuses: [of], accounts: [account] });
+    return shown(request, id);
+  }
+
+  async function boostVisibility(request: ApiRequest, account: ReturnType<typeof callerAccount>): Promise<Ask<'boost'>['visibility']> {
+    const asked = readFilled(request.input, 'visibility');
+    if (asked === null) {
+      const [own] = await fragments.accounts([account], request.origin);
+      const usual = own?.row.visibility ?? 'public';
+      return usual === 'direct' ? 'private' : usual;
+    }
+    const known = boostVisibilities.find((visibility) => visibility === asked);
+    if (known === undefined) throw validationFailed('Visibility of a boost must be public, unlisted or private');
+    return known;
+  }
+
+  async function unboost(request: ApiRequest): Promise<ApiResponse> {
+    const account = callerAccount(request);
+    const of = await subject(request);
+    await request.ask('unboost', { account, of });
+    fragments.changed({ statuses: [of], accounts: [account] });
+    return shown(request, of);
+  }
+
+  const marked = (kind: Mark) => async (request: ApiRequest): Promise<ApiResponse> => {
+    const bounds = readOrderBounds(request.input, statusPageSize);
+    const page = await request.ask('marked', { viewer: callerAccount(request), mark: kind, ...bounds });
+    const last = page.ids.length < bounds.limit ? null : page.last;
+    const pieces: Uint8Array[] = [];
+    appendStatuses(pieces, await view.see(page.ids, viewingOf(request)), true);
+    return piecesAnswer(pieces, linkHeader(request, { last, first: page.first }));
+  };
+
+  const favouriting = ['write:favourites'];
+  const bookmarking = ['write:bookmarks'];
+  return [
+    post('/api/v1/statuses/:id/favourite', 'user', favouriting, mark('favourite', true)),
+    post('/api/v1/statuses/:id/unfavourite', 'user', favouriting, mark('favourite', false)),
+    post('/api/v1/statuses/:id/bookmark', 'user', bookmarking, mark('bookmark', true)),
+    post('/api/v1/statuses/:id/unbookmark', 'user', bookmarking, mark('bookmark', false)),
+    post('/api/v1/statuses/:id/reblog', 'user', ['write:statuses'], boost),
+    post('/api/v1/statuses/:id/unreblog', 'user', ['write:statuses'], unboost),
+    get('/api/v1/favourites', 'user', ['read:favourites'], marked('favourite')),
+    get('/api/v1/bookmarks', 'user', ['read:bookmarks'], marked('bookmark')),
+  ];
+}

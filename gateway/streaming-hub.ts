@@ -1,0 +1,185 @@
+// The hub of a gateway's streams: takes the core's ticks and gives each session what it listens to. Sockets are the adapters' part.
+import type { Changed, Pushed, Tick } from '../actors/messages.ts';
+import type { CoreClient } from '../cluster/core-client.ts';
+import { statusMs } from '../runtime/status-id.ts';
+import type { Authenticator } from './authenticator.ts';
+import { Attaching } from './session-attaching.ts';
+import { eachNumber, SessionTable } from './session-table.ts';
+import { type Closing, heard, type Session } from './session.ts';
+import { type EntityWriter, StreamEvent } from './streaming-event.ts';
+import type { StreamingMeter } from './streaming-meter.ts';
+import { type ClientCommand, type Refusal, type Since, type Stream, streamScope } from './streaming-protocol.ts';
+import { toldBy } from './streaming-told.ts';
+import { StreamingTopics } from './streaming-topics.ts';
+
+export interface HubLog {
+  error(fields: object, text: string): void;
+}
+
+export interface HubOptions {
+  client: Pick<CoreClient, 'call' | 'listen' | 'isUp'>;
+  authenticator: Pick<Authenticator, 'authenticate'>;
+  writer: EntityWriter;
+  meter: StreamingMeter;
+  log: HubLog;
+  nowMs?: () => number;
+}
+
+/** Older than anything the core can catch up on: it answers with a resync. */
+const unknownCursor = '0'.repeat(24);
+const ofOneself = heard.user | heard.notification;
+const userLabel = '["user"]';
+const notificationLabel = '["user:notification"]';
+
+export class StreamingHub {
+  readonly #table = new SessionTable<Session>();
+  readonly #attaching: Attaching;
+  readonly #topics: StreamingTopics;
+  readonly #writer: EntityWriter;
+  readonly #meter: StreamingMeter;
+  readonly #log: HubLog;
+  readonly #nowMs: () => number;
+  /** Sessions for which the present tick has something. */
+  #touched: Session[] = [];
+  #lags: { ms: number; sessions: number }[] = [];
+  #isClosing = false;
+
+  constructor({ client, authenticator, writer, meter, log, nowMs = Date.now }: HubOptions) {
+    this.#writer = writer;
+    this.#meter = meter;
+    this.#log = log;
+    this.#nowMs = nowMs;
+    this.#attaching = new Attaching({ client, authenticator, table: this.#table, nowMs });
+    this.#topics = new StreamingTopics({ client, send: (session, event, label) => this.#sendTopic(session, event, label) });
+  }
+
+  get size(): number {
+    return this.#table.size;
+  }
+
+  /** A session whose socket is open, and whose token has just been found good. */
+  open(session: Session): void {
+    session.checkedAt = this.#attaching.link;
+    this.#table.add(session);
+    this.#meter.opened(session.form);
+    if (this.#isClosing) session.end(restart);
+  }
+
+  /** Its socket is closed, by whomever. */
+  closed(session: Session): void {
+    session.isOpen = false;
+    if (this.#table.find(session.number) !== session) return;
+    const { phase, account, number } = session;
+    this.#topics.removeAll(session);
+    this.#table.remove(session);
+    this.#attaching.left({ phase, account, number });
+    this.#meter.closed(session.form);
+  }
+
+  /** Null when it is done; else what to tell the client. */
+  command(session: Session, command: ClientCommand): Refusal | null {
+    const refusal = command.kind === 'subscribe' ? this.#subscribe(session, command.stream, command.since) : null;
+    if (command.kind === 'unsubscribe') this.#unsubscribe(session, command.stream);
+    if (refusal !== null) this.#meter.refused();
+    return refusal;
+  }
+
+  #subscribe(session: Session, stream: Stream, since: Since): Refusal | null {
+    if (!(streamScope(stream) === 'read:notifications' ? session.mayReadNotifications : session.mayReadStatuses)) {
+      return { status: 403, error: 'This action is outside the authorized scopes' };
+    }
+    const bit = bitOf(stream);
+    if (bit === null) return this.#topics.add(session, stream) ? null : { status: 429, error: 'Too many streams on one connection' };
+    const isAttached = (session.hears & ofOneself) !== 0;
+    session.hears |= bit;
+    if (isAttached || (bit & ofOneself) === 0) return null;
+    session.since = since.kind === 'cursor' ? since.cursor : since.kind === 'unknown' ? unknownCursor : null;
+    this.#attaching.add(session);
+    return null;
+  }
+
+  #unsubscribe(session: Session, stream: Stream): void {
+    const bit = bitOf(stream);
+    if (bit === null) {
+      this.#topics.remove(session, stream);
+      return;
+    }
+    const wasAttached = (session.hears & ofOneself) !== 0;
+    session.hears &= ~bit;
+    if (wasAttached && (session.hears & ofOneself) === 0) this.#attaching.detach(session);
+  }
+
+  /** Sends all of a tick; only then does its cursor hold. */
+  tick(tick: Tick): void {
+    for (const item of tick.items) this.#spread(item, tick.cursor);
+    const touched = this.#touched;
+    this.#touched = [];
+    for (const session of touched) this.#flush(session);
+    this.#table.passed(tick.cursor, this.#nowMs());
+    this.#measure();
+    this.#topics.look();
+  }
+
+  #spread(item: Pushed, tickCursor: string): void {
+    const { told, cursor } = toldBy(item, tickCursor);
+    if (item.sessions.length > 0) {
+      const event = new StreamEvent(told, cursor, this.#writer);
+      let live = 0;
+      eachNumber(item.sessions, (number) => {
+        const session = this.#table.find(number);
+        if (session === undefined || !session.isOpen) return;
+        if (session.phase === 'live') live++;
+        this.#hand(session, event);
+      });
+      if (told.kind === 'update' && live > 0) this.#lags.push({ ms: statusMs(told.row.id), sessions: live });
+    }
+    if ((item.kind === 'update' || item.kind === 'deleted') && item.topics.length > 0) {
+      this.#topics.spread(new StreamEvent(told, null, this.#writer), item.topics);
+    }
+  }
+
+  #hand(session: Session, event: StreamEvent): void {
+    const { pending } = session;
+    if (pending === null) {
+      session.pending = event;
+      this.#touched.push(session);
+    } else if (Array.isArray(pending)) {
+      pending.push(event);
+    } else {
+      session.pending = [pending, event];
+    }
+  }
+
+  /** Several frames go out in one piece. */
+  #flush(session: Session): void {
+    const { pending } = session;
+    session.pending = null;
+    if (pending === null || !session.isOpen) return;
+    try {
+      if (!Array.isArray(pending) && session.hears === heard.user) {
+        if (pending.told.kind !== 'notified' || session.mayReadNotifications) {
+          this.#send(session, pending.frame(session.form, userLabel, session.origin, session.known));
+        }
+        this.#sent(session, pending);
+        return;
+      }
+      const events = Array.isArray(pending) ? pending : [pending];
+      const frames: Uint8Array[] = [];
+      for (const event of events) this.#framesOf(session, event, frames);
+      this.#sendAll(session, frames);
+      for (const event of events) this.#sent(session, event);
+    } catch (error) {
+      this.#log.error({ err: error, account: session.account }, 'an event could not be written: a stream lacks it');
+    }
+  }
+
+  #framesOf(session: Session, { told }: StreamEvent, frames: Uint8Array[], event = arguments[1] as StreamEvent): void {
+    const isNotification = told.kind === 'notified';
+    if ((session.hears & heard.user) !== 0 && (!isNotification || session.mayReadNotifications)) {
+      frames.push(event.frame(session.form, userLabel, session.origin, session.known));
+    }
+    if ((session.hears & heard.notification) !== 0 && (isNotification || told.kind === 'resync')) {
+      frames.push(event.frame(session.form, notificationLabel, session.origin, session.known));
+    }
+  }
+}

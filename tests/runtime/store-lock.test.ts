@@ -1,0 +1,82 @@
+import { cpSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { open } from 'lmdb';
+import { expect, test } from 'vitest';
+import { FolderInUseError } from '../../runtime/store-lock.ts';
+import { startStoreProgram } from './store-program.ts';
+import { newFolder, openToyStore, write } from './store-harness.ts';
+import { ada, status } from './toy-statuses.ts';
+import { postFact } from './toy-product.ts';
+
+test('a second program is told which process holds the folder', async () => {
+  const folder = newFolder();
+  const holder = await startStoreProgram(folder, { mode: 'hold' });
+  await holder.line('open');
+
+  const error = await openToyStore(folder).catch((caught: unknown) => caught);
+
+  expect(error).toBeInstanceOf(FolderInUseError);
+  expect((error as FolderInUseError).pid).toBe(holder.pid);
+  expect((error as FolderInUseError).message).toContain(`process ${holder.pid}`);
+  await holder.kill();
+});
+
+test('the lock of a killed program does not block the next one', async () => {
+  const folder = newFolder();
+  const holder = await startStoreProgram(folder, { mode: 'hold' });
+  await holder.line('open');
+
+  await holder.kill();
+
+  const { store } = await openToyStore(folder);
+  expect(store.position).toBe(0);
+});
+
+test('one program cannot open a folder twice, and can again after closing it', async () => {
+  const folder = newFolder();
+  const { store } = await openToyStore(folder);
+
+  await expect(openToyStore(folder)).rejects.toThrow(`process ${process.pid}`);
+  await store.close();
+
+  await expect(openToyStore(folder)).resolves.toBeDefined();
+});
+
+test('a writer whose store was taken over under another incarnation writes nothing', async () => {
+  const folder = newFolder();
+  const { store, faults } = await openToyStore(folder);
+  await write(store, [postFact(status(ada, 1), 'mine')]);
+  const other = open({ path: folder, overlappingSync: false, encoding: 'binary' });
+  const keyEncoder = { writeKey: writeLatin1, readKey: () => '' };
+  const meta = other.openDB({ name: 'meta', useVersions: true, encoding: 'binary', keyEncoder } as never);
+  await meta.put('incarnation', Buffer.from([0xc0]), 4_000_000_000);
+
+  await expect(write(store, [postFact(status(ada, 2), 'lost')])).rejects.toThrow('taken over');
+
+  expect(faults).toHaveLength(1);
+  expect(store.reader.fact(postFact(status(ada, 2), '').key)).toBeNull();
+  expect(store.position).toBe(1);
+  expect(store.refusal({ deletes: true })?.code).toBe('unavailable');
+  await store.close();
+});
+
+function writeLatin1(key: string, target: Buffer, start: number): number {
+  return start + target.write(key, start, 'latin1');
+}
+
+test('a copy of the files is another life of the store: it gets an incarnation of its own', async () => {
+  const folder = newFolder();
+  const { store } = await openToyStore(join(folder, 'one'));
+  await write(store, [postFact(status(ada, 1), 'x')]);
+  const { incarnation } = store;
+  await store.close();
+  mkdirSync(join(folder, 'two'));
+  cpSync(join(folder, 'one', 'data.mdb'), join(folder, 'two', 'data.mdb'));
+
+  const copy = await openToyStore(join(folder, 'two'));
+  const again = await openToyStore(join(folder, 'one'));
+
+  expect(again.store.incarnation).toBe(incarnation);
+  expect(copy.store.incarnation).not.toBe(incarnation);
+  expect(copy.store.position).toBe(1);
+});

@@ -1,0 +1,67 @@
+// Runs store-child.ts as a process, and gives its lines as they come. Under strace when asked.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { until } from '../support/until.ts';
+
+export interface StoreProgram {
+  /** Of the process that has the store open. */
+  readonly pid: number;
+  /** Every line it has printed. */
+  readonly lines: string[];
+  readonly errors: string[];
+  /** Resolves with the first line that starts so. */
+  line(start: string): Promise<string>;
+  /** kill -9, and waits for its end. */
+  kill(): Promise<void>;
+  /** Resolves with its exit code. */
+  exited: Promise<number | null>;
+}
+
+export interface StoreProgramOptions {
+  mode: 'hold' | 'one-by-one' | 'ten' | 'flood';
+  /** Arguments for strace, which then runs the program. */
+  strace?: string[];
+}
+
+const child = join(import.meta.dirname, 'store-child.ts');
+
+export async function startStoreProgram(folder: string, { mode, strace }: StoreProgramOptions): Promise<StoreProgram> {
+  const node = [process.execPath, '--import', 'tsx', child, folder, mode];
+  const [command = '', ...args] = strace === undefined ? node : ['strace', '-f', ...strace, ...node];
+  // One thread writes: strace counts the calls of each thread apart.
+  const env = { ...process.env, UV_THREADPOOL_SIZE: '1' };
+  const started: ChildProcess = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
+  await once(started, 'spawn');
+  const lines: string[] = [];
+  const errors: string[] = [];
+  if (started.stdout !== null) createInterface(started.stdout).on('line', (line) => lines.push(line));
+  if (started.stderr !== null) createInterface(started.stderr).on('line', (line) => errors.push(line));
+  const exited = once(started, 'close').then(() => started.exitCode);
+  const line = (start: string) =>
+    until(() => lines.find((found) => found.startsWith(start)), {
+      what: `a line "${start}" among ${lines.length} (${errors.slice(-5).join(' | ')})`,
+      withinMs: 20_000,
+    });
+  return {
+    get pid() {
+      const opened = lines.find((found) => found.startsWith('open '));
+      return opened === undefined ? Number(started.pid) : Number(opened.slice('open '.length));
+    },
+    lines,
+    errors,
+    line,
+    exited,
+    async kill() {
+      if (started.exitCode === null && started.signalCode === null) {
+        try {
+          process.kill(this.pid, 'SIGKILL');
+        } catch {
+          // It had gone already.
+        }
+      }
+      await exited;
+    },
+  };
+}
