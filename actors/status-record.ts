@@ -12,6 +12,14 @@ export function statusOf(fact: StoredFact | null): StatusRecord | null {
   return fact === null || fact.value === null ? null : statusOfWire(fact.value);
 }
 
+/** Each committed status is asked about several times: derived, listed, routed, shown. It is decoded once. */
+const decoded = new WeakMap<object, StatusRecord>();
+
 export function statusOfWire(wire: Wire): StatusRecord {
-  return statusRecord.decode(wire);
+  if (typeof wire !== 'object' || wire === null) return statusRecord.decode(wire);
+  const known = decoded.get(wire);
+  if (known !== undefined) return known;
+  const record = statusRecord.decode(wire);
+  decoded.set(wire, record);
+  return record;
 }

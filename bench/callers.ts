@@ -6,6 +6,8 @@ export interface CallersReport {
   p50Us: number;
   p99Us: number;
   maxUs: number;
+  /** Of the whole process meanwhile. */
+  cpuUs: number;
 }
 
 /**
@@ -17,6 +19,7 @@ export async function callers(
   seconds: number,
   ask: (caller: number) => Promise<boolean>,
 ): Promise<CallersReport> {
+  const cpu = process.cpuUsage();
   const began = performance.now();
   const ends = began + seconds * 1000;
   const latencies: number[] = [];
@@ -32,6 +35,7 @@ export async function callers(
     }
   }
   await Promise.all(Array.from({ length: howMany }, (_, caller) => loop(caller)));
+  const { user, system } = process.cpuUsage(cpu);
   const sorted = Float64Array.from(latencies).sort();
   const at = (share: number) =>
     Math.round(1000 * (sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0));
@@ -41,5 +45,6 @@ export async function callers(
     p50Us: at(0.5),
     p99Us: at(0.99),
     maxUs: at(1),
+    cpuUs: user + system,
   };
 }

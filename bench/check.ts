@@ -10,6 +10,7 @@ import { httpFaults, socketFaults } from './load/reports.ts';
 import { type PreparedRequest, prepareLoad, readBodies } from './load/requests.ts';
 import { openSockets } from './load/sockets.ts';
 import { startPeer } from './peers/peer.ts';
+import { requireFree } from './ports.ts';
 import { differences, expectedPairs, makeTexts, postText, timePlaceholder } from './posts.ts';
 import { seeded } from './random.ts';
 import type { Result } from './result.ts';
@@ -27,11 +28,13 @@ const cases: { fault: string; pieces: boolean; finds: RegExp | undefined }[] = [
   { fault: 'swap', pieces: true, finds: /out of order/ },
   { fault: 'garble', pieces: false, finds: /another content/ },
   { fault: 'stranger', pieces: false, finds: /received \d+ of \d+/ },
+  { fault: 'author', pieces: false, finds: /another content/ },
   { fault: 'refuse', pieces: false, finds: /another status/ },
   { fault: 'body', pieces: true, finds: /another body/ },
 ];
 
 export async function check(options: { port: number }): Promise<Result> {
+  await requireFree(options.port);
   const folder = await mkdtemp(path.join(os.tmpdir(), 'murmuration-bench-'));
   const takeBack = atEnd(() => rm(folder, { recursive: true, force: true }));
   const random = seeded(7);

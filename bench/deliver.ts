@@ -293,12 +293,14 @@ async function summary(
   const total = (side: Round[]) => side.reduce((sum, one) => sum + one.report.deliveries, 0);
   const frame = (side: Round[]) => median(side.map((one) => one.report.bytes / one.report.frames));
   const name = `deliver: ${count(options.users)} users with ${options.followers} followers each, ${options.rate} posts/s for ${options.seconds} s`;
-  const shares = new Map<string, number[]>();
-  for (const round of rounds.ours) {
-    for (const { command, cpuSeconds } of round.perProcess) {
-      shares.set(command, [...(shares.get(command) ?? []), (cpuSeconds / round.report.deliveries) * 1e6]);
-    }
-  }
+  const names = [...new Set(rounds.ours.flatMap((one) => one.perProcess.map(({ command }) => command)))];
+  const share = (who: string) =>
+    median(
+      rounds.ours.map((round) => {
+        const own = round.perProcess.filter(({ command }) => command === who);
+        return (own.reduce((sum, one) => sum + one.cpuSeconds, 0) / round.report.deliveries) * 1e6;
+      }),
+    );
   const rate = (side: Round[]) => count(total(side) / (options.seconds * options.rounds));
   const times = (side: Round[]) =>
     `${milliseconds(latency(side, 'p50Us'))} / ${milliseconds(latency(side, 'p99Us'))} / ${milliseconds(latency(side, 'maxUs'))}`;
@@ -313,7 +315,7 @@ async function summary(
         'CPU seconds a million deliveries',
         `${decimal(cpu.ours)} (${rounds.ours.map((one) => decimal(cost(one))).join(', ')})`,
       ],
-      ['  of it', [...shares].map(([who, values]) => `${who} ${decimal(median(values))}`).join(', ')],
+      ['  of it', names.map((who) => `${who} ${decimal(share(who))}`).join(', ')],
       ['bare loop', `${decimal(cpu.bare)} (${rounds.bare.map((one) => decimal(cost(one))).join(', ')})`],
       ['ours / bare', `${decimal(cpu.ours / cpu.bare)} x (aim: at most 1.5 x)`],
       ['acknowledged after, p99', milliseconds(median(rounds.ours.map((one) => one.postLatencyP99Us)))],

@@ -31,9 +31,20 @@ const callersReport = z.object({
   p50Us: z.number(),
   p99Us: z.number(),
   maxUs: z.number(),
+  cpuUs: z.number(),
 });
 const coreRound = callersReport.extend({ wrong: z.array(z.string()) });
 const bareRound = callersReport.extend({ putsAPost: z.number(), bytesAPost: z.number() });
+
+interface Rounds {
+  core: z.infer<typeof coreRound>[];
+  bare: z.infer<typeof bareRound>[];
+  /** Without what the search index writes: that is not waited for, it only shares transactions. */
+  lean: z.infer<typeof bareRound>[];
+  http: HttpReport[];
+}
+
+const searchTables = ['postings', 'terms'];
 
 export async function post(asked: PostOptions): Promise<Result> {
   const options = asked.quick ? { ...asked, authors: 100, seconds: 2, rounds: 2 } : asked;
@@ -53,8 +64,15 @@ export async function post(asked: PostOptions): Promise<Result> {
     wrong.push(...report.wrong.map((line) => `${name}: ${line}`));
     return report;
   };
-  const theirs = async (name: string) => {
-    const round = { kind: 'round', folder: path.join(folder, 'lmdb'), putsPath, callers: authors, seconds };
+  const theirs = async (name: string, without: readonly string[] = []) => {
+    const round = {
+      kind: 'round',
+      folder: path.join(folder, 'lmdb'),
+      putsPath,
+      callers: authors,
+      seconds,
+      without,
+    };
     const report = await withClock(name, seconds, bare.ask(round, bareRound, limitMs));
     await rm(round.folder, { recursive: true, force: true });
     return report;
@@ -64,16 +82,12 @@ export async function post(asked: PostOptions): Promise<Result> {
   await ours('warming up and noting what is written', { putsPath });
   await theirs('warming up, bare lmdb');
   const http = await startHttp(options, folder);
-  const rounds: { core: z.infer<typeof coreRound>[]; bare: z.infer<typeof bareRound>[]; http: HttpReport[] } =
-    {
-      core: [],
-      bare: [],
-      http: [],
-    };
+  const rounds: Rounds = { core: [], bare: [], lean: [], http: [] };
   for (let round = 1; round <= options.rounds; round++) {
     const of = `${round} of ${options.rounds}`;
     rounds.core.push(await ours(`into the core, ${of}`));
     rounds.bare.push(await theirs(`bare lmdb, ${of}`));
+    rounds.lean.push(await theirs(`bare lmdb without search, ${of}`, searchTables));
     rounds.http.push(await http.round(`through HTTP, ${of}`));
   }
   wrong.push(...(await http.finish()));
@@ -185,15 +199,16 @@ async function readBack(
   return wrong;
 }
 
-function summary(
-  options: PostOptions,
-  rounds: { core: z.infer<typeof coreRound>[]; bare: z.infer<typeof bareRound>[]; http: HttpReport[] },
-  wrong: string[],
-): Result {
+function summary(options: PostOptions, rounds: Rounds, wrong: string[]): Result {
   const rates = {
     core: rounds.core.map((one) => one.answered / one.seconds),
     bare: rounds.bare.map((one) => one.answered / one.seconds),
+    lean: rounds.lean.map((one) => one.answered / one.seconds),
     http: rounds.http.map((one) => one.inTime / one.seconds),
+  };
+  const cpu = {
+    core: rounds.core.map((one) => one.cpuUs / one.answered),
+    bare: rounds.bare.map((one) => one.cpuUs / one.answered),
   };
   const times = (side: { p50Us: number; p99Us: number; maxUs: number }[]) =>
     `p50 ${milliseconds(median(side.map((one) => one.p50Us)))}, p99 ${milliseconds(median(side.map((one) => one.p99Us)))}, max ${milliseconds(median(side.map((one) => one.maxUs)))}`;
@@ -208,6 +223,11 @@ function summary(
       ['bare lmdb, the same writes', `${count(median(rates.bare))} posts/s, ${times(rounds.bare)}`],
       ['core / bare', `${decimal(ratio)} x (aim: at least 0.5 x)`],
       [
+        'bare lmdb, without our search index',
+        `${count(median(rates.lean))} posts/s; core / this ${decimal(median(rates.core) / median(rates.lean))} x`,
+      ],
+      ['CPU a post, core / bare', `${count(median(cpu.core))} / ${count(median(cpu.bare))} us`],
+      [
         'through HTTP',
         `${count(median(rates.http))} posts/s, ${times(rounds.http.map((one) => one.latency))}`,
       ],
@@ -215,7 +235,10 @@ function summary(
     ],
     figures: {
       corePostsPerSecond: rates.core,
+      coreCpuUs: cpu.core,
+      bareCpuUs: cpu.bare,
       barePostsPerSecond: rates.bare,
+      leanPostsPerSecond: rates.lean,
       httpPostsPerSecond: rates.http,
       coreP99Us: rounds.core.map((one) => one.p99Us),
       ratio,

@@ -15,7 +15,17 @@ declare module 'uWebSockets.js' {
   }
 }
 
-export const faults = ['none', 'lose', 'double', 'swap', 'garble', 'stranger', 'refuse', 'body'] as const;
+export const faults = [
+  'none',
+  'lose',
+  'double',
+  'swap',
+  'garble',
+  'stranger',
+  'author',
+  'refuse',
+  'body',
+] as const;
 
 const options = peerOptions(
   z.object({
@@ -50,7 +60,11 @@ function publish(author: number, text: string): string {
   posts++;
   lastId += 1n;
   const suffers = posts % 50 === 0 ? options.fault : 'none';
-  const account = { id: String(author), acct: `u${author}`, note: 'n'.repeat(300) };
+  const account = {
+    id: String(author),
+    acct: `u${suffers === 'author' ? author + 1 : author}`,
+    note: 'n'.repeat(300),
+  };
   const status = JSON.stringify({ account, id: String(lastId), content: `<p>${text}</p>` });
   const shown = suffers === 'garble' ? status.replace(/zq ./, 'zq !') : status;
   const frame = JSON.stringify({ stream: ['user'], event: 'update', payload: shown, cursor: String(posts) });

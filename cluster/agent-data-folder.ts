@@ -1,18 +1,31 @@
 // The data folder: made when it is not there, and refused with a clear line when it cannot hold data.
-import { accessSync, constants, mkdirSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { CommandFault, errorCode } from './command-fault.ts';
 
 /** The folder's real path: there, a folder, and writable. Throws a `CommandFault` otherwise. */
 export function openDataFolder(given: string): string {
   const path = resolve(given);
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    // Passwords' hashes and tokens are nobody else's to read.
+    makeFolder(path, 0o700);
     const data = realpathSync(path);
+    if (!statSync(data).isDirectory())
+      throw new CommandFault(`The data folder ${path} ${reason(path, 'ENOTDIR')}`);
     accessSync(data, constants.R_OK | constants.W_OK | constants.X_OK);
     tryWriting(data);
     return data;
   } catch (error) {
+    if (error instanceof CommandFault) throw error;
     throw new CommandFault(`The data folder ${path} ${reason(path, errorCode(error))}`, { cause: error });
   }
 }
@@ -32,6 +45,18 @@ export function existingDataFolder(given: string): string {
     );
   }
   throw new CommandFault(`The data folder ${path} ${reason(path, 'ENOTDIR')}`);
+}
+
+/** Step by step: where a parent is there but takes no folder (below /proc), `mkdir` with `recursive` tries for ever. */
+function makeFolder(path: string, mode: number): void {
+  if (existsSync(path)) return;
+  if (dirname(path) !== path) makeFolder(dirname(path), 0o777);
+  try {
+    mkdirSync(path, { mode });
+  } catch (error) {
+    // Somebody else has just made it.
+    if (errorCode(error) !== 'EEXIST') throw error;
+  }
 }
 
 function tryWriting(data: string): void {

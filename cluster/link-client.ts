@@ -7,6 +7,7 @@ import { type CoreAddress, LinkFileError, linkFileVersion, readLinkFile } from '
 import type { LinkLog } from './link-log.ts';
 import { type LinkRole, topicMost, topicsMost } from './link-messages.ts';
 import { type LinkMeter, noMeter } from './link-meter.ts';
+import { pauseMs } from './link-pause.ts';
 import { PendingCall, type SomePendingCall } from './link-pending.ts';
 import { isLinkName } from './link-proof.ts';
 
@@ -27,8 +28,6 @@ export interface CoreLinkOptions {
 /** A call is held this long for a core that is about to come back, and at most so many are. */
 const graceMs = 5000;
 const heldMost = 1000;
-const firstPauseMs = 50;
-const longestPauseMs = 1000;
 /** A link that lasted this long was a good one: after it the pauses start short again. */
 const goodLinkMs = 5000;
 const lookMs = 100;
@@ -179,9 +178,8 @@ class CoreLink implements CoreClient {
     if (this.#isClosed) return;
     if (reason !== this.#lastReason) this.#options.log.warn({ reason }, 'no link to the core');
     this.#lastReason = reason;
-    const longestMs = Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(this.#failures, 10));
+    const stopWaiting = this.#clock.after(pauseMs(this.#failures, Math.random()), () => this.#again());
     this.#failures++;
-    const stopWaiting = this.#clock.after(longestMs * (0.5 + Math.random() / 2), () => this.#again());
     const stopLooking = this.#clock.every(lookMs, () => void this.#look());
     this.#stopPause = () => {
       this.#stopPause = () => {};

@@ -240,7 +240,10 @@ export class LinkConnection {
   #beat(): void {
     const nowMs = this.#options.clock.nowMs();
     if (this.#lease === null || !this.#lease.holds(nowMs)) this.#leaseIsOver();
-    else this.#outbox.post(toCore.encode({ kind: 'ping', id: this.#lease.ping(nowMs) }));
+    else
+      this.#outbox.post(
+        toCore.encode({ kind: 'ping', id: this.#lease.ping(nowMs), confirmed: this.#lease.confirmed }),
+      );
   }
 
   #leaseIsOver(): void {

@@ -27,6 +27,8 @@ export class HeldLease {
   readonly #lastsMs: number;
   #sent: { id: number; atMs: number }[] = [];
   #lastId = 0;
+  /** The last pong that came in. */
+  confirmed = 0;
 
   /** `introducedAtMs`: when the introduction was about to be sent, which the core has since confirmed. */
   constructor(introducedAtMs: number, lastsMs = leaseMs) {
@@ -47,6 +49,7 @@ export class HeldLease {
     const ping = this.#sent[index];
     if (ping === undefined) return;
     this.#sent.splice(0, index + 1);
+    this.confirmed = id;
     this.endsAtMs = Math.max(this.endsAtMs, ping.atMs + this.#lastsMs);
   }
 
@@ -59,14 +62,20 @@ export class HeldLease {
 export class GivenLease {
   #heardAtMs: number;
   #isHandedBack = false;
+  #pongs: { id: number; atMs: number }[] = [];
 
   constructor(introducedAtMs: number) {
     this.#heardAtMs = introducedAtMs;
   }
 
-  /** A ping came in and will be answered. */
-  renew(nowMs: number): void {
+  /** A ping came in and is answered now. */
+  renew(nowMs: number, ping: { id: number; confirmed: number }): void {
     this.#heardAtMs = nowMs;
+    let taken = 0;
+    while ((this.#pongs[taken]?.id ?? Number.POSITIVE_INFINITY) <= ping.confirmed) taken++;
+    this.#pongs.splice(0, taken);
+    // Only the oldest counts: a few are enough.
+    if (this.#pongs.length < 64) this.#pongs.push({ id: ping.id, atMs: nowMs });
   }
 
   /** The gateway has said that its caches are dropped. */
@@ -81,5 +90,11 @@ export class GivenLease {
 
   silentMs(nowMs: number): number {
     return nowMs - this.#heardAtMs;
+  }
+
+  /** How long the oldest pong has been under way: what else was sent before it is not taken either. */
+  untakenMs(nowMs: number): number {
+    const oldest = this.#pongs[0];
+    return oldest === undefined ? 0 : nowMs - oldest.atMs;
   }
 }

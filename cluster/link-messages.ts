@@ -92,7 +92,8 @@ export const toCore = union({
   listen: struct({ add: list(text(topicMost), topicsAtOnce), remove: list(text(topicMost), topicsAtOnce) }),
   /** Everything before this fence is processed. */
   fenced: numbered,
-  ping: numbered,
+  /** `confirmed`: the last pong that came in, 0 before the first. */
+  ping: struct({ id: uint, confirmed: uint }),
   metrics: struct({ id: uint, json: optional(text(metricsMost)) }),
   /** Its caches are dropped already, and it leaves. */
   goodbye: struct({}),

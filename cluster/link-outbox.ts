@@ -29,7 +29,6 @@ export class Outbox {
   #sinceCutBytes = 0;
   #isScheduled = false;
   #isStopped = false;
-  #sentBytes = 0;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
@@ -39,11 +38,6 @@ export class Outbox {
   /** Bytes posted and not yet with the machine's network; an estimate for what is not packed yet. */
   get backlogBytes(): number {
     return this.#socket.bufferedAmount + this.#queuedBytes;
-  }
-
-  /** Bytes the machine's network has taken since the beginning. */
-  get drainedBytes(): number {
-    return this.#sentBytes - this.#socket.bufferedAmount;
   }
 
   /** `message` in its wire form; it must not change any more. `aboutBytes` decides how many share a frame. */
@@ -107,7 +101,6 @@ export class Outbox {
       return;
     }
     this.#socket.send(frame);
-    this.#sentBytes += frame.length;
     const { meter } = this.#options;
     meter.count('frames-out', 1);
     meter.count('messages-out', messages.length);

@@ -5,10 +5,10 @@ import type { Rejection } from '../runtime/behaviours.ts';
 import type { Allowance } from './core-client.ts';
 import type { LinkClock } from './link-clock.ts';
 import { aboutBytes } from './link-frame.ts';
-import { GivenLease, leaseMs, operatorSilenceMs } from './link-lease.ts';
+import { GivenLease, heartbeatMs, leaseMs, operatorSilenceMs } from './link-lease.ts';
 import { answer, closeCode, fromCore, isBare, type LinkRole, topicsMost } from './link-messages.ts';
 import type { LinkMeter } from './link-meter.ts';
-import { backlogSoftBytes, Outbox } from './link-outbox.ts';
+import { Outbox } from './link-outbox.ts';
 import { postChanged, postTick } from './link-ticks.ts';
 
 export interface LinkPeer {
@@ -64,15 +64,12 @@ export class Peer implements LinkPeer {
   #lastFence = 0;
   #metricsAsked = new Map<number, (json: string | null) => void>();
   #lastMetrics = 0;
-  #drainedBytes = 0;
-  #drainedAtMs: number;
 
   constructor(options: PeerOptions) {
     this.#options = options;
     this.name = options.name;
     this.role = options.role;
     this.lease = new GivenLease(options.introducedAtMs);
-    this.#drainedAtMs = options.introducedAtMs;
     this.#outbox = new Outbox({
       socket: options.socket,
       meter: options.meter,
@@ -128,9 +125,9 @@ export class Peer implements LinkPeer {
     this.#outbox.post(answer.encode({ id, value, rejection: bounded, allowance }), aboutBytes(value));
   }
 
-  pong(id: number): void {
-    this.lease.renew(this.#options.clock.nowMs());
-    this.#outbox.post(fromCore.encode({ kind: 'pong', id }));
+  pong(ping: { id: number; confirmed: number }): void {
+    this.lease.renew(this.#options.clock.nowMs(), ping);
+    this.#outbox.post(fromCore.encode({ kind: 'pong', id: ping.id }));
   }
 
   listen(add: string[], remove: string[]): void {
@@ -154,19 +151,17 @@ export class Peer implements LinkPeer {
     this.#metricsAsked.delete(id);
   }
 
-  /** Gives the peer up when it is silent, or takes nothing of a large backlog. Called every so often. */
+  /**
+   * Gives the peer up when it is silent, or speaks but does not take in what it is sent: a fence would wait for it for ever.
+   * (A gateway's lease has run out by then: the pong that would renew it is among what it has not taken.) Called every so often.
+   */
   check(nowMs: number): void {
     const patienceMs = this.role === 'gateway' ? leaseMs : operatorSilenceMs;
+    const untakenMs = this.lease.untakenMs(nowMs);
     if (this.lease.silentMs(nowMs) > patienceMs) {
       this.drop(`nothing came from it for ${patienceMs} ms`, 'silent-peers');
-      return;
-    }
-    const drainedBytes = this.#outbox.drainedBytes;
-    if (drainedBytes !== this.#drainedBytes || this.backlogBytes < backlogSoftBytes) {
-      this.#drainedBytes = drainedBytes;
-      this.#drainedAtMs = nowMs;
-    } else if (nowMs - this.#drainedAtMs > leaseMs) {
-      this.drop(`it took nothing of ${this.backlogBytes} bytes for ${leaseMs} ms`, 'slow-peers');
+    } else if (untakenMs > patienceMs + 2 * heartbeatMs) {
+      this.drop(`it has not taken in what was sent ${untakenMs} ms ago`, 'slow-peers');
     }
   }
 

@@ -238,7 +238,7 @@ class AllLinks implements LinkServer {
         peer.fenced(message.id);
         return;
       case 'ping':
-        peer.pong(message.id);
+        peer.pong(message);
         return;
       case 'metrics':
         peer.tookMetrics(message.id, message.json);

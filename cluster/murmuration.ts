@@ -1,7 +1,7 @@
 // The command line: `murmuration COMMAND`. Each command is a command-*.ts; here are only their list and the exit codes.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, type OutputConfiguration } from 'commander';
 import { backupCommand, restoreCommand } from './command-backup.ts';
 import { CommandFault } from './command-fault.ts';
 import { importCommand } from './command-import.ts';
@@ -29,10 +29,10 @@ const commands = [
 ];
 for (const command of commands) {
   // Commander would exit with 1; the wrong use of a command is 2 here.
-  command.exitOverride().showHelpAfterError(`(${usageHint(command)})`);
   program.addCommand(command);
+  command.exitOverride().configureOutput(inOneLine(usageHint(command)));
 }
-program.exitOverride().showHelpAfterError('(murmuration --help lists the commands)');
+program.exitOverride().configureOutput(inOneLine('"murmuration --help" lists the commands'));
 
 // Somebody who stops reading (`| head`) is no fault.
 process.stdout.on('error', () => {});
@@ -51,6 +51,16 @@ async function run(): Promise<number> {
     if (error.message !== '') console.error(`error: ${error.message}`);
     return error.exitCode;
   }
+}
+
+/** Commander's own complaints come in several lines. */
+function inOneLine(hint: string): OutputConfiguration {
+  return {
+    outputError(text, write) {
+      const message = text.trim().replaceAll(/\s*\n\s*/g, ' ');
+      write(`${message}${/[.?)]$/.test(message) ? '' : '.'} ${hint}\n`);
+    },
+  };
 }
 
 function versionOfPackage(): string {

@@ -7,7 +7,10 @@ const followCovers = /^(?:read|write):(?:follows|blocks|mutes)$/;
 export const invalidToken = (): ApiError => new ApiError(401, 'The access token is invalid');
 
 /** Throws the 401, 403 or 422 that Mastodon gives. */
-export function checkAccess({ access, scopes }: Pick<Endpoint, 'access' | 'scopes'>, caller: Caller | null): void {
+export function checkAccess(
+  { access, scopes }: Pick<Endpoint, 'access' | 'scopes'>,
+  caller: Caller | null,
+): void {
   if (access === 'none') return;
   if (caller === null) {
     if (access === 'optional') return;

@@ -3,15 +3,15 @@ import { relationBit } from '../actors/messages.ts';
 import { localHandle } from '../actors/text.ts';
 import { type AccountId, parseAccountId } from '../runtime/account-id.ts';
 import { accountIdOf, handleForm } from '../runtime/handle.ts';
-import { accountsAnswer, type ApiParts, callerAccount, get, viewingOf } from './api-parts.ts';
+import { type ApiParts, accountsAnswer, callerAccount, get, viewingOf } from './api-parts.ts';
 import type { ApiRequest, ApiResponse, Endpoint } from './endpoint.ts';
 import type { AccountFragment, Fragments } from './fragments.ts';
 import { accountParam, readBool, readFilled, readLimit, readOffset, readText, readTexts } from './input.ts';
 import { jsonAnswer, piecesAnswer } from './json-pieces.ts';
 import { linkHeader, readOrderBounds, readStatusBounds } from './paging.ts';
+import { notFound, validationFailed } from './refusal.ts';
 import { hostOf } from './render-content.ts';
 import { renderRelationship } from './render-relationship.ts';
-import { notFound, validationFailed } from './refusal.ts';
 import { statusesAnswer } from './timeline-endpoints.ts';
 
 const mostRelationships = 200;
@@ -44,7 +44,9 @@ export function accountEndpoints(parts: ApiParts): Endpoint[] {
     const viewer = callerAccount(request);
     const { bits } = await request.ask('relationships', { viewer, ids });
     const there = await fragments.accounts(ids, request.origin);
-    const shown = ids.flatMap((id, index) => (there[index] ? [renderRelationship(id, bits[index] ?? 0)] : []));
+    const shown = ids.flatMap((id, index) =>
+      there[index] ? [renderRelationship(id, bits[index] ?? 0)] : [],
+    );
     return jsonAnswer(shown);
   }
 
@@ -66,14 +68,16 @@ export function accountEndpoints(parts: ApiParts): Endpoint[] {
     return statusesAnswer(request, await view.see(page.ids, viewing, page.flags), page, bounds);
   }
 
-  const people = (kind: 'followers' | 'following') => async (request: ApiRequest): Promise<ApiResponse> => {
-    const { row } = await demand(request);
-    const bounds = readOrderBounds(request.input);
-    if (await isBlockedBy(request, row.id)) return jsonAnswer([]);
-    const page = await request.ask(kind, { id: row.id, ...bounds });
-    const last = page.accounts.length < bounds.limit ? null : page.last;
-    return accountsAnswer(parts, request, page.accounts, linkHeader(request, { last, first: page.first }));
-  };
+  const people =
+    (kind: 'followers' | 'following') =>
+    async (request: ApiRequest): Promise<ApiResponse> => {
+      const { row } = await demand(request);
+      const bounds = readOrderBounds(request.input);
+      if (await isBlockedBy(request, row.id)) return jsonAnswer([]);
+      const page = await request.ask(kind, { id: row.id, ...bounds });
+      const last = page.accounts.length < bounds.limit ? null : page.last;
+      return accountsAnswer(parts, request, page.accounts, linkHeader(request, { last, first: page.first }));
+    };
 
   /** Who is blocked sees as little of the blocker's people as of the blocker's statuses. */
   async function isBlockedBy(request: ApiRequest, id: AccountId): Promise<boolean> {
@@ -83,12 +87,14 @@ export function accountEndpoints(parts: ApiParts): Endpoint[] {
     return ((bits[0] ?? 0) & relationBit.blockedBy) !== 0;
   }
 
-  const own = (kind: 'blocked' | 'muted') => async (request: ApiRequest): Promise<ApiResponse> => {
-    const bounds = readOrderBounds(request.input);
-    const page = await request.ask(kind, { id: callerAccount(request), ...bounds });
-    const last = page.accounts.length < bounds.limit ? null : page.last;
-    return accountsAnswer(parts, request, page.accounts, linkHeader(request, { last, first: page.first }));
-  };
+  const own =
+    (kind: 'blocked' | 'muted') =>
+    async (request: ApiRequest): Promise<ApiResponse> => {
+      const bounds = readOrderBounds(request.input);
+      const page = await request.ask(kind, { id: callerAccount(request), ...bounds });
+      const last = page.accounts.length < bounds.limit ? null : page.last;
+      return accountsAnswer(parts, request, page.accounts, linkHeader(request, { last, first: page.first }));
+    };
 
   async function nothingOf(request: ApiRequest): Promise<ApiResponse> {
     await demand(request);
@@ -103,7 +109,9 @@ export function accountEndpoints(parts: ApiParts): Endpoint[] {
     get('/api/v1/accounts/familiar_followers', 'user', ['read:follows'], async ({ input }) =>
       jsonAnswer(readTexts(input, 'id', mostRelationships).map((id) => ({ id, accounts: [] }))),
     ),
-    get('/api/v1/accounts/:id', 'optional', reading, async (request) => piecesAnswer([(await demand(request)).json])),
+    get('/api/v1/accounts/:id', 'optional', reading, async (request) =>
+      piecesAnswer([(await demand(request)).json]),
+    ),
     get('/api/v1/accounts/:id/statuses', 'optional', ['read:statuses'], statuses),
     get('/api/v1/accounts/:id/followers', 'optional', reading, people('followers')),
     get('/api/v1/accounts/:id/following', 'optional', reading, people('following')),
@@ -115,7 +123,11 @@ export function accountEndpoints(parts: ApiParts): Endpoint[] {
 }
 
 /** The account at `name`, `@name` or `name@our.host`; null when there is none. */
-export async function findByAddress(address: string, origin: string, fragments: Fragments): Promise<AccountFragment | null> {
+export async function findByAddress(
+  address: string,
+  origin: string,
+  fragments: Fragments,
+): Promise<AccountFragment | null> {
   const handle = localHandle(address.replace(/^acct:/, ''), { host: hostOf(origin) });
   if (handle === null || !handleForm.test(handle)) return null;
   const [account] = await fragments.accounts([accountIdOf(handle)], origin);
@@ -139,4 +151,3 @@ export async function searchAccounts(
   const exact = await findByAddress(q, request.origin, fragments);
   return exact === null ? accounts : [...new Set([exact.row.id, ...accounts])].slice(0, limit);
 }
-

@@ -9,7 +9,8 @@ const noFlags = 0;
 
 export const entityWriter: EntityWriter = {
   status({ row, author, boosted, boostedAuthor }, origin) {
-    const original = boosted === null || boostedAuthor === null ? null : { row: boosted, author: boostedAuthor };
+    const original =
+      boosted === null || boostedAuthor === null ? null : { row: boosted, author: boostedAuthor };
     return renderStatus({ row, author, boosted: original }, origin, noFlags);
   },
 

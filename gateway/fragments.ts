@@ -67,7 +67,8 @@ export function createFragments(options: FragmentsOptions): Fragments {
     load: async (ids) => (await call('statuses', { ids })).rows,
     mostAsked: mostStatuses,
     mostBytes: mostStatusBytes,
-    sizeOf: ({ text, spoiler, mentions }) => 2000 + 4 * text.length + 2 * spoiler.length + 250 * mentions.length,
+    sizeOf: ({ text, spoiler, mentions }) =>
+      2000 + 4 * text.length + 2 * spoiler.length + 250 * mentions.length,
   });
   const counts = { hits: 0, misses: 0 };
   metrics.lookups('row', accountRows);

@@ -67,7 +67,8 @@ export function printAddress(bytes: Uint8Array): string {
   const mapped = bytes.subarray(0, 10).every((byte) => byte === 0) && bytes[10] === 255 && bytes[11] === 255;
   if (mapped) return bytes.subarray(12).join('.');
   const groups: string[] = [];
-  for (let at = 0; at < 16; at += 2) groups.push((((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0)).toString(16));
+  for (let at = 0; at < 16; at += 2)
+    groups.push((((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0)).toString(16));
   return groups.join(':');
 }
 
@@ -77,7 +78,8 @@ export function neighbourhoodOf(address: string): string {
   const [head = '', tail] = address.split('::');
   const before = head === '' ? [] : head.split(':');
   const after = tail === undefined || tail === '' ? [] : tail.split(':');
-  const zeros: string[] = tail === undefined ? [] : new Array(Math.max(0, 8 - before.length - after.length)).fill('0');
+  const zeros: string[] =
+    tail === undefined ? [] : new Array(Math.max(0, 8 - before.length - after.length)).fill('0');
   return `${[...before, ...zeros, ...after].slice(0, 4).join(':')}::/64`;
 }
 
@@ -94,7 +96,9 @@ function blockListOf(addresses: readonly string[]): BlockList {
 
 /** An address, without the port or brackets some proxies add; null for anything else. */
 function readable(hop: string | undefined): string | null {
-  const bare = (hop ?? '').replace(/^\[([^\]]*)\](?::\d+)?$/, '$1').replace(/^(\d+\.\d+\.\d+\.\d+):\d+$/, '$1');
+  const bare = (hop ?? '')
+    .replace(/^\[([^\]]*)\](?::\d+)?$/, '$1')
+    .replace(/^(\d+\.\d+\.\d+\.\d+):\d+$/, '$1');
   return isIP(bare) === 0 ? null : bare;
 }
 

@@ -1,7 +1,7 @@
 // Writing an answer to a socket: status, headers, one body in one piece. What it says is the endpoint's part.
 import type { HttpResponse } from 'uWebSockets.js';
 import type { Allowance } from '../cluster/core-client.ts';
-import { ApiError, type ApiBody, type ApiResponse } from './endpoint.ts';
+import type { ApiBody, ApiError, ApiResponse } from './endpoint.ts';
 import { Refusal } from './refusal.ts';
 
 export interface Envelope {
@@ -79,7 +79,8 @@ export function writePreflight(res: HttpResponse, wanted: string): void {
 export function answerOf(error: ApiError): ApiResponse {
   const headers: Record<string, string> = {};
   if (error.status === 503) {
-    headers['Retry-After'] = error instanceof Refusal && error.code === 'read-only' ? retryAfterS.later : retryAfterS.soon;
+    headers['Retry-After'] =
+      error instanceof Refusal && error.code === 'read-only' ? retryAfterS.later : retryAfterS.soon;
   }
   if (error.status === 401) headers['WWW-Authenticate'] = 'Bearer realm="Murmuration"';
   const value =

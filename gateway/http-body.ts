@@ -61,7 +61,13 @@ function parseMultipart(bytes: Uint8Array, contentType: string): Promise<Form> {
     try {
       parser = new Busboy({
         headers: { 'content-type': contentType },
-        limits: { fields: mostParts, files: 8, parts: mostParts, fieldNameSize: 200, fieldSize: mostBodyBytes },
+        limits: {
+          fields: mostParts,
+          files: 8,
+          parts: mostParts,
+          fieldNameSize: 200,
+          fieldSize: mostBodyBytes,
+        },
       });
     } catch {
       refuse('The multipart form has no boundary');

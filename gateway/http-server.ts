@@ -1,7 +1,13 @@
 // The HTTP server of a gateway: takes requests from uWebSockets.js, finds their endpoint, and writes what it answers. No endpoint sees a socket.
+
+import uWS, {
+  type HttpRequest,
+  type HttpResponse,
+  type TemplatedApp,
+  type us_listen_socket,
+} from 'uWebSockets.js';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import uWS, { type HttpRequest, type HttpResponse, type TemplatedApp, type us_listen_socket } from 'uWebSockets.js';
 import type { CoreClient } from '../cluster/core-client.ts';
 import { checkAccess, invalidToken } from './access.ts';
 import type { Authenticator } from './authenticator.ts';
@@ -79,13 +85,16 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       return;
     }
     const headers = new Map<string, string>();
-    req.forEach((name, value) => headers.set(name, value));
+    req.forEach((name, value) => {
+      headers.set(name, value);
+    });
     const given = headers.get('x-request-id') ?? '';
     const exchange: Exchange = new Exchange({
       id: requestIdForm.test(given) ? given : idPrefix + (requestCount++).toString(36),
       method,
       path,
-      query: req.getQuery(),
+      // Undefined, whatever its type says, where there is no `?`.
+      query: req.getQuery() ?? '',
       headers,
       client,
       startedMs: performance.now(),
@@ -103,7 +112,13 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   }
 
   function collect(res: HttpResponse, exchange: Exchange, headers: ReadonlyMap<string, string>): void {
-    const tooLarge = (): void => finish(res, exchange, answerOf(new ApiError(413, `A body may have ${mostBodyBytes} bytes at most`)), true);
+    const tooLarge = (): void =>
+      finish(
+        res,
+        exchange,
+        answerOf(new ApiError(413, `A body may have ${mostBodyBytes} bytes at most`)),
+        true,
+      );
     if (Number(headers.get('content-length') ?? 0) > mostBodyBytes) {
       tooLarge();
       return;
@@ -136,7 +151,11 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     finish(res, exchange, response, false);
   }
 
-  async function respond(res: HttpResponse, exchange: Exchange, body: Uint8Array | null): Promise<ApiResponse> {
+  async function respond(
+    res: HttpResponse,
+    exchange: Exchange,
+    body: Uint8Array | null,
+  ): Promise<ApiResponse> {
     const match = routes.match(exchange.method, exchange.path);
     if (match.kind === 'unknown') throw new ApiError(404, 'There is nothing here');
     if (match.kind === 'wrong-method') {
@@ -192,18 +211,24 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     if (settings.publicUrl !== null) return settings.publicUrl;
     const forwardedProto = exchange.header('x-forwarded-proto') ?? '';
     const forwardedHost = exchange.header('x-forwarded-host') ?? '';
-    const origin = addresses.originOf(forwardedProto === '' && forwardedHost === '' ? '' : peerOf(res, exchange), {
-      host: exchange.header('host') ?? '',
-      forwardedProto,
-      forwardedHost,
-    });
+    const origin = addresses.originOf(
+      forwardedProto === '' && forwardedHost === '' ? '' : peerOf(res, exchange),
+      {
+        host: exchange.header('host') ?? '',
+        forwardedProto,
+        forwardedHost,
+      },
+    );
     if (origin === null) throw new ApiError(400, 'The Host header is not a host name');
     return origin;
   }
 
   function refusalOf(error: unknown, exchange: Exchange): ApiError {
     if (error instanceof ApiError) return error;
-    log.error({ err: error, requestId: exchange.id, method: exchange.method, route: exchange.endpoint?.path }, 'a request failed');
+    log.error(
+      { err: error, requestId: exchange.id, method: exchange.method, route: exchange.endpoint?.path },
+      'a request failed',
+    );
     return new ApiError(500, 'Something went wrong here; it is logged with the X-Request-Id');
   }
 
@@ -223,7 +248,10 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     const method = exchange.endpoint?.method ?? 'none';
     metrics.answered({ method, route, status: response.status, seconds });
     if (log.isLevelEnabled('debug')) {
-      log.debug({ requestId: exchange.id, method: exchange.method, route, status: response.status, seconds }, 'request');
+      log.debug(
+        { requestId: exchange.id, method: exchange.method, route, status: response.status, seconds },
+        'request',
+      );
     }
     leave();
   }
@@ -241,7 +269,11 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       return new Promise((resolve, reject) => {
         app.listen(host, port, (socket) => {
           if (socket === false) {
-            reject(new Error(`cannot listen on ${host}:${port}: the port is taken, or the address is not this machine's`));
+            reject(
+              new Error(
+                `cannot listen on ${host}:${port}: the port is taken, or the address is not this machine's`,
+              ),
+            );
             return;
           }
           listening = socket;

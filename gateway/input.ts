@@ -83,7 +83,7 @@ export function statusParam(request: Pick<ApiRequest, 'params'>, name = 'id'): S
 
 /** Halves of surrogate pairs and control characters do not survive the way to the disk: they are replaced and left out here. */
 function wellFormed(text: string): string {
-  return text.replace(/\p{Surrogate}/gu, '\uFFFD').replace(/[\0-\x08\x0B\x0C\x0E-\x1F\x7F]/g, '');
+  return text.replace(/\p{Surrogate}/gu, '\uFFFD').replace(/(?![\t\n\r])\p{Cc}/gu, '');
 }
 
 function wholeNumber(value: unknown): number | null {

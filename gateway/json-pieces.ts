@@ -8,7 +8,11 @@ const closing = Buffer.from(']');
 const comma = Buffer.from(',');
 
 /** An array of elements that each append their own pieces. */
-export function appendArray<T>(out: Uint8Array[], items: readonly T[], append: (out: Uint8Array[], item: T) => void): void {
+export function appendArray<T>(
+  out: Uint8Array[],
+  items: readonly T[],
+  append: (out: Uint8Array[], item: T) => void,
+): void {
   out.push(opening);
   let first = true;
   for (const item of items) {

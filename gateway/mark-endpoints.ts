@@ -30,12 +30,14 @@ export function markEndpoints(parts: ApiParts): Endpoint[] {
     return statusAnswer(seen, request);
   }
 
-  const mark = (kind: Mark, on: boolean) => async (request: ApiRequest): Promise<ApiResponse> => {
-    const id = await subject(request);
-    await request.ask('mark', { account: callerAccount(request), id, mark: kind, on });
-    fragments.changed({ statuses: [id], accounts: [] });
-    return shown(request, id);
-  };
+  const mark =
+    (kind: Mark, on: boolean) =>
+    async (request: ApiRequest): Promise<ApiResponse> => {
+      const id = await subject(request);
+      await request.ask('mark', { account: callerAccount(request), id, mark: kind, on });
+      fragments.changed({ statuses: [id], accounts: [] });
+      return shown(request, id);
+    };
 
   async function boost(request: ApiRequest): Promise<ApiResponse> {
     const account = callerAccount(request);
@@ -46,7 +48,10 @@ export function markEndpoints(parts: ApiParts): Endpoint[] {
     return shown(request, id);
   }
 
-  async function boostVisibility(request: ApiRequest, account: ReturnType<typeof callerAccount>): Promise<Ask<'boost'>['visibility']> {
+  async function boostVisibility(
+    request: ApiRequest,
+    account: ReturnType<typeof callerAccount>,
+  ): Promise<Ask<'boost'>['visibility']> {
     const asked = readFilled(request.input, 'visibility');
     if (asked === null) {
       const [own] = await fragments.accounts([account], request.origin);
@@ -54,7 +59,8 @@ export function markEndpoints(parts: ApiParts): Endpoint[] {
       return usual === 'direct' ? 'private' : usual;
     }
     const known = boostVisibilities.find((visibility) => visibility === asked);
-    if (known === undefined) throw validationFailed('Visibility of a boost must be public, unlisted or private');
+    if (known === undefined)
+      throw validationFailed('Visibility of a boost must be public, unlisted or private');
     return known;
   }
 
@@ -66,14 +72,16 @@ export function markEndpoints(parts: ApiParts): Endpoint[] {
     return shown(request, of);
   }
 
-  const marked = (kind: Mark) => async (request: ApiRequest): Promise<ApiResponse> => {
-    const bounds = readOrderBounds(request.input, statusPageSize);
-    const page = await request.ask('marked', { viewer: callerAccount(request), mark: kind, ...bounds });
-    const last = page.ids.length < bounds.limit ? null : page.last;
-    const pieces: Uint8Array[] = [];
-    appendStatuses(pieces, await view.see(page.ids, viewingOf(request)), true);
-    return piecesAnswer(pieces, linkHeader(request, { last, first: page.first }));
-  };
+  const marked =
+    (kind: Mark) =>
+    async (request: ApiRequest): Promise<ApiResponse> => {
+      const bounds = readOrderBounds(request.input, statusPageSize);
+      const page = await request.ask('marked', { viewer: callerAccount(request), mark: kind, ...bounds });
+      const last = page.ids.length < bounds.limit ? null : page.last;
+      const pieces: Uint8Array[] = [];
+      appendStatuses(pieces, await view.see(page.ids, viewingOf(request)), true);
+      return piecesAnswer(pieces, linkHeader(request, { last, first: page.first }));
+    };
 
   const favouriting = ['write:favourites'];
   const bookmarking = ['write:bookmarks'];

@@ -8,8 +8,8 @@ import type { AccountFragment } from './fragments.ts';
 import { type Input, readFilled, readTexts } from './input.ts';
 import { appendArray, jsonAnswer, piecesAnswer } from './json-pieces.ts';
 import { linkHeader, readOrderBounds } from './paging.ts';
-import { renderNotificationHead, statusBegins } from './render-notification.ts';
 import { notFound } from './refusal.ts';
+import { renderNotificationHead, statusBegins } from './render-notification.ts';
 import { appendStatus, type Seen } from './status-view.ts';
 
 type Kind = NotificationRow['kind'];
@@ -29,7 +29,10 @@ export function notificationEndpoints({ view, fragments }: ApiParts): Endpoint[]
   async function shown(request: ApiRequest, rows: readonly NotificationRow[]): Promise<Shown[]> {
     const ids = [...new Set(rows.flatMap(({ status }) => (status === null ? [] : [status])))];
     const [accounts, seen] = await Promise.all([
-      fragments.accounts(rows.map(({ from }) => from), request.origin),
+      fragments.accounts(
+        rows.map(({ from }) => from),
+        request.origin,
+      ),
       view.see(ids, viewingOf(request)),
     ]);
     const statuses = new Map<StatusId, Seen>(seen.map((one) => [one.post.row.id, one]));
@@ -47,7 +50,11 @@ export function notificationEndpoints({ view, fragments }: ApiParts): Endpoint[]
     const sender = from === null ? null : parseAccountId(from);
     if (wanted.length === 0 || (from !== null && sender === null)) return jsonAnswer([]);
     const filter = { kinds: wanted.length === kinds.length ? [] : wanted, from: sender };
-    const { rows } = await request.ask('notifications', { viewer: callerAccount(request), ...bounds, ...filter });
+    const { rows } = await request.ask('notifications', {
+      viewer: callerAccount(request),
+      ...bounds,
+      ...filter,
+    });
     const last = rows.length < bounds.limit ? null : (rows.at(-1)?.id ?? null);
     const pieces: Uint8Array[] = [];
     appendArray(pieces, await shown(request, rows), append);
@@ -67,7 +74,10 @@ export function notificationEndpoints({ view, fragments }: ApiParts): Endpoint[]
       from: null,
     };
     const { rows } = await request.ask('notifications', page);
-    const [found] = await shown(request, rows.filter((row) => row.id === id));
+    const [found] = await shown(
+      request,
+      rows.filter((row) => row.id === id),
+    );
     if (found === undefined) throw notFound();
     const pieces: Uint8Array[] = [];
     append(pieces, found);

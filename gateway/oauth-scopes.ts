@@ -1,7 +1,8 @@
 // Scopes: which there are, and what of them a token gets. What a scope opens is access.ts's part.
 import { covers } from './access.ts';
 
-const readParts = 'accounts blocks bookmarks favourites filters follows lists mutes notifications search statuses';
+const readParts =
+  'accounts blocks bookmarks favourites filters follows lists mutes notifications search statuses';
 const writeParts =
   'accounts blocks bookmarks conversations favourites filters follows lists media mutes notifications reports statuses';
 const adminParts =

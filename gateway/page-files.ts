@@ -34,7 +34,8 @@ export function pageEndpoints(folder: string): Endpoint[] {
   const names = readdirSync(folder, { withFileTypes: true })
     .filter((entry) => entry.isFile() && types[extname(entry.name)] !== undefined)
     .map((entry) => entry.name);
-  if (!names.includes('index.html')) throw new Error(`no index.html in ${folder}: the release is not complete`);
+  if (!names.includes('index.html'))
+    throw new Error(`no index.html in ${folder}: the release is not complete`);
   const endpoints = names.map((name) => {
     const file = readPageFile(join(folder, name));
     return page(name === 'index.html' ? '/' : `/${name}`, (request) => answerFile(file, request));
@@ -45,7 +46,9 @@ export function pageEndpoints(folder: string): Endpoint[] {
     redirection('/users/:handle', ({ handle = '' }) => `/#/@${encodeURIComponent(handle)}`),
     redirection('/users/:handle/statuses/:id', ({ id = '' }) => `/#/post/${encodeURIComponent(id)}`),
     redirection('/:at', ({ at = '' }) => (/^@./.test(at) ? `/#/@${encodeURIComponent(at.slice(1))}` : null)),
-    redirection('/:at/:id', ({ at = '', id = '' }) => (/^@./.test(at) && /^\d+$/.test(id) ? `/#/post/${id}` : null)),
+    redirection('/:at/:id', ({ at = '', id = '' }) =>
+      /^@./.test(at) && /^\d+$/.test(id) ? `/#/post/${id}` : null,
+    ),
   ];
 }
 
@@ -53,7 +56,10 @@ function page(path: string, answer: (request: ApiRequest) => ApiResponse): Endpo
   return { method: 'GET', path, access: 'none', scopes: [], handle: async (request) => answer(request) };
 }
 
-function redirection(path: string, to: (params: Readonly<Record<string, string>>) => string | null): Endpoint {
+function redirection(
+  path: string,
+  to: (params: Readonly<Record<string, string>>) => string | null,
+): Endpoint {
   return page(path, ({ params }) => {
     const location = to(params);
     if (location !== null) return { status: 302, headers: { Location: location }, body: { kind: 'empty' } };
@@ -67,7 +73,11 @@ function readPageFile(path: string): PageFile {
   return {
     etag: createHash('sha256').update(identity).digest('base64url').slice(0, 22),
     type: types[extname(path)] ?? 'application/octet-stream',
-    bytes: { identity, gzip: gzipSync(identity, { level: 9 }), br: brotliCompressSync(identity, { params: parameters }) },
+    bytes: {
+      identity,
+      gzip: gzipSync(identity, { level: 9 }),
+      br: brotliCompressSync(identity, { params: parameters }),
+    },
   };
 }
 
@@ -81,7 +91,9 @@ function answerFile(file: PageFile, request: ApiRequest): ApiResponse {
     'Content-Security-Policy': pagePolicy,
     'Referrer-Policy': 'same-origin',
   };
-  const known = (request.header('if-none-match') ?? '').split(',').map((tag) => tag.trim().replace(/^W\//, ''));
+  const known = (request.header('if-none-match') ?? '')
+    .split(',')
+    .map((tag) => tag.trim().replace(/^W\//, ''));
   if (known.includes(etag)) return { status: 304, headers, body: { kind: 'empty' } };
   if (coding !== 'identity') headers['Content-Encoding'] = coding;
   return { status: 200, headers, body: { kind: 'pieces', pieces: [file.bytes[coding]], type: file.type } };

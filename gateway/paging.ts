@@ -37,7 +37,12 @@ export function readStatusBounds(input: Input, { normal, most }: PageSize = stat
     const id = readId(input, name);
     return id === null ? null : (parseStatusId(id) ?? highest);
   };
-  return { maxId: read('max_id'), sinceId: read('since_id'), minId: read('min_id'), limit: readLimit(input, normal, most) };
+  return {
+    maxId: read('max_id'),
+    sinceId: read('since_id'),
+    minId: read('min_id'),
+    limit: readLimit(input, normal, most),
+  };
 }
 
 /** Throws a 400 for an id that is no number. */
@@ -47,7 +52,12 @@ export function readOrderBounds(input: Input, { normal, most }: PageSize = accou
     if (id === null) return null;
     return BigInt(id) > mostOrder ? mostOrder.toString() : id;
   };
-  return { maxId: read('max_id'), sinceId: read('since_id'), minId: read('min_id'), limit: readLimit(input, normal, most) };
+  return {
+    maxId: read('max_id'),
+    sinceId: read('since_id'),
+    minId: read('min_id'),
+    limit: readLimit(input, normal, most),
+  };
 }
 
 export interface Neighbours {
@@ -68,7 +78,10 @@ export function statusNeighbours(ids: readonly StatusId[], limit: number): Neigh
 }
 
 /** `<abs?max_id=LAST>; rel="next", <abs?min_id=FIRST>; rel="prev"`, the rest of the query kept; no header where there is neither. */
-export function linkHeader(request: Pick<ApiRequest, 'origin' | 'path' | 'input'>, { last, first }: Neighbours): Record<string, string> {
+export function linkHeader(
+  request: Pick<ApiRequest, 'origin' | 'path' | 'input'>,
+  { last, first }: Neighbours,
+): Record<string, string> {
   if (last === null && first === null) return {};
   const kept = keptQuery(request.input);
   const base = `${request.origin}${request.path}?${kept === '' ? '' : `${kept}&`}`;

@@ -9,8 +9,8 @@ import { type ApiParts, callerAccount, post, present, viewingOf } from './api-pa
 import { type AppNames, createAppNames } from './app-names.ts';
 import { ApiError, type ApiRequest, type ApiResponse, type Caller, type Endpoint } from './endpoint.ts';
 import { type Input, readBool, readFilled, readText, readTexts } from './input.ts';
-import { hostOf } from './render-content.ts';
 import { notFound, validationFailed } from './refusal.ts';
+import { hostOf } from './render-content.ts';
 import { statusAnswer } from './status-endpoints.ts';
 
 const visibilities = ['public', 'unlisted', 'private', 'direct'] as const satisfies readonly Visibility[];
@@ -67,7 +67,8 @@ export function postingEndpoints(parts: ApiParts): Endpoint[] {
   /** Those of the named who exist. */
   async function resolveMentions(text: string, origin: string): Promise<Mention[]> {
     const handles = mentionsOf(text, { host: hostOf(origin) }).filter((handle) => handleForm.test(handle));
-    if (handles.length > mostMentions) throw validationFailed(`At most ${mostMentions} people can be mentioned`);
+    if (handles.length > mostMentions)
+      throw validationFailed(`At most ${mostMentions} people can be mentioned`);
     if (handles.length === 0) return [];
     const named = new Set(handles.map((handle) => handle.toLowerCase()));
     const found = present(await fragments.accounts(handles.map(accountIdOf), origin));
@@ -80,7 +81,8 @@ export function postingEndpoints(parts: ApiParts): Endpoint[] {
 }
 
 function refuseUnsupported(input: Input): void {
-  if (readTexts(input, 'media_ids', 100).length > 0) throw validationFailed('Media attachments are not supported here');
+  if (readTexts(input, 'media_ids', 100).length > 0)
+    throw validationFailed('Media attachments are not supported here');
   if (isGiven(input['poll'])) throw validationFailed('Polls are not supported here');
   if (isGiven(input['scheduled_at'])) throw validationFailed('Scheduled posts are not supported here');
   for (const name of ['quoted_status_id', 'quote_id']) {

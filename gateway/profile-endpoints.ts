@@ -1,12 +1,13 @@
 // One's own account: what is told of it, changing it, its password, its end.
 import type { Ask } from '../actors/messages.ts';
 import { countCharacters, countGraphemes } from '../actors/text.ts';
+import type { Outcome } from '../runtime/behaviours.ts';
 import { type ApiParts, callerAccount, get, patch, post } from './api-parts.ts';
 import type { ApiRequest, ApiResponse, Endpoint } from './endpoint.ts';
 import { type Input, isRecord, readBool, readFilled, readRecord, readText } from './input.ts';
 import { jsonAnswer } from './json-pieces.ts';
+import { notFound, Refusal, validationFailed } from './refusal.ts';
 import { renderCredentialAccount } from './render-account.ts';
-import { notFound, validationFailed } from './refusal.ts';
 
 type Profile = Ask<'editProfile'>;
 
@@ -35,13 +36,15 @@ export function profileEndpoints({ fragments }: ApiParts): Endpoint[] {
     if (countGraphemes(next) < shortestPassword) {
       throw validationFailed(`Password is too short (minimum is ${shortestPassword} characters)`);
     }
-    await request.ask('changePassword', { account: callerAccount(request), current, next, ip: request.ip });
+    const asked = { account: callerAccount(request), current, next, ip: request.ip };
+    checkPassword(await request.tryAsk('changePassword', asked));
     return jsonAnswer({});
   }
 
   async function remove(request: ApiRequest): Promise<ApiResponse> {
     const account = callerAccount(request);
-    await request.ask('deleteAccount', { account, password: demandPassword(request.input, 'password'), ip: request.ip });
+    const password = demandPassword(request.input, 'password');
+    checkPassword(await request.tryAsk('deleteAccount', { account, password, ip: request.ip }));
     fragments.changed({ statuses: [], accounts: [account] });
     return jsonAnswer({});
   }
@@ -54,10 +57,18 @@ export function profileEndpoints({ fragments }: ApiParts): Endpoint[] {
   ];
 }
 
+/** A wrong password is a mistake in the form. 401 would tell a client that its token is spent. */
+function checkPassword(outcome: Outcome<unknown>): void {
+  if (outcome.ok) return;
+  if (outcome.rejection.code === 'unauthorized') throw validationFailed('The password is wrong');
+  throw new Refusal(outcome.rejection);
+}
+
 function demandPassword(input: Input, name: string): string {
   const password = readText(input, name) ?? '';
   if (password === '') throw validationFailed(`${name} can't be blank`);
-  if (password.length > longest.password) throw validationFailed(`${name} is too long (maximum is ${longest.password} characters)`);
+  if (password.length > longest.password)
+    throw validationFailed(`${name} is too long (maximum is ${longest.password} characters)`);
   return password;
 }
 
@@ -84,7 +95,10 @@ function readProfile(input: Input): Omit<Profile, 'account'> {
   };
 }
 
-function readShort(input: Input, { name, shown, most }: { name: string; shown: string; most: number }): string | null {
+function readShort(
+  input: Input,
+  { name, shown, most }: { name: string; shown: string; most: number },
+): string | null {
   const text = readText(input, name)?.replace(/\r\n?/g, '\n').trim() ?? null;
   if (text === null) return null;
   const count = name === 'note' ? countCharacters : countGraphemes;
@@ -126,6 +140,7 @@ function readPrivacy(source: Input): Profile['visibility'] {
 
 function readLanguage(source: Input): string | null {
   const asked = readFilled(source, 'language');
-  if (asked !== null && !/^[a-z]{2,3}(?:-[A-Za-z0-9]{2,6})?$/.test(asked)) throw validationFailed('Language is not a language code');
+  if (asked !== null && !/^[a-z]{2,3}(?:-[A-Za-z0-9]{2,6})?$/.test(asked))
+    throw validationFailed('Language is not a language code');
   return asked;
 }

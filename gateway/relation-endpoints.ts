@@ -4,8 +4,8 @@ import { type ApiParts, callerAccount, post } from './api-parts.ts';
 import type { ApiRequest, ApiResponse, Endpoint } from './endpoint.ts';
 import { accountParam, type Input, readBool, readFilled } from './input.ts';
 import { jsonAnswer } from './json-pieces.ts';
-import { renderRelationship } from './render-relationship.ts';
 import { notFound, validationFailed } from './refusal.ts';
+import { renderRelationship } from './render-relationship.ts';
 
 interface Pair {
   account: AccountId;
@@ -40,7 +40,12 @@ export function relationEndpoints({ fragments }: ApiParts): Endpoint[] {
         request.ask('follow', { ...pair, boosts: readBool(request.input, 'reblogs') ?? true }),
       ),
     ),
-    post('/api/v1/accounts/:id/unfollow', 'user', following, relation((request, pair) => request.ask('unfollow', pair))),
+    post(
+      '/api/v1/accounts/:id/unfollow',
+      'user',
+      following,
+      relation((request, pair) => request.ask('unfollow', pair)),
+    ),
     post(
       '/api/v1/accounts/:id/mute',
       'user',
@@ -53,9 +58,24 @@ export function relationEndpoints({ fragments }: ApiParts): Endpoint[] {
         }),
       ),
     ),
-    post('/api/v1/accounts/:id/unmute', 'user', muting, relation((request, pair) => request.ask('unmute', pair))),
-    post('/api/v1/accounts/:id/block', 'user', blocking, relation((request, pair) => request.ask('block', pair))),
-    post('/api/v1/accounts/:id/unblock', 'user', blocking, relation((request, pair) => request.ask('unblock', pair))),
+    post(
+      '/api/v1/accounts/:id/unmute',
+      'user',
+      muting,
+      relation((request, pair) => request.ask('unmute', pair)),
+    ),
+    post(
+      '/api/v1/accounts/:id/block',
+      'user',
+      blocking,
+      relation((request, pair) => request.ask('block', pair)),
+    ),
+    post(
+      '/api/v1/accounts/:id/unblock',
+      'user',
+      blocking,
+      relation((request, pair) => request.ask('unblock', pair)),
+    ),
   ];
 }
 

@@ -32,7 +32,11 @@ export function renderAccount(row: AccountRow, origin: string) {
     last_status_at: row.lastStatusMs === null ? null : new Date(row.lastStatusMs).toISOString().slice(0, 10),
     emojis: [],
     roles: [],
-    fields: row.fields.map(({ name, value }) => ({ name, value: renderLine(value, text), verified_at: null })),
+    fields: row.fields.map(({ name, value }) => ({
+      name,
+      value: renderLine(value, text),
+      verified_at: null,
+    })),
   };
 }
 

@@ -12,7 +12,13 @@ export interface ContentOptions {
 const shownUrlCharacters = 30;
 const urlPrefix = /^https?:\/\/(?:www\.)?/i;
 const special = /[&<>"']/g;
-const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+const entities: Record<string, string> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
 
 /** A post's or a profile's text. Blank lines part paragraphs, line breaks stay; empty text gives an empty string. */
 export function renderContent(text: string, options: ContentOptions): string {
@@ -51,7 +57,11 @@ export function profileUrl(origin: string, handle: string): string {
 }
 
 /** Null: it stays text. */
-function renderEntity({ kind, value }: Entity, origin: string, known: ReadonlyMap<string, string>): string | null {
+function renderEntity(
+  { kind, value }: Entity,
+  origin: string,
+  known: ReadonlyMap<string, string>,
+): string | null {
   switch (kind) {
     case 'url':
       return renderUrl(value);

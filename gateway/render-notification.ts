@@ -3,7 +3,12 @@ import type { NotificationRow } from '../actors/messages.ts';
 
 /** Up to the account. */
 export function renderNotificationHead({ id, kind, createdMs }: NotificationRow): string {
-  const fields = { id, type: kind, created_at: new Date(createdMs).toISOString(), group_key: `ungrouped-${id}` };
+  const fields = {
+    id,
+    type: kind,
+    created_at: new Date(createdMs).toISOString(),
+    group_key: `ungrouped-${id}`,
+  };
   return `${JSON.stringify(fields).slice(0, -1)},"account":`;
 }
 

@@ -1,6 +1,7 @@
 // Statuses as Mastodon's entity, in the pieces that are cached apart: the post itself, its author, what depends on the viewer. Pure.
-import { tagsOf } from '../actors/text.ts';
+
 import { type AccountRow, flag, type StatusRow } from '../actors/messages.ts';
+import { tagsOf } from '../actors/text.ts';
 import { printStatusId, type StatusId, statusAuthor, statusMs } from '../runtime/status-id.ts';
 import { renderAccount } from './render-account.ts';
 import { profileUrl, renderContent, tagUrl } from './render-content.ts';
@@ -13,7 +14,11 @@ export interface StatusHead {
 }
 
 /** `author` is the status's own. For a boost, see `renderBoostHead`. */
-export function renderStatusHead(row: StatusRow, author: Pick<AccountRow, 'handle'>, origin: string): StatusHead {
+export function renderStatusHead(
+  row: StatusRow,
+  author: Pick<AccountRow, 'handle'>,
+  origin: string,
+): StatusHead {
   const own = open(ownFields(row, author, origin));
   return { json: `${own},${body(row, origin)},"account":`, bodyAt: own.length + 1 };
 }
@@ -54,7 +59,14 @@ export function renderStatus(status: WholeStatus, origin: string, flags: number 
   const { row, author } = status.boosted;
   const { json, bodyAt } = renderStatusHead(row, author, origin);
   const inner = json + JSON.stringify(renderAccount(author, origin)) + noReblog + tail;
-  return renderBoostHead(status.row, status.author, origin) + json.slice(bodyAt) + account + reblogBegins + inner + tail;
+  return (
+    renderBoostHead(status.row, status.author, origin) +
+    json.slice(bodyAt) +
+    account +
+    reblogBegins +
+    inner +
+    tail
+  );
 }
 
 export function statusUrl(origin: string, handle: string, id: StatusId): string {

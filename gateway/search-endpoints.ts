@@ -1,15 +1,16 @@
 // Search of people, texts and tags, and what an address leads to. Also single tags.
+
+import { tagName } from '../actors/text.ts';
 import { parseAccountId } from '../runtime/account-id.ts';
 import { parseStatusId, type StatusId } from '../runtime/status-id.ts';
-import { tagName } from '../actors/text.ts';
 import { findByAddress, searchAccounts } from './account-endpoints.ts';
 import { type ApiParts, get, present, viewingOf } from './api-parts.ts';
 import { ApiError, type ApiRequest, type ApiResponse, type Endpoint } from './endpoint.ts';
 import { readFilled, readLimit, readOffset } from './input.ts';
 import { appendArray, jsonAnswer, piecesAnswer } from './json-pieces.ts';
 import { readStatusBounds } from './paging.ts';
-import { tagUrl } from './render-content.ts';
 import { notFound } from './refusal.ts';
+import { tagUrl } from './render-content.ts';
 import { appendStatuses, type Seen } from './status-view.ts';
 
 const kinds = ['accounts', 'statuses', 'hashtags'] as const;
@@ -27,7 +28,8 @@ export function searchEndpoints(parts: ApiParts): Endpoint[] {
     const q = (readFilled(input, 'q') ?? '').slice(0, mostQuery);
     if (q === '') throw new ApiError(400, 'param is missing or the value is empty: q');
     const type = readFilled(input, 'type');
-    if (type !== null && !kinds.some((kind) => kind === type)) throw new ApiError(400, `type must be one of ${kinds.join(', ')}`);
+    if (type !== null && !kinds.some((kind) => kind === type))
+      throw new ApiError(400, `type must be one of ${kinds.join(', ')}`);
     const wants = (kind: (typeof kinds)[number]): boolean => type === null || type === kind;
     const limit = readLimit(input, 20, 40);
     // What an address of ours leads to is the whole result, as it is with an address from elsewhere.
@@ -47,7 +49,10 @@ export function searchEndpoints(parts: ApiParts): Endpoint[] {
 
   async function accountsOf(request: ApiRequest, { limit, address }: Query) {
     if (address?.kind === 'status') return [];
-    if (address === null) return present(await fragments.accounts(await searchAccounts(request, { limit, fragments }), request.origin));
+    if (address === null)
+      return present(
+        await fragments.accounts(await searchAccounts(request, { limit, fragments }), request.origin),
+      );
     const found = await findByAddress(address.handle, request.origin, fragments);
     return found === null ? [] : [found];
   }
@@ -61,14 +66,26 @@ export function searchEndpoints(parts: ApiParts): Endpoint[] {
     if (author !== null && by === null) return [];
     const { maxId, sinceId, minId } = readStatusBounds(request.input);
     const offset = readOffset(request.input, mostOffset);
-    const { ids } = await request.ask('searchStatuses', { q, author: by, maxId, sinceId, minId, limit, offset });
+    const { ids } = await request.ask('searchStatuses', {
+      q,
+      author: by,
+      maxId,
+      sinceId,
+      minId,
+      limit,
+      offset,
+    });
     return view.see(ids, viewing);
   }
 
   async function tagsOf(request: ApiRequest, { q, limit }: { q: string; limit: number }) {
     const name = tagName(q);
     if (name === '') return [];
-    const { tags } = await request.ask('searchTags', { q: name.slice(0, 200), limit, offset: readOffset(request.input, mostOffset) });
+    const { tags } = await request.ask('searchTags', {
+      q: name.slice(0, 200),
+      limit,
+      offset: readOffset(request.input, mostOffset),
+    });
     return tags.map((tag) => renderTag(request, tag));
   }
 

@@ -139,8 +139,11 @@ export class Attaching {
     }
     const link = this.link;
     const waitMs = Math.min(mostRetryMs, firstRetryMs * 2 ** (session.tries - 1));
-    setTimeout(() => {
-      if (link === this.link && session.isOpen) this.add(session);
-    }, waitMs * (0.5 + Math.random() / 2)).unref();
+    setTimeout(
+      () => {
+        if (link === this.link && session.isOpen) this.add(session);
+      },
+      waitMs * (0.5 + Math.random() / 2),
+    ).unref();
   }
 }

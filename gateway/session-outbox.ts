@@ -22,7 +22,8 @@ export class Outbox {
   /** False: too much is waiting, and the frame was not taken. `live`: it is not part of catching up. */
   push(frame: Uint8Array, live: boolean): boolean {
     const liveBytes = this.#liveBytes + (live ? frame.length : 0);
-    if (liveBytes > mostLiveBytes || this.#bytes + frame.length > mostMissedBytes + mostLiveBytes) return false;
+    if (liveBytes > mostLiveBytes || this.#bytes + frame.length > mostMissedBytes + mostLiveBytes)
+      return false;
     this.#frames.push(frame);
     this.#bytes += frame.length;
     this.#liveBytes = liveBytes;

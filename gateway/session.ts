@@ -13,7 +13,14 @@ export const heard = { user: 1, notification: 2, direct: 4 } as const;
 /** Why the server ends a stream. 1008: do not come back with this token. 1012, 1013: come back, with the cursor. */
 export interface Closing {
   code: 1003 | 1008 | 1009 | 1012 | 1013;
-  reason: 'binary-frame' | 'token-revoked' | 'too-large' | 'service-restart' | 'slow-consumer' | 'busy';
+  reason:
+    | 'binary-frame'
+    | 'token-revoked'
+    | 'too-large'
+    | 'service-restart'
+    | 'slow-consumer'
+    | 'busy'
+    | 'too-many-commands';
 }
 
 export interface SessionOptions {

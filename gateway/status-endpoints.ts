@@ -1,7 +1,7 @@
 // Single statuses: reading, deleting, the thread around one, who liked it. Posting is posting-endpoints.ts's part, marking mark-endpoints.ts's.
 import { mostStatuses } from '../actors/messages.ts';
 import { parseStatusId, printStatusId, type StatusId, statusAuthor } from '../runtime/status-id.ts';
-import { accountsAnswer, type ApiParts, callerAccount, del, get, viewingOf } from './api-parts.ts';
+import { type ApiParts, accountsAnswer, callerAccount, del, get, viewingOf } from './api-parts.ts';
 import type { ApiRequest, ApiResponse, Endpoint } from './endpoint.ts';
 import { readTexts, statusParam } from './input.ts';
 import { jsonAnswer, piecesAnswer } from './json-pieces.ts';
@@ -38,14 +38,26 @@ export function statusEndpoints(parts: ApiParts): Endpoint[] {
   async function context(request: ApiRequest): Promise<ApiResponse> {
     const viewing = viewingOf(request);
     const asked = await demand(request);
-    const thread = await readThread((asked.boosted ?? asked).post.row, { request, fragments, brief: viewing.viewer === null });
+    const thread = await readThread((asked.boosted ?? asked).post.row, {
+      request,
+      fragments,
+      brief: viewing.viewer === null,
+    });
     const ids = [...thread.ancestors, ...thread.descendants].slice(0, mostStatuses);
     const seen = await view.see(ids, viewing);
     const above = new Set(thread.ancestors);
     const pieces: Uint8Array[] = [ancestorsBegin];
-    appendStatuses(pieces, seen.filter((one) => above.has(one.post.row.id)), viewing.viewer !== null);
+    appendStatuses(
+      pieces,
+      seen.filter((one) => above.has(one.post.row.id)),
+      viewing.viewer !== null,
+    );
     pieces.push(descendantsBegin);
-    appendStatuses(pieces, seen.filter((one) => !above.has(one.post.row.id)), viewing.viewer !== null);
+    appendStatuses(
+      pieces,
+      seen.filter((one) => !above.has(one.post.row.id)),
+      viewing.viewer !== null,
+    );
     pieces.push(closing);
     return piecesAnswer(pieces);
   }
@@ -83,10 +95,16 @@ export function statusEndpoints(parts: ApiParts): Endpoint[] {
   const reading = ['read:statuses'];
   return [
     get('/api/v1/statuses', 'optional', reading, several),
-    get('/api/v1/statuses/:id', 'optional', reading, async (request) => statusAnswer(await demand(request), request)),
+    get('/api/v1/statuses/:id', 'optional', reading, async (request) =>
+      statusAnswer(await demand(request), request),
+    ),
     get('/api/v1/statuses/:id/context', 'optional', reading, context),
-    get('/api/v1/statuses/:id/favourited_by', 'optional', ['read:accounts'], (request) => people(request, 'favouritedBy')),
-    get('/api/v1/statuses/:id/reblogged_by', 'optional', ['read:accounts'], (request) => people(request, 'boostedBy')),
+    get('/api/v1/statuses/:id/favourited_by', 'optional', ['read:accounts'], (request) =>
+      people(request, 'favouritedBy'),
+    ),
+    get('/api/v1/statuses/:id/reblogged_by', 'optional', ['read:accounts'], (request) =>
+      people(request, 'boostedBy'),
+    ),
     get('/api/v1/statuses/:id/source', 'user', reading, source),
     del('/api/v1/statuses/:id', 'user', ['write:statuses'], remove),
   ];

@@ -47,7 +47,10 @@ export function createStatusView(fragments: Fragments): StatusView {
     for (const { post } of seen) if (post.row.boostOf !== null) wanted.add(post.row.boostOf);
     if (wanted.size === 0) return seen;
     const ids = [...wanted];
-    const [flags, posts] = await Promise.all([judge(ids, viewing), fragments.statuses(ids, viewing.request.origin)]);
+    const [flags, posts] = await Promise.all([
+      judge(ids, viewing),
+      fragments.statuses(ids, viewing.request.origin),
+    ]);
     const boosted = new Map<StatusId, { post: StatusFragment; flags: number }>();
     for (const [index, id] of ids.entries()) {
       const post = posts[index] ?? null;

@@ -69,7 +69,10 @@ function compactStatus({ row, author, boosted, boostedAuthor }: StatusRows, brie
   ];
 }
 
-function compactNotification({ notification, account, status, author }: NotificationRows, brief: boolean): unknown[] {
+function compactNotification(
+  { notification, account, status, author }: NotificationRows,
+  brief: boolean,
+): unknown[] {
   return [
     notification.id,
     notification.kind,

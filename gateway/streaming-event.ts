@@ -12,7 +12,12 @@ export interface EntityWriter {
   notification(rows: NotificationRows, origin: string): string;
 }
 
-const eventNames = { update: 'update', deleted: 'delete', notified: 'notification', resync: 'resync' } as const;
+const eventNames = {
+  update: 'update',
+  deleted: 'delete',
+  notified: 'notification',
+  resync: 'resync',
+} as const;
 
 export class StreamEvent {
   readonly told: Told;

@@ -3,12 +3,18 @@ import type { Changed, Pushed, Tick } from '../actors/messages.ts';
 import type { CoreClient } from '../cluster/core-client.ts';
 import { statusMs } from '../runtime/status-id.ts';
 import type { Authenticator } from './authenticator.ts';
+import { type Closing, heard, type Session } from './session.ts';
 import { Attaching } from './session-attaching.ts';
 import { eachNumber, SessionTable } from './session-table.ts';
-import { type Closing, heard, type Session } from './session.ts';
 import { type EntityWriter, StreamEvent } from './streaming-event.ts';
 import type { StreamingMeter } from './streaming-meter.ts';
-import { type ClientCommand, type Refusal, type Since, type Stream, streamScope } from './streaming-protocol.ts';
+import {
+  type ClientCommand,
+  type Refusal,
+  type Since,
+  type Stream,
+  streamScope,
+} from './streaming-protocol.ts';
 import { toldBy } from './streaming-told.ts';
 import { StreamingTopics } from './streaming-topics.ts';
 
@@ -42,7 +48,8 @@ export class StreamingHub {
   /** Sessions for which the present tick has something. */
   #touched: Session[] = [];
   #lags: { ms: number; sessions: number }[] = [];
-  #isClosing = false;
+  /** New streams are refused: the process is about to end. */
+  isClosing = false;
 
   constructor({ client, authenticator, writer, meter, log, nowMs = Date.now }: HubOptions) {
     this.#writer = writer;
@@ -50,7 +57,10 @@ export class StreamingHub {
     this.#log = log;
     this.#nowMs = nowMs;
     this.#attaching = new Attaching({ client, authenticator, table: this.#table, nowMs });
-    this.#topics = new StreamingTopics({ client, send: (session, event, label) => this.#sendTopic(session, event, label) });
+    this.#topics = new StreamingTopics({
+      client,
+      send: (session, event, label) => this.#sendTopic(session, event, label),
+    });
   }
 
   get size(): number {
@@ -62,7 +72,6 @@ export class StreamingHub {
     session.checkedAt = this.#attaching.link;
     this.#table.add(session);
     this.#meter.opened(session.form);
-    if (this.#isClosing) session.end(restart);
   }
 
   /** Its socket is closed, by whomever. */
@@ -78,18 +87,24 @@ export class StreamingHub {
 
   /** Null when it is done; else what to tell the client. */
   command(session: Session, command: ClientCommand): Refusal | null {
-    const refusal = command.kind === 'subscribe' ? this.#subscribe(session, command.stream, command.since) : null;
+    const refusal =
+      command.kind === 'subscribe' ? this.#subscribe(session, command.stream, command.since) : null;
     if (command.kind === 'unsubscribe') this.#unsubscribe(session, command.stream);
     if (refusal !== null) this.#meter.refused();
     return refusal;
   }
 
   #subscribe(session: Session, stream: Stream, since: Since): Refusal | null {
-    if (!(streamScope(stream) === 'read:notifications' ? session.mayReadNotifications : session.mayReadStatuses)) {
+    if (
+      !(streamScope(stream) === 'read:notifications' ? session.mayReadNotifications : session.mayReadStatuses)
+    ) {
       return { status: 403, error: 'This action is outside the authorized scopes' };
     }
     const bit = bitOf(stream);
-    if (bit === null) return this.#topics.add(session, stream) ? null : { status: 429, error: 'Too many streams on one connection' };
+    if (bit === null)
+      return this.#topics.add(session, stream)
+        ? null
+        : { status: 429, error: 'Too many streams on one connection' };
     const isAttached = (session.hears & ofOneself) !== 0;
     session.hears |= bit;
     if (isAttached || (bit & ofOneself) === 0) return null;
@@ -169,17 +184,105 @@ export class StreamingHub {
       this.#sendAll(session, frames);
       for (const event of events) this.#sent(session, event);
     } catch (error) {
-      this.#log.error({ err: error, account: session.account }, 'an event could not be written: a stream lacks it');
+      this.#log.error(
+        { err: error, account: session.account },
+        'an event could not be written: a stream lacks it',
+      );
     }
   }
 
-  #framesOf(session: Session, { told }: StreamEvent, frames: Uint8Array[], event = arguments[1] as StreamEvent): void {
-    const isNotification = told.kind === 'notified';
-    if ((session.hears & heard.user) !== 0 && (!isNotification || session.mayReadNotifications)) {
+  #framesOf(session: Session, event: StreamEvent, frames: Uint8Array[]): void {
+    const { kind } = event.told;
+    if ((session.hears & heard.user) !== 0 && (kind !== 'notified' || session.mayReadNotifications)) {
       frames.push(event.frame(session.form, userLabel, session.origin, session.known));
     }
-    if ((session.hears & heard.notification) !== 0 && (isNotification || told.kind === 'resync')) {
+    if ((session.hears & heard.notification) !== 0 && (kind === 'notified' || kind === 'resync')) {
       frames.push(event.frame(session.form, notificationLabel, session.origin, session.known));
     }
+  }
+
+  #sent(session: Session, { told, cursor }: StreamEvent): void {
+    if (cursor === null) return;
+    if (told.kind === 'resync') this.#table.resynced(session, cursor);
+    else this.#table.sent(session, cursor);
+  }
+
+  #sendTopic(session: Session, event: StreamEvent, label: string): void {
+    this.#send(session, event.frame(session.form, label, session.origin, session.known));
+  }
+
+  #send(session: Session, frame: Uint8Array): void {
+    this.#meter.delivered(1, frame.length);
+    if (!session.send(frame)) this.#cutOff(session);
+  }
+
+  #sendAll(session: Session, frames: Uint8Array[]): void {
+    const [only] = frames;
+    if (only === undefined) return;
+    if (frames.length === 1) {
+      this.#send(session, only);
+      return;
+    }
+    let bytes = 0;
+    for (const frame of frames) bytes += frame.length;
+    this.#meter.delivered(frames.length, bytes);
+    if (!session.sendAll(frames)) this.#cutOff(session);
+  }
+
+  #cutOff(session: Session): void {
+    this.#meter.cutOff();
+    session.end({ code: 1013, reason: 'slow-consumer' });
+  }
+
+  #measure(): void {
+    if (this.#lags.length === 0) return;
+    const nowMs = this.#nowMs();
+    for (const { ms, sessions } of this.#lags) this.#meter.lag((nowMs - ms) / 1000, sessions);
+    this.#lags = [];
+  }
+
+  /** Revoked tokens lose their streams. */
+  changed({ statuses, tokens }: Changed): void {
+    this.#topics.changed(statuses);
+    if (tokens.length === 0) return;
+    const revoked = new Set(tokens);
+    for (const session of this.#table) {
+      if (revoked.has(session.tokenId)) session.end({ code: 1008, reason: 'token-revoked' });
+    }
+  }
+
+  up(): void {
+    this.#attaching.up();
+  }
+
+  down(): void {
+    this.#table.down();
+    this.#attaching.down();
+  }
+
+  /** Ends all streams: their clients come back to another process, with their cursors. */
+  close(): void {
+    this.isClosing = true;
+    for (const session of this.#table) session.end(restart);
+  }
+}
+
+const restart: Closing = { code: 1012, reason: 'service-restart' };
+
+/** Null: a stream that is fed by a topic. */
+function bitOf(stream: Stream): number | null {
+  switch (stream.name) {
+    case 'user':
+      return heard.user;
+    case 'user:notification':
+      return heard.notification;
+    case 'direct':
+      // Accepted, for clients ask for it; conversations, which it would tell of, are not there yet.
+      return heard.direct;
+    case 'public':
+    case 'public:local':
+    case 'hashtag':
+    case 'hashtag:local':
+      return null;
   }
 }

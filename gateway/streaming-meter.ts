@@ -66,6 +66,8 @@ export function createStreamingMeter(registry: Registry): StreamingMeter {
 
 /** A histogram that takes one value for many observations: a post reaches 120 sessions at a time. */
 class WeightedHistogram extends Histogram {
+  readonly #name: string;
+  readonly #help: string;
   readonly #bounds: readonly number[];
   readonly #counts: number[];
   #sum = 0;
@@ -73,6 +75,8 @@ class WeightedHistogram extends Histogram {
 
   constructor(options: { name: string; help: string; buckets: number[]; registers: Registry[] }) {
     super(options);
+    this.#name = options.name;
+    this.#help = options.help;
     this.#bounds = options.buckets;
     this.#counts = options.buckets.map(() => 0);
   }
@@ -84,27 +88,23 @@ class WeightedHistogram extends Histogram {
     if (at !== -1) this.#counts[at] = (this.#counts[at] ?? 0) + times;
   }
 
-  override get(): ReturnType<Histogram['get']> {
-    return this.#told();
-  }
-
-  /** What the text form is made of; its own form of it would show the observations of the base class, of which there are none. */
-  getForPromString(): ReturnType<Histogram['get']> {
-    return this.#told();
-  }
-
-  async #told(): ReturnType<Histogram['get']> {
-    const empty = await super.get();
+  /** What both of a registry's forms are made of; the base class would tell its own observations, of which there are none. */
+  async getForPromString() {
     let upTo = 0;
     const buckets = this.#bounds.map((le, at) => {
       upTo += this.#counts[at] ?? 0;
-      return { metricName: `${empty.name}_bucket`, labels: { le }, value: upTo, exemplar: null };
+      return this.#value('bucket', upTo, { le });
     });
-    const rest = [
-      { metricName: `${empty.name}_bucket`, labels: { le: '+Inf' }, value: this.#count, exemplar: null },
-      { metricName: `${empty.name}_sum`, labels: {}, value: this.#sum, exemplar: null },
-      { metricName: `${empty.name}_count`, labels: {}, value: this.#count, exemplar: null },
+    const all = [
+      ...buckets,
+      this.#value('bucket', this.#count, { le: '+Inf' }),
+      this.#value('sum', this.#sum),
+      this.#value('count', this.#count),
     ];
-    return { ...empty, values: [...buckets, ...rest] };
+    return { name: this.#name, help: this.#help, type: 'histogram', aggregator: 'sum', values: all };
+  }
+
+  #value(part: 'bucket' | 'sum' | 'count', value: number, labels: { le?: number | string } = {}) {
+    return { metricName: `${this.#name}_${part}`, labels, value, exemplar: null };
   }
 }

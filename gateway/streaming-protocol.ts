@@ -83,10 +83,12 @@ export function parseSince(text: unknown): Since {
 
 export function parseStream(said: { name: unknown; tag: unknown; list: unknown }): Parsed<Stream> {
   const { name } = said;
-  for (const plain of plainStreams) if (name === plain) return { ok: true, value: { name: plain, tag: null } };
+  for (const plain of plainStreams)
+    if (name === plain) return { ok: true, value: { name: plain, tag: null } };
   for (const tagged of tagStreams) if (name === tagged) return withTag(tagged, said.tag);
   // There are no lists yet, so that every list is unknown.
-  if (name === 'list') return refuse(said.list ? 404 : 400, said.list ? 'Record not found' : 'Missing list name parameter');
+  if (name === 'list')
+    return refuse(said.list ? 404 : 400, said.list ? 'Record not found' : 'Missing list name parameter');
   return refuse(400, 'Unknown stream type');
 }
 
@@ -105,7 +107,8 @@ export function parseClientFrame(text: string): Parsed<ClientCommand> {
   } catch {
     return refuse(400, 'Not a JSON message');
   }
-  if (typeof said !== 'object' || said === null || Array.isArray(said)) return refuse(400, 'Not a JSON object');
+  if (typeof said !== 'object' || said === null || Array.isArray(said))
+    return refuse(400, 'Not a JSON object');
   const field = (name: string): unknown => (Object.hasOwn(said, name) ? Reflect.get(said, name) : undefined);
   const kind = field('type');
   if (kind !== 'subscribe' && kind !== 'unsubscribe') return refuse(400, 'Unknown message type');

@@ -26,7 +26,9 @@ export type Told =
 
 /** With the cursor that its client may resume from; that of a resync is the tick's. */
 export function toldBy(item: Pushed, tickCursor: string): { told: Told; cursor: string } {
-  return item.kind === 'resync' ? { told: { kind: 'resync' }, cursor: tickCursor } : { told: item, cursor: item.cursor };
+  return item.kind === 'resync'
+    ? { told: { kind: 'resync' }, cursor: tickCursor }
+    : { told: item, cursor: item.cursor };
 }
 
 /** Whose accounts are shown in it. */

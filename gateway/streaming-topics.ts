@@ -109,15 +109,22 @@ export class StreamingTopics {
       const batch = line.waiting;
       line.waiting = [];
       const shown = await this.#judge(session, batch);
-      for (const { event, label } of shown) if (session.isOpen) this.#send(session, event, label);
+      for (const { event, label } of shown)
+        if (this.#listens(session, label)) this.#send(session, event, label);
     }
     this.#lines.delete(session);
+  }
+
+  #listens(session: Session, label: string): boolean {
+    return session.isOpen && session.topicStreams.some((stream) => streamLabel(stream) === label);
   }
 
   /** Blocked, muted and deleted ones are left out, and so is everything when the core cannot be asked: these streams promise no more. */
   async #judge(session: Session, batch: Waiting[]): Promise<Waiting[]> {
     const visible = new Set<StatusId>();
-    let ids = [...new Set(batch.flatMap(({ event }) => (event.told.kind === 'update' ? [event.told.row.id] : [])))];
+    let ids = [
+      ...new Set(batch.flatMap(({ event }) => (event.told.kind === 'update' ? [event.told.row.id] : []))),
+    ];
     this.#asking++;
     for (let looks = 0; looks < mostLooks && ids.length > 0; looks++) {
       const asked = this.#changeCount;

@@ -1,6 +1,6 @@
 // The thread around a status: what it answers, up to the first, and what answers it, in the order in which one reads. Judging is the caller's part.
 import type { StatusRow } from '../actors/messages.ts';
-import { type StatusId } from '../runtime/status-id.ts';
+import type { StatusId } from '../runtime/status-id.ts';
 import type { ApiRequest } from './endpoint.ts';
 import type { Fragments } from './fragments.ts';
 
@@ -36,7 +36,11 @@ export async function readThread(row: StatusRow, options: ThreadOptions): Promis
   return { ancestors, descendants };
 }
 
-async function readAncestors(from: StatusId | null, options: ThreadOptions, most: number): Promise<StatusId[]> {
+async function readAncestors(
+  from: StatusId | null,
+  options: ThreadOptions,
+  most: number,
+): Promise<StatusId[]> {
   const ancestors: StatusId[] = [];
   for (let id = from; id !== null && ancestors.length < most; ) {
     const [post] = await options.fragments.statuses([id], options.request.origin);
@@ -48,7 +52,11 @@ async function readAncestors(from: StatusId | null, options: ThreadOptions, most
 }
 
 /** Level by level, so that a deep thread costs as many questions as it is deep; then put in reading order. */
-async function readDescendants(root: StatusRow, { request, fragments }: ThreadOptions, bounds: Bounds): Promise<StatusId[]> {
+async function readDescendants(
+  root: StatusRow,
+  { request, fragments }: ThreadOptions,
+  bounds: Bounds,
+): Promise<StatusId[]> {
   const answersTo = new Map<StatusId, StatusId[]>();
   let left = bounds.descendants;
   let level = root.replies > 0 ? [root.id] : [];

@@ -21,7 +21,8 @@ export function timelineEndpoints(parts: ApiParts): Endpoint[] {
 
   async function publicTimeline(request: ApiRequest, tag: string | null): Promise<ApiResponse> {
     // There are no other servers here, and no media.
-    if (readBool(request.input, 'remote') === true || readBool(request.input, 'only_media') === true) return jsonAnswer([]);
+    if (readBool(request.input, 'remote') === true || readBool(request.input, 'only_media') === true)
+      return jsonAnswer([]);
     const bounds = readStatusBounds(request.input);
     const viewing = viewingOf(request);
     const make = async (): Promise<CachedPage> => {
@@ -38,7 +39,8 @@ export function timelineEndpoints(parts: ApiParts): Endpoint[] {
 
   function tagTimeline(request: ApiRequest): Promise<ApiResponse> {
     for (const name of ['any', 'all', 'none']) {
-      if (readTexts(request.input, name, 20).length > 0) throw validationFailed(`${name}[] is not supported here`);
+      if (readTexts(request.input, name, 20).length > 0)
+        throw validationFailed(`${name}[] is not supported here`);
     }
     const tag = tagName(request.params['tag'] ?? '');
     return tag === '' || tag.length > 200 ? Promise.resolve(jsonAnswer([])) : publicTimeline(request, tag);
@@ -46,7 +48,9 @@ export function timelineEndpoints(parts: ApiParts): Endpoint[] {
 
   return [
     get('/api/v1/timelines/home', 'user', ['read:statuses'], home),
-    get('/api/v1/timelines/public', 'optional', ['read:statuses'], (request) => publicTimeline(request, null)),
+    get('/api/v1/timelines/public', 'optional', ['read:statuses'], (request) =>
+      publicTimeline(request, null),
+    ),
     get('/api/v1/timelines/tag/:tag', 'optional', ['read:statuses'], tagTimeline),
   ];
 }
@@ -59,7 +63,8 @@ export function statusesAnswer(
   { limit }: Pick<StatusBounds, 'limit'>,
 ): ApiResponse {
   const headers = linkHeader(request, statusNeighbours(page.ids, limit));
-  if (page.completeThroughMs !== null) headers['X-Complete-Through'] = new Date(page.completeThroughMs).toISOString();
+  if (page.completeThroughMs !== null)
+    headers['X-Complete-Through'] = new Date(page.completeThroughMs).toISOString();
   const pieces: Uint8Array[] = [];
   appendStatuses(pieces, seen, request.caller?.account != null);
   return piecesAnswer(pieces, headers);
@@ -78,4 +83,3 @@ function shownIn(seen: readonly Seen[]): Pick<CachedPage, 'statuses' | 'accounts
     accounts: new Set(posts.map(({ author }) => author.row.id)),
   };
 }
-

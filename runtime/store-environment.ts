@@ -62,8 +62,7 @@ export interface Environment extends Tables {
   commit(changes: readonly Change[]): Promise<void>;
   /** Reads from now on see the newest commit. */
   refresh(): void;
-  /** Percent of the map that was never used, and bytes of the file. */
-  usage(): { mapFreePercent: number; fileBytes: number };
+  fileBytes(): number;
   copy(path: string): Promise<void>;
   close(): Promise<void>;
 }
@@ -99,6 +98,8 @@ export interface EnvironmentOptions {
 export function openEnvironment({ folder, mapSizeBytes, readOnly = false }: EnvironmentOptions): Environment {
   const root: RootDatabase<Uint8Array, string> = open({
     path: folder,
+    // Otherwise a folder whose name has a dot in it would be taken for the name of a file.
+    noSubdir: false,
     mapSize: mapSizeBytes,
     maxDbs: 16,
     // With overlapping sync a failed fsync leaves the value readable, even after reopening.
@@ -154,19 +155,18 @@ export function openEnvironment({ folder, mapSizeBytes, readOnly = false }: Envi
       return incarnation;
     },
     async adopt(next) {
-      await meta.put(incarnationKey, new Uint8Array([nil]), next);
+      await settled(meta.put(incarnationKey, new Uint8Array([nil]), next));
       incarnation = next;
     },
     async commit(changes) {
       if (incarnation === null) throw new Error('the store has no incarnation yet');
-      const done = await meta.ifVersion(incarnationKey, incarnation, () => apply(changes));
-      if (!done) throw new TakenOverError();
+      const isOurs = await settled(meta.ifVersion(incarnationKey, incarnation, () => apply(changes)));
+      if (!isOurs) throw new TakenOverError();
     },
     refresh: () => root.resetReadTxn(),
-    usage() {
-      const stats = root.getStats() as { mapSize: number; lastPageNumber: number; pageSize: number };
-      const fileBytes = (stats.lastPageNumber + 1) * stats.pageSize;
-      return { mapFreePercent: 100 * (1 - fileBytes / stats.mapSize), fileBytes };
+    fileBytes() {
+      const { lastPageNumber, pageSize } = root.getStats() as { lastPageNumber: number; pageSize: number };
+      return (lastPageNumber + 1) * pageSize;
     },
     copy: (path) => root.backup(path, true),
     close: () => root.close(),
@@ -174,6 +174,35 @@ export function openEnvironment({ folder, mapSizeBytes, readOnly = false }: Envi
 }
 
 const nil = 0xc0;
+
+/** The transaction is not on the disk: `cause` is what the disk said. */
+export class CommitError extends Error {
+  code = 'commit-failed';
+  constructor(cause: Error) {
+    super(`the store could not be written: ${cause.message}`, { cause });
+    this.name = 'CommitError';
+  }
+}
+
+async function settled(writing: Promise<boolean>): Promise<boolean> {
+  try {
+    return await writing;
+  } catch (error) {
+    throw new CommitError(await reasonOf(error));
+  }
+}
+
+const reasonTimeoutMs = 1_000;
+
+/** LMDB tells the reason after the failure, by a promise that must not stay unhandled. */
+async function reasonOf(error: unknown): Promise<Error> {
+  const failure = error instanceof Error ? error : new Error(String(error));
+  const reason = 'commitError' in failure ? failure.commitError : undefined;
+  if (!(reason instanceof Promise)) return failure;
+  const told = reason.catch((said: unknown) => (said instanceof Error ? said : new Error(String(said))));
+  const late = new Promise<Error>((resolve) => setTimeout(() => resolve(failure), reasonTimeoutMs).unref());
+  return await Promise.race([told.then((said) => (said instanceof Error ? said : failure)), late]);
+}
 
 /** Another program has opened the same files as its own since: nothing was written. */
 export class TakenOverError extends Error {

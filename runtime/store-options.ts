@@ -25,7 +25,10 @@ export interface StoreOptions extends StoreProduct {
   now(): number;
   /** Called once a transaction, in order, after the fsync and before any `done` of it resolves. The entries' positions end at `position`. */
   onCommitted(entries: Entry[], position: number): void;
-  /** The disk failed, or another program took the folder over. Nothing is accepted any more: end the process. */
+  /**
+   * The disk failed, or another program took the folder over. Nothing is accepted any more. End the process at once, best by
+   * a signal: LMDB's memory may not be sound, so that an orderly exit, which frees it, can abort or hang.
+   */
   onFault(error: Error): void;
   /** How long a transaction took, from its start to the end of its fsync. */
   onCommitTimed?: ((ms: number, entries: number) => void) | undefined;
@@ -35,7 +38,7 @@ export interface StoreOptions extends StoreProduct {
 }
 
 export interface StoreLimits {
-  /** The most the database may ever take. Address space only: the file grows as needed. */
+  /** Address space for the database. LMDB can enlarge it, but not without moving it: take plenty. The file grows as needed. */
   mapSizeBytes: number;
   /** With less of the disk free only deletes are accepted. */
   minFreePercent: number;

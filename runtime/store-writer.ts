@@ -119,6 +119,7 @@ export class StoreWriter {
     if (this.commit.fault !== null) return Promise.reject(this.commit.fault);
     const batch = this.commit.open;
     act(batch);
+    if (batch.isEmpty) return Promise.resolve();
     this.commit.touch();
     return batch.done;
   }

@@ -9,7 +9,7 @@ import { type SearchFor, SearchIndex } from './search-index.ts';
 import type { StatusId } from './status-id.ts';
 import { type BackupReport, backupStore, newIncarnation } from './store-backup.ts';
 import { dataFileIn, makeFolder, removeFolder, StoreDisk, syncNewFolder } from './store-disk.ts';
-import { type Environment, openEnvironment } from './store-environment.ts';
+import { CommitError, type Environment, openEnvironment } from './store-environment.ts';
 import { StoreFollower } from './store-follower.ts';
 import { lockFolder, type StoreLock } from './store-lock.ts';
 import { type LogEntry, StoreLog } from './store-log.ts';
@@ -241,9 +241,15 @@ export class Store {
       });
       this.#writer.rows.forgetViews();
       await this.#follower.skipToHead();
-      return report;
-    } finally {
       if (this.#closing === null) this.#writer.closed = null;
+      return report;
+    } catch (error) {
+      this.#writer.rows.forgetViews();
+      this.#writer.closed = {
+        code: 'unavailable',
+        message: 'The views are incomplete: they are rebuilt at the next start',
+      };
+      throw error;
     }
   }
 
@@ -280,7 +286,7 @@ export class Store {
       position: this.#log.committed,
       searchBehind: this.#follower.behind,
       logBytes: this.#log.bytes,
-      fileBytes: this.#parts.environment.usage().fileBytes,
+      fileBytes: this.#parts.environment.fileBytes(),
       bytesInFlight: commit.bytesInFlight,
       entriesInFlight: commit.entriesInFlight,
       rows: rows.size,
@@ -318,7 +324,8 @@ export class Store {
     } catch {
       // `onFault` has been called with it.
     }
-    await this.#parts.environment.close();
+    // After a page that could not be written LMDB's memory is not sound any more: freeing it can abort the process.
+    if (!(this.#writer.commit.fault instanceof CommitError)) await this.#parts.environment.close();
     await this.#parts.lock.release();
   }
 

@@ -14,6 +14,8 @@ const command = z.object({
   putsPath: z.string(),
   callers: z.number(),
   seconds: z.number(),
+  /** Tables left out. */
+  without: z.array(z.string()),
 });
 
 await serveCommands(command, round);
@@ -22,6 +24,11 @@ async function round(
   asked: z.infer<typeof command>,
 ): Promise<CallersReport & { putsAPost: number; bytesAPost: number }> {
   const puts = readPuts(asked.putsPath);
+  const kept = Uint32Array.from(
+    Array.from({ length: puts.length }, (_, index) => index).filter(
+      (index) => !asked.without.includes(puts.tables[puts.table(index)] ?? ''),
+    ),
+  );
   mkdirSync(asked.folder, { recursive: true });
   const root = open({
     path: asked.folder,
@@ -44,10 +51,11 @@ async function round(
     const place = post % puts.posts;
     if (place === 0 && post > 0) tables = openTables(post / puts.posts);
     post++;
-    const from = Math.floor((place * puts.length) / puts.posts);
-    const to = Math.floor(((place + 1) * puts.length) / puts.posts);
+    const from = Math.floor((place * kept.length) / puts.posts);
+    const to = Math.floor(((place + 1) * kept.length) / puts.posts);
     let safe: Promise<boolean> | undefined;
-    for (let index = from; index < to; index++) {
+    for (let at = from; at < to; at++) {
+      const index = kept[at] ?? 0;
       const length = puts.valueBytes(index);
       const table = tables[puts.table(index)];
       const key = puts.key(index);
@@ -59,5 +67,5 @@ async function round(
   };
   const report = await callers(asked.callers, asked.seconds, ask);
   await root.close();
-  return { ...report, putsAPost: puts.length / puts.posts, bytesAPost: written / post };
+  return { ...report, putsAPost: kept.length / puts.posts, bytesAPost: written / post };
 }

@@ -2,13 +2,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { WebSocket } from 'ws';
+import { WebSocket, WebSocketServer } from 'ws';
 import type { Changed, Tick } from '../../actors/messages.ts';
 import type { CoreClient } from '../../cluster/core-client.ts';
 import { type CoreLinkOptions, connectCore } from '../../cluster/link-client.ts';
-import type { LinkClock } from '../../cluster/link-clock.ts';
+import { type LinkClock, machineClock } from '../../cluster/link-clock.ts';
 import { linkFileName, newLinkKey, writeLinkFile } from '../../cluster/link-file.ts';
 import { packFrame, unpackFrame, unpackMessages } from '../../cluster/link-frame.ts';
+import { greet } from '../../cluster/link-greeting.ts';
 import type { HandleRequest } from '../../cluster/link-handling.ts';
 import { Introducing } from '../../cluster/link-introducing.ts';
 import type { LinkRole } from '../../cluster/link-messages.ts';
@@ -33,6 +34,14 @@ export class ManualClock implements LinkClock {
 
   every(periodMs: number, act: () => void): () => void {
     return this.#start(periodMs, periodMs, act);
+  }
+
+  /** Until the last of what is to happen once; 0 when nothing is. */
+  longestWaitMs(): number {
+    const waits = [...this.#timers].flatMap(({ atMs, everyMs }) =>
+      everyMs === null ? [atMs - this.#nowMs] : [],
+    );
+    return Math.max(0, ...waits);
   }
 
   jump(ms: number): void {
@@ -154,6 +163,17 @@ export class Ends {
     return { server, key, meter, said: log.said, peers, gone };
   }
 
+  /** A core that only greets, and its file: what it says beyond that is the test's. */
+  async coreByHand(): Promise<CoreByHand> {
+    const core = new CoreByHand(newLinkKey());
+    await new Promise((resolve) => core.sockets.once('listening', resolve));
+    this.onClose(() => core.close());
+    const address = core.sockets.address();
+    const port = address !== null && typeof address === 'object' ? address.port : 0;
+    await writeLinkFile(this.linkFile, { port, key: core.key, pid: process.pid, incarnation: 'by hand' });
+    return core;
+  }
+
   gateway(options: Partial<CoreLinkOptions> = {}): GatewayEnd {
     const end = new GatewayEnd(this.linkFile, options);
     this.onClose(() => end.client.close());
@@ -165,6 +185,52 @@ export class Ends {
     this.onClose(() => visitor.leave());
     await visitor.introduce({ key: core.key, name: 'visitor', role: 'gateway', ...options });
     return visitor;
+  }
+}
+
+/** Greets whoever has the key; the rest is the test's. */
+export class CoreByHand {
+  readonly key: Uint8Array;
+  readonly sockets = new WebSocketServer({ host: '127.0.0.1', port: 0 });
+  readonly links: LinkByHand[] = [];
+
+  constructor(key: Uint8Array) {
+    this.key = key;
+    this.sockets.on('connection', (socket, request) => {
+      greet({
+        socket,
+        connection: request.socket,
+        key,
+        clock: machineClock,
+        greeted: () => this.links.push(new LinkByHand(socket)),
+        failed: () => {},
+      });
+    });
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.sockets.clients) socket.terminate();
+    await new Promise((resolve) => this.sockets.close(resolve));
+  }
+}
+
+export class LinkByHand {
+  readonly socket: WebSocket;
+  readonly #frames: Uint8Array[] = [];
+
+  constructor(socket: WebSocket) {
+    this.socket = socket;
+    socket.on('message', (data) => {
+      if (Buffer.isBuffer(data)) this.#frames.push(data);
+    });
+  }
+
+  send(...messages: unknown[]): void {
+    this.socket.send(packFrame(messages));
+  }
+
+  messages(): unknown[] {
+    return this.#frames.flatMap((frame) => unpackMessages(frame));
   }
 }
 
@@ -224,6 +290,9 @@ export class Visitor {
   readonly frames: Uint8Array[] = [];
   readonly closed: Promise<{ code: number; reason: string }>;
   introduction: Uint8Array | null = null;
+  readonly #messages: unknown[] = [];
+  /** Challenge and welcome are no messages. */
+  #decoded = 2;
 
   constructor(port: number, headers: Record<string, string> = {}) {
     this.socket = new WebSocket(`ws://127.0.0.1:${port}/link`, { perMessageDeflate: false, headers });
@@ -264,7 +333,10 @@ export class Visitor {
 
   /** Everything said after the handshake. */
   messages(): unknown[] {
-    return this.frames.slice(2).flatMap((frame) => unpackMessages(frame));
+    for (; this.#decoded < this.frames.length; this.#decoded++) {
+      this.#messages.push(...unpackMessages(this.frames[this.#decoded] ?? new Uint8Array()));
+    }
+    return this.#messages;
   }
 
   async leave(): Promise<void> {

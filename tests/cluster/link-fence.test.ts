@@ -82,7 +82,7 @@ describe('the fence of a peer', () => {
     const core = await ends.core({ clock });
     const visitor = await ends.visitor(core);
     clock.jump(1000);
-    visitor.send(['ping', [1]]);
+    visitor.send(['ping', [1, 0]]);
     await until(() => visitor.messages().length === 1);
     const before = watch(core.peers[0]?.fence());
     await visitor.leave();

@@ -60,7 +60,6 @@ function update(number: number, sessionBytes: number): Pushed {
   };
 }
 
-
 test('whoever awaits an answer goes on before what the core sent after it is processed', async () => {
   let peer: LinkPeer | null = null;
   const core = await ends.core({

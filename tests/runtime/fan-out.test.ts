@@ -17,7 +17,13 @@ function follower(name: string): Follower {
 
 /** An entry whose key's account is the author and whose value is the item. */
 function entry(author: number, item: string, ms: number): Entry {
-  return { key: keyOf(author as AccountId, 's'), version: makeVersion(ms, 0, 1), value: item, before: null, live: true };
+  return {
+    key: keyOf(author as AccountId, 's'),
+    version: makeVersion(ms, 0, 1),
+    value: item,
+    before: null,
+    live: true,
+  };
 }
 
 function opened(options: { slice?: number; mostDue?: number } = {}) {

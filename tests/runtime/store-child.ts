@@ -1,8 +1,8 @@
 // A program of its own that opens a store, for tests that kill it or fail its disk: `store-child.ts FOLDER MODE`.
 import { writeSync } from 'node:fs';
 import { openStore } from '../../runtime/store.ts';
-import { ada, status } from './toy-statuses.ts';
 import { postFact, toyProduct } from './toy-product.ts';
+import { ada, status } from './toy-statuses.ts';
 
 const [folder = '', mode = 'hold'] = process.argv.slice(2);
 
@@ -21,7 +21,11 @@ const store = await openStore({
   ...toyProduct,
   onCommitted: (entries) => say(`committed ${entries.length}`),
   onFault: (error) => say(`fault ${error.message}`),
-  limits: { ballastBytes: 0, searchEveryMs: mode === 'flood' ? 5 : 0, trimEveryMs: mode === 'flood' ? 20 : 0 },
+  limits: {
+    ballastBytes: 0,
+    searchEveryMs: mode === 'flood' ? 5 : 0,
+    trimEveryMs: mode === 'flood' ? 20 : 0,
+  },
 });
 const start = store.position;
 say(`open ${process.pid}`);
@@ -51,6 +55,7 @@ switch (mode) {
     await postOn(start + 1_000_000, 1);
     await store.close();
     say('closed');
+    process.kill(process.pid, 'SIGKILL');
     break;
   case 'ten':
     for (let n = start; n < start + 10; n++) await post(n);

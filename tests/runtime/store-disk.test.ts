@@ -2,8 +2,8 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { newFolder, openToyStore, upTo, write } from './store-harness.ts';
-import { ada, status } from './toy-statuses.ts';
 import { gone, postFact } from './toy-product.ts';
+import { ada, status } from './toy-statuses.ts';
 
 const post = postFact(status(ada, 1), 'hello');
 const published = { deletes: false, live: true };
@@ -86,29 +86,6 @@ test('the ballast goes overboard for a delete when hardly anything is left, and 
   freePercent = 50;
   await openToyStore(folder, options);
   expect(statSync(ballast).size).toBe(2 ** 21);
-});
-
-test('a map that has no room left is a fault: what was acknowledged stays, nothing more is taken in', async () => {
-  const folder = newFolder();
-  const { store, faults, committed } = await openToyStore(folder, { limits: { mapSizeBytes: 1_000_000 } });
-  let acknowledged = 0;
-
-  const failing = (async () => {
-    for (;;) {
-      await write(store, [postFact(status(ada, acknowledged), 'x'.repeat(2_000))]);
-      acknowledged++;
-    }
-  })();
-  await expect(failing).rejects.toThrow();
-
-  expect(acknowledged).toBeGreaterThan(50);
-  expect(faults).toHaveLength(1);
-  expect(committed.flatMap(({ entries }) => entries)).toHaveLength(acknowledged);
-  expect(store.refusal({ deletes: true })?.code).toBe('unavailable');
-  expect(store.statistics().faulted).toBe(true);
-  await store.close();
-  const again = await openToyStore(folder);
-  expect(again.store.position).toBe(acknowledged);
 });
 
 test('a store leaves nothing in its folder that it does not need', async () => {

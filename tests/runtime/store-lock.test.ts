@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { open } from 'lmdb';
 import { expect, test } from 'vitest';
 import { FolderInUseError } from '../../runtime/store-lock.ts';
-import { startStoreProgram } from './store-program.ts';
 import { newFolder, openToyStore, write } from './store-harness.ts';
-import { ada, status } from './toy-statuses.ts';
+import { startStoreProgram } from './store-program.ts';
 import { postFact } from './toy-product.ts';
+import { ada, status } from './toy-statuses.ts';
 
 test('a second program is told which process holds the folder', async () => {
   const folder = newFolder();

@@ -1,18 +1,24 @@
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { restoreStore } from '../../runtime/store-backup.ts';
-import { join } from 'node:path';
 import { newFolder, openToyStore, submit, upTo, write } from './store-harness.ts';
-import { ada, status } from './toy-statuses.ts';
 import { gone, postFact, statusKey } from './toy-product.ts';
+import { ada, status } from './toy-statuses.ts';
 
 const secret = 'a text that is to be forgotten';
 
 test('a deleted text leaves the log at the next trim, its tombstone stays', async () => {
   const { store } = await openToyStore(newFolder());
   const post = postFact(status(ada, 3), secret);
-  await write(store, upTo(3).map((n) => postFact(status(ada, n), 'x')));
+  await write(
+    store,
+    upTo(3).map((n) => postFact(status(ada, n), 'x')),
+  );
   await write(store, [post]);
-  await write(store, upTo(3).map((n) => postFact(status(ada, 4 + n), 'x')));
+  await write(
+    store,
+    upTo(3).map((n) => postFact(status(ada, 4 + n), 'x')),
+  );
   await write(store, [gone(post)], true);
   await store.catchUpSearch(10_000);
   expect(JSON.stringify(store.readLog(1, 100))).toContain(secret);
@@ -43,7 +49,10 @@ test('the oldest entries are dropped while the log is too long, and its size is 
   const folder = newFolder();
   const first = await openToyStore(folder, { limits: { logBytes: 30_000 } });
   for (const turn of upTo(10)) {
-    await write(first.store, upTo(500).map((n) => postFact(status(ada, turn * 500 + n), 'x'.repeat(50))));
+    await write(
+      first.store,
+      upTo(500).map((n) => postFact(status(ada, turn * 500 + n), 'x'.repeat(50))),
+    );
   }
   await first.store.catchUpSearch(10_000);
   await first.store.trimLog();
@@ -63,7 +72,10 @@ test('the oldest entries are dropped while the log is too long, and its size is 
 test('many replaced values are erased over several steps, each once', async () => {
   const { store } = await openToyStore(newFolder());
   for (const round of upTo(3)) {
-    await write(store, upTo(1_500).map((n) => postFact(status(ada, n), `${secret} ${round}`)));
+    await write(
+      store,
+      upTo(1_500).map((n) => postFact(status(ada, n), `${secret} ${round}`)),
+    );
   }
   await store.catchUpSearch(20_000);
 
@@ -71,12 +83,17 @@ test('many replaced values are erased over several steps, each once', async () =
 
   expect(store.readLog(1, 10_000)).toHaveLength(1_500);
   expect(store.readLog(1, 10_000).every(({ value }) => (value as string[])[0] === `${secret} 2`)).toBe(true);
-  expect(store.statistics().logBytes).toBe(store.readLog(1, 10_000).reduce((sum, { size }) => sum + size + 14, 0));
+  expect(store.statistics().logBytes).toBe(
+    store.readLog(1, 10_000).reduce((sum, { size }) => sum + size + 14, 0),
+  );
 });
 
 test('the log is read in runs from a position upwards, and only what is committed', async () => {
   const { store } = await openToyStore(newFolder());
-  await write(store, upTo(10).map((n) => postFact(status(ada, n), `post ${n}`)));
+  await write(
+    store,
+    upTo(10).map((n) => postFact(status(ada, n), `post ${n}`)),
+  );
   const { done } = submit(store, [postFact(status(ada, 11), 'in flight')]);
 
   expect(store.readLog(4, 3).map(({ position, key }) => [position, key])).toEqual(
@@ -90,12 +107,18 @@ test('the log is read in runs from a position upwards, and only what is committe
 test('positions go on in another life of the store, and entries keep the incarnation they were written in', async () => {
   const folder = newFolder();
   const first = await openToyStore(join(folder, 'data'));
-  await write(first.store, upTo(5).map((n) => postFact(status(ada, n), 'x')));
+  await write(
+    first.store,
+    upTo(5).map((n) => postFact(status(ada, n), 'x')),
+  );
   await first.store.backup(join(folder, 'backup'));
   await restoreStore(join(folder, 'backup'), join(folder, 'restored'));
 
   const { store } = await openToyStore(join(folder, 'restored'), { limits: { logBytes: 0 } });
-  await write(store, upTo(5).map((n) => postFact(status(ada, 5 + n), 'y')));
+  await write(
+    store,
+    upTo(5).map((n) => postFact(status(ada, 5 + n), 'y')),
+  );
 
   expect(store.incarnation).not.toBe(first.store.incarnation);
   expect(store.readLog(1, 100).map(({ position, incarnation }) => [position, incarnation])).toEqual(

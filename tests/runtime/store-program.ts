@@ -13,6 +13,8 @@ export interface StoreProgram {
   readonly errors: string[];
   /** Resolves with the first line that starts so. */
   line(start: string): Promise<string>;
+  /** Resolves when it has printed so many acknowledgements. */
+  acknowledged(count: number): Promise<unknown>;
   /** kill -9, and waits for its end. */
   kill(): Promise<void>;
   /** Resolves with its exit code. */
@@ -27,7 +29,10 @@ export interface StoreProgramOptions {
 
 const child = join(import.meta.dirname, 'store-child.ts');
 
-export async function startStoreProgram(folder: string, { mode, strace }: StoreProgramOptions): Promise<StoreProgram> {
+export async function startStoreProgram(
+  folder: string,
+  { mode, strace }: StoreProgramOptions,
+): Promise<StoreProgram> {
   const node = [process.execPath, '--import', 'tsx', child, folder, mode];
   const [command = '', ...args] = strace === undefined ? node : ['strace', '-f', ...strace, ...node];
   // One thread writes: strace counts the calls of each thread apart.
@@ -44,24 +49,25 @@ export async function startStoreProgram(folder: string, { mode, strace }: StoreP
       what: `a line "${start}" among ${lines.length} (${errors.slice(-5).join(' | ')})`,
       withinMs: 20_000,
     });
+  const pid = () =>
+    Number(lines.find((found) => found.startsWith('open '))?.slice('open '.length) ?? started.pid);
+  const kill = async () => {
+    if (started.exitCode === null && started.signalCode === null) process.kill(pid(), 'SIGKILL');
+    await exited;
+  };
   return {
     get pid() {
-      const opened = lines.find((found) => found.startsWith('open '));
-      return opened === undefined ? Number(started.pid) : Number(opened.slice('open '.length));
+      return pid();
     },
     lines,
     errors,
     line,
+    acknowledged: (count) =>
+      until(() => lines.filter((found) => found.startsWith('ack ')).length >= count, {
+        what: `${count} acknowledgements`,
+        withinMs: 20_000,
+      }),
     exited,
-    async kill() {
-      if (started.exitCode === null && started.signalCode === null) {
-        try {
-          process.kill(this.pid, 'SIGKILL');
-        } catch {
-          // It had gone already.
-        }
-      }
-      await exited;
-    },
+    kill,
   };
 }

@@ -4,16 +4,26 @@ import { open } from 'lmdb';
 import { expect, test } from 'vitest';
 import type { AccountId } from '../../runtime/account-id.ts';
 import { afterPrefix, keyOf } from '../../runtime/key.ts';
-import { newFolder, openToyStore, upTo, write } from './store-harness.ts';
-import { ada, bo, status } from './toy-statuses.ts';
-import { followFact, followersView, gone, postFact, postsView, toyProduct } from './toy-product.ts';
 import type { Store } from '../../runtime/store.ts';
+import { newFolder, openToyStore, upTo, write } from './store-harness.ts';
+import { followersView, followFact, gone, postFact, postsView, toyProduct } from './toy-product.ts';
+import { ada, bo, status } from './toy-statuses.ts';
 
 async function fill(store: Store): Promise<void> {
   const followers = upTo(1_200).map((n) => (n + 1) as AccountId);
-  await write(store, followers.map((follower) => followFact(follower, ada)));
-  await write(store, upTo(900).map((n) => postFact(status(bo, n), `number ${n}`)));
-  await write(store, followers.slice(0, 200).map((follower) => gone(followFact(follower, ada))), true);
+  await write(
+    store,
+    followers.map((follower) => followFact(follower, ada)),
+  );
+  await write(
+    store,
+    upTo(900).map((n) => postFact(status(bo, n), `number ${n}`)),
+  );
+  await write(
+    store,
+    followers.slice(0, 200).map((follower) => gone(followFact(follower, ada))),
+    true,
+  );
   await write(store, [gone(postFact(status(bo, 7), ''))], true);
 }
 
@@ -70,7 +80,9 @@ test('a rebuild restores views that were lost, and the search index', async () =
   expect(progress).toEqual([1_000, 2_000, 2_100]);
   expect(store.reader.view(followersView(ada))).toBe(1_000);
   expect(store.reader.view(postsView(bo))).toBe(899);
-  expect(store.search({ words: ['number', '899'], below: null, above: null, most: 5 })).toEqual([status(bo, 899)]);
+  expect(store.search({ words: ['number', '899'], below: null, above: null, most: 5 })).toEqual([
+    status(bo, 899),
+  ]);
   expect(store.search({ words: ['7'], below: null, above: null, most: 5 })).toEqual([]);
   expect(store.statistics().searchBehind).toBe(0);
   await write(store, [postFact(status(bo, 1_000), 'after')]);
@@ -106,7 +118,9 @@ test('a rebuild that was cut short is done again at the next opening', async () 
   const { store } = await openToyStore(folder);
 
   expect(store.reader.view(postsView(bo))).toBe(899);
-  expect(store.reader.views({ from: keyOf(ada, 'F'), to: afterPrefix(keyOf(ada, 'F')), most: 5_000 })).toHaveLength(1_000);
+  expect(
+    store.reader.views({ from: keyOf(ada, 'F'), to: afterPrefix(keyOf(ada, 'F')), most: 5_000 }),
+  ).toHaveLength(1_000);
   expect(await store.compareRebuilt(join(folder, 'compare'))).toEqual({ views: 1_002, different: [] });
 });
 

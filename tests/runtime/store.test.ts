@@ -3,8 +3,17 @@ import type { AccountId } from '../../runtime/account-id.ts';
 import { accountKey, afterPrefix, keyOf } from '../../runtime/key.ts';
 import { makeVersion, versionMs } from '../../runtime/version.ts';
 import { newFolder, openToyStore, submit, upTo, write } from './store-harness.ts';
+import {
+  followersView,
+  followerView,
+  followFact,
+  gone,
+  postFact,
+  postsView,
+  statusKey,
+  toyProduct,
+} from './toy-product.ts';
 import { ada, bo, status } from './toy-statuses.ts';
-import { followFact, followersView, followerView, gone, postFact, postsView, statusKey, toyProduct } from './toy-product.ts';
 
 describe('writing', () => {
   test('a fact, its view and its log entry are there after done, and after reopening', async () => {
@@ -22,7 +31,14 @@ describe('writing', () => {
     expect(store.reader.view(postsView(ada))).toBe(1);
     expect(store.position).toBe(position);
     expect(store.readLog(1, 10)).toMatchObject([
-      { position: 1, origin: 7, incarnation: store.incarnation, key: statusKey(status(ada, 1)), value: ['hello', 'public'], live: true },
+      {
+        position: 1,
+        origin: 7,
+        incarnation: store.incarnation,
+        key: statusKey(status(ada, 1)),
+        value: ['hello', 'public'],
+        live: true,
+      },
     ]);
   });
 
@@ -47,7 +63,9 @@ describe('writing', () => {
     await Promise.all(upTo(1_000).map((n) => write(store, [postFact(status(ada, n), 'again')])));
 
     expect(store.reader.view(postsView(ada))).toBe(1_000);
-    expect(store.reader.facts({ from: keyOf(ada, 's'), to: keyOf(ada, 't'), most: 2_000 })).toHaveLength(1_000);
+    expect(store.reader.facts({ from: keyOf(ada, 's'), to: keyOf(ada, 't'), most: 2_000 })).toHaveLength(
+      1_000,
+    );
   });
 
   test('an entry says what stood there before, in flight or on the disk', async () => {
@@ -60,7 +78,10 @@ describe('writing', () => {
     const three = submit(store, [gone(postFact(id, ''))]);
 
     expect(one.entries[0]?.before).toBeNull();
-    expect(two.entries[0]?.before).toMatchObject({ version: one.entries[0]?.version, value: ['one', 'public'] });
+    expect(two.entries[0]?.before).toMatchObject({
+      version: one.entries[0]?.version,
+      value: ['one', 'public'],
+    });
     expect(three.entries[0]?.before).toMatchObject({ value: ['two', 'public'] });
     await three.done;
     expect(store.reader.fact(statusKey(id))).toEqual({ version: three.entries[0]?.version, value: null });
@@ -91,7 +112,10 @@ describe('writing', () => {
     const folder = newFolder();
     let nowMs = 5_000;
     const first = await openToyStore(folder, { now: () => nowMs });
-    const { entries } = await write(first.store, [postFact(status(ada, 1), 'a'), postFact(status(ada, 2), 'b')]);
+    const { entries } = await write(first.store, [
+      postFact(status(ada, 1), 'a'),
+      postFact(status(ada, 2), 'b'),
+    ]);
     await first.store.close();
     nowMs = 1_000;
 
@@ -157,7 +181,10 @@ describe('writing', () => {
 describe('reading', () => {
   test('ranges include their start, exclude their end, and run both ways', async () => {
     const { store } = await openToyStore(newFolder());
-    await write(store, upTo(5).map((n) => postFact(status(ada, n), `post ${n}`)));
+    await write(
+      store,
+      upTo(5).map((n) => postFact(status(ada, n), `post ${n}`)),
+    );
     const from = statusKey(status(ada, 1));
     const to = statusKey(status(ada, 4));
     const texts = (reverse: boolean, most = 10) =>
@@ -173,7 +200,10 @@ describe('reading', () => {
   test('views are found by range', async () => {
     const { store } = await openToyStore(newFolder());
     const followers = upTo(3).map((n) => (n + 1) as AccountId);
-    await write(store, followers.map((follower) => followFact(follower, ada)));
+    await write(
+      store,
+      followers.map((follower) => followFact(follower, ada)),
+    );
 
     const prefix = keyOf(ada, 'F');
     expect(store.reader.views({ from: prefix, to: afterPrefix(prefix), most: 10 })).toEqual(
@@ -204,7 +234,10 @@ describe('reading', () => {
   test('rows in memory stay within their bound', async () => {
     const { store } = await openToyStore(newFolder(), { limits: { mostRows: 20 } });
 
-    await write(store, upTo(200).map((n) => postFact(status(ada, n), 'x')));
+    await write(
+      store,
+      upTo(200).map((n) => postFact(status(ada, n), 'x')),
+    );
 
     expect(store.statistics().rows).toBeLessThanOrEqual(20);
     expect(store.reader.fact(statusKey(status(ada, 0)))?.value).toEqual(['x', 'public']);
@@ -213,8 +246,16 @@ describe('reading', () => {
   test('what remains of an account leaves out tombstones and the fact that is to stay', async () => {
     const { store } = await openToyStore(newFolder());
     const kept = { key: keyOf(ada, 'a'), value: ['ada'] };
-    await write(store, [kept, ...upTo(600).map((n) => postFact(status(ada, n), 'x')), postFact(status(bo, 1), 'y')]);
-    await write(store, upTo(500).map((n) => gone(postFact(status(ada, n), ''))), true);
+    await write(store, [
+      kept,
+      ...upTo(600).map((n) => postFact(status(ada, n), 'x')),
+      postFact(status(bo, 1), 'y'),
+    ]);
+    await write(
+      store,
+      upTo(500).map((n) => gone(postFact(status(ada, n), ''))),
+      true,
+    );
 
     const first = store.remaining({ account: ada, after: null, except: kept.key, most: 60 });
     const rest = store.remaining({ account: ada, after: first.at(-1) ?? null, except: kept.key, most: 60 });
@@ -267,7 +308,10 @@ describe('bounds', () => {
 describe('newest statuses', () => {
   test('those that followers may see, newest first, without deleted and direct ones', async () => {
     const { store } = await openToyStore(newFolder());
-    await write(store, upTo(6).map((n) => postFact(status(ada, n), 'x', n === 2 ? 'direct' : 'public')));
+    await write(
+      store,
+      upTo(6).map((n) => postFact(status(ada, n), 'x', n === 2 ? 'direct' : 'public')),
+    );
     await write(store, [gone(postFact(status(ada, 4), ''))], true);
 
     expect(store.reader.recent(ada, null, 10)).toEqual([5, 3, 1, 0].map((n) => status(ada, n)));
@@ -281,8 +325,14 @@ describe('newest statuses', () => {
 
   test('pages reach beyond what is kept in memory', async () => {
     const { store } = await openToyStore(newFolder());
-    await write(store, upTo(300).map((n) => postFact(status(ada, n), 'x', n % 3 === 0 ? 'direct' : 'public')));
-    const all = upTo(300).filter((n) => n % 3 !== 0).reverse().map((n) => status(ada, n));
+    await write(
+      store,
+      upTo(300).map((n) => postFact(status(ada, n), 'x', n % 3 === 0 ? 'direct' : 'public')),
+    );
+    const all = upTo(300)
+      .filter((n) => n % 3 !== 0)
+      .reverse()
+      .map((n) => status(ada, n));
 
     expect(store.reader.recent(ada, null, 1_000)).toEqual(all);
     expect(store.reader.recent(ada, all[149] ?? null, 20)).toEqual(all.slice(150, 170));
@@ -291,9 +341,16 @@ describe('newest statuses', () => {
 
   test('are merged over authors, back to a time', async () => {
     const { store } = await openToyStore(newFolder());
-    await write(store, upTo(100).flatMap((n) => [postFact(status(ada, 2 * n), 'x'), postFact(status(bo, 2 * n + 1), 'y')]));
+    await write(
+      store,
+      upTo(100).flatMap((n) => [postFact(status(ada, 2 * n), 'x'), postFact(status(bo, 2 * n + 1), 'y')]),
+    );
 
-    const newest = store.newestOf({ authors: [ada, bo, 5 as AccountId], sinceMs: 1_700_000_000_000 + 190_000, most: 800 });
+    const newest = store.newestOf({
+      authors: [ada, bo, 5 as AccountId],
+      sinceMs: 1_700_000_000_000 + 190_000,
+      most: 800,
+    });
 
     expect(newest).toEqual(upTo(10).map((n) => (n % 2 === 0 ? status(bo, 199 - n) : status(ada, 199 - n))));
   });

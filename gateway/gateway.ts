@@ -1,0 +1,151 @@
+// A gateway: the API, the login pages and the streams on one server, behind one link to the core. gateway-program.ts is its shell.
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { Counter, collectDefaultMetrics, Registry } from 'prom-client';
+import type { CoreClient } from '../cluster/core-client.ts';
+import { connectCore } from '../cluster/link-client.ts';
+import { linkFileName } from '../cluster/link-file.ts';
+import type { LinkMeter } from '../cluster/link-meter.ts';
+import { createApi } from './api.ts';
+import { createAuthenticator } from './authenticator.ts';
+import { entityWriter } from './entity-writer.ts';
+import { createAddresses } from './http-address.ts';
+import { createHttpServer, type HttpSettings } from './http-server.ts';
+import { instanceEndpoints } from './instance-endpoints.ts';
+import { nodeinfoEndpoints } from './nodeinfo-endpoints.ts';
+import { oauthAppEndpoints } from './oauth-app-endpoints.ts';
+import { oauthAuthorizeEndpoints } from './oauth-authorize-endpoints.ts';
+import { oauthTokenEndpoints } from './oauth-token-endpoints.ts';
+import { signUpEndpoints } from './sign-up-endpoints.ts';
+import { addEvents } from './streaming-events.ts';
+import { StreamingHub } from './streaming-hub.ts';
+import { createStreamingMeter } from './streaming-meter.ts';
+import { addSockets } from './streaming-sockets.ts';
+
+export interface GatewayOptions extends HttpSettings {
+  /** 0, 1, ...: which of the machine's gateways this is. */
+  index: number;
+  /** The data folder, for core.link. */
+  data: string;
+  /** The folder with the page; null: none. */
+  pageFolder: string | null;
+  /** Of the release: `0.1.0`. */
+  version: string;
+  log: Logger;
+  /** Between pings of an idle socket. */
+  pingAfterS?: number;
+  /** Between comments in server-sent events. */
+  thumpMs?: number;
+}
+
+export interface Gateway {
+  /** Resolves with the port when the core has been reached once; rejects when it cannot listen. */
+  listen(port: number, host: string): Promise<number>;
+  /** Takes nothing new, answers what has begun, ends all streams, and lets go of the core. */
+  stop(): Promise<void>;
+}
+
+/** Answers that take longer than this are given up: the agent waits 10 s before it kills. */
+const drainMs = 8000;
+
+export function createGateway(options: GatewayOptions): Gateway {
+  const { index, data, log, version } = options;
+  const name = `gateway-${index}`;
+  const metrics = new Registry();
+  metrics.setDefaultLabels({ process: name });
+  collectDefaultMetrics({ register: metrics, prefix: 'murmuration_' });
+  let reached: () => void = () => {};
+  const up = new Promise<void>((resolve) => {
+    reached = resolve;
+  });
+
+  const client: CoreClient = connectCore({
+    linkFile: join(data, linkFileName),
+    name,
+    role: 'gateway',
+    log,
+    meter: linkMeter(metrics),
+    events: {
+      tick: (tick) => hub.tick(tick),
+      changed(changed) {
+        authenticator.changed(changed);
+        api.changed(changed);
+        hub.changed(changed);
+      },
+      up() {
+        reached();
+        hub.up();
+      },
+      down() {
+        authenticator.clear();
+        api.clear();
+        hub.down();
+      },
+      metrics: () => metrics.getMetricsAsJSON(),
+    },
+  });
+
+  const authenticator = createAuthenticator({ client });
+  const api = createApi({ client, metrics });
+  const hub = new StreamingHub({
+    client,
+    authenticator,
+    writer: entityWriter,
+    meter: createStreamingMeter(metrics),
+    log,
+  });
+  const server = createHttpServer({
+    endpoints: [
+      ...api.endpoints,
+      ...oauthAppEndpoints(),
+      ...oauthAuthorizeEndpoints(),
+      ...oauthTokenEndpoints(),
+      ...signUpEndpoints(),
+      ...instanceEndpoints({ version }),
+      ...nodeinfoEndpoints({ version }),
+    ],
+    client,
+    authenticator,
+    settings: options,
+    log,
+    metrics,
+    pageFolder: options.pageFolder,
+  });
+  const streams = { hub, authenticator, addresses: createAddresses(options) };
+  const { pingAfterS, thumpMs } = options;
+  addSockets(server.app, { ...streams, ...(pingAfterS === undefined ? {} : { pingAfterS }) });
+  const events = addEvents(server.app, { ...streams, ...(thumpMs === undefined ? {} : { thumpMs }) });
+
+  return {
+    async listen(port, host) {
+      const listening = await server.listen(port, host);
+      await up;
+      return listening;
+    },
+    async stop() {
+      const drained = server.drain();
+      events.stop();
+      hub.close();
+      const isDrained = await Promise.race([drained.then(() => true), after(drainMs)]);
+      if (!isDrained) log.warn({}, 'some requests were not answered in time');
+      await client.close();
+      server.close();
+    },
+  };
+}
+
+function linkMeter(registry: Registry): LinkMeter {
+  const events = new Counter({
+    name: 'murmuration_link_events_total',
+    help: 'What happened on links',
+    labelNames: ['event'] as const,
+    registers: [registry],
+  });
+  return { count: (event, by) => events.inc({ event }, by) };
+}
+
+function after(ms: number): Promise<false> {
+  return new Promise((resolve) => {
+    setTimeout(() => resolve(false), ms).unref();
+  });
+}

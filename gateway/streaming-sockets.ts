@@ -1,0 +1,176 @@
+// Streams by WebSocket: the upgrade with its token, clients' frames, and the session behind each socket.
+import type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t, WebSocket } from 'uWebSockets.js';
+import type { Authenticator } from './authenticator.ts';
+import type { Addresses } from './http-address.ts';
+import { type Closing, Session, type SessionOptions } from './session.ts';
+import { originOf, statusLines } from './streaming-address.ts';
+import { compactRefusal } from './streaming-compact.ts';
+import type { StreamingHub } from './streaming-hub.ts';
+import { type Handshake, parseClientFrame, parseHandshake, type Refusal } from './streaming-protocol.ts';
+
+export interface SocketsOptions {
+  hub: StreamingHub;
+  authenticator: Authenticator;
+  addresses: Pick<Addresses, 'originOf'>;
+  /** After this long without a sound a socket is pinged; it is closed when nothing comes for 16 s more. Tests take less. */
+  pingAfterS?: number;
+}
+
+/** What uWebSockets.js keeps for each socket. */
+interface Slot {
+  session: SocketSession;
+  handshake: Handshake;
+}
+
+/** Commands are short. What is longer is refused with a close frame; what is far longer is not even read. */
+const longestCommandBytes = 4096;
+const longestFrameBytes = 64 * 1024;
+const mostCommandsAMinute = 300;
+/** What `send` answers when it has thrown a frame away. */
+const dropped = 2;
+/** How long a pinged socket has: uWebSockets.js takes 16 s of an idle time this long, 4 s of the shortest. */
+const graceS = 16;
+
+/** Adds the routes of WebSocket streams. */
+export function addSockets(
+  app: TemplatedApp,
+  { hub, authenticator, addresses, pingAfterS = 30 }: SocketsOptions,
+): void {
+  async function upgrade(res: HttpResponse, req: HttpRequest, context: us_socket_context_t): Promise<void> {
+    // All of `req` is read before the first await: it is gone afterwards.
+    const key = req.getHeader('sec-websocket-key');
+    const extensions = req.getHeader('sec-websocket-extensions');
+    const handshake = parseHandshake({
+      query: req.getQuery(),
+      authorization: req.getHeader('authorization'),
+      protocols: req.getHeader('sec-websocket-protocol'),
+    });
+    const origin = hub.isClosing ? null : originOf(addresses, res, req);
+    let gone = false;
+    res.onAborted(() => {
+      gone = true;
+    });
+    const refuse = (status: number): void => {
+      if (gone) return;
+      gone = true;
+      res.cork(() => res.writeStatus(statusLines[status] ?? '400 Bad Request').endWithoutBody(0, true));
+    };
+    if (origin === null) return refuse(hub.isClosing ? 503 : 400);
+    const token = handshake.token;
+    if (token === null) return refuse(401);
+    const outcome = await authenticator.authenticate(token);
+    if (gone) return;
+    if (!outcome.ok) return refuse(outcome.rejection.code === 'unauthorized' ? 401 : 503);
+    // It may have been revoked between the answer and this line: nobody would close a socket that is not there yet.
+    const caller = authenticator.remembered(token);
+    if (caller === null || hub.isClosing) return refuse(503);
+    if (caller.account === null) return refuse(401);
+    const session = new SocketSession({ caller, account: caller.account, origin, form: handshake.form });
+    const slot: Slot = { session, handshake };
+    res.cork(() => res.upgrade(slot, key, handshake.protocol, extensions, context));
+  }
+
+  const behaviour = {
+    maxPayloadLength: longestFrameBytes,
+    // A session stops sending when the network takes no more, and counts what waits itself. Only a client that pings and never
+    // reads comes this far.
+    maxBackpressure: 256 * 1024,
+    idleTimeout: pingAfterS < graceS ? Math.max(8, pingAfterS + 4) : pingAfterS + graceS,
+    sendPingsAutomatically: true,
+    upgrade,
+    open(socket: WebSocket<Slot>) {
+      const { session, handshake } = socket.getUserData();
+      session.socket = socket;
+      hub.open(session);
+      if (handshake.first === null || !session.isOpen) return;
+      if (!handshake.first.ok) session.refuse(handshake.first.refusal);
+      else
+        run({ hub, session }, { kind: 'subscribe', stream: handshake.first.value, since: handshake.since });
+    },
+    message(socket: WebSocket<Slot>, message: ArrayBuffer, isBinary: boolean) {
+      const { session } = socket.getUserData();
+      if (isBinary) return session.end({ code: 1003, reason: 'binary-frame' });
+      if (message.byteLength > longestCommandBytes) return session.end({ code: 1009, reason: 'too-large' });
+      if (!session.mayCommand(performance.now()))
+        return session.end({ code: 1008, reason: 'too-many-commands' });
+      const parsed = parseClientFrame(Buffer.from(message).toString());
+      if (parsed.ok) run({ hub, session }, parsed.value);
+      else session.refuse(parsed.refusal);
+    },
+    drain(socket: WebSocket<Slot>) {
+      if (socket.getBufferedAmount() === 0) socket.getUserData().session.drained();
+    },
+    close(socket: WebSocket<Slot>) {
+      const { session } = socket.getUserData();
+      // The native object is dead from here on: whoever used it would throw.
+      session.socket = null;
+      hub.closed(session);
+    },
+  };
+  app.ws<Slot>('/api/v1/streaming', behaviour);
+  app.ws<Slot>('/api/v1/streaming/', behaviour);
+}
+
+function run(
+  { hub, session }: { hub: StreamingHub; session: SocketSession },
+  command: Parameters<StreamingHub['command']>[1],
+): void {
+  const refusal = hub.command(session, command);
+  if (refusal !== null) session.refuse(refusal);
+}
+
+class SocketSession extends Session {
+  socket: WebSocket<Slot> | null = null;
+  #minuteMs = 0;
+  #commands = 0;
+
+  constructor(options: SessionOptions) {
+    super(options);
+    if (options.form === 'compact') this.known = new Map();
+  }
+
+  /** Streams are chosen at the beginning and seldom changed: each change costs the core as much as a request. */
+  mayCommand(nowMs: number): boolean {
+    if (nowMs - this.#minuteMs >= 60_000) {
+      this.#minuteMs = nowMs;
+      this.#commands = 0;
+    }
+    this.#commands++;
+    return this.#commands <= mostCommandsAMinute;
+  }
+
+  protected write(frame: Uint8Array): boolean {
+    if (this.socket === null) return true;
+    const taken = this.socket.send(frame, this.form === 'compact');
+    if (taken === dropped) this.#fullOfPongs();
+    return taken === 1;
+  }
+
+  protected writeAll(frames: Uint8Array[]): boolean {
+    const { socket } = this;
+    if (socket === null) return true;
+    const isBinary = this.form === 'compact';
+    let lost = false;
+    socket.cork(() => {
+      for (const frame of frames) lost ||= socket.send(frame, isBinary) === dropped;
+    });
+    if (lost) this.#fullOfPongs();
+    return this.socket !== null && socket.getBufferedAmount() === 0;
+  }
+
+  #fullOfPongs(): void {
+    this.end({ code: 1013, reason: 'slow-consumer' });
+  }
+
+  protected finish({ code, reason }: Closing): void {
+    this.socket?.end(code, reason);
+  }
+
+  refuse(refusal: Refusal): void {
+    const frame =
+      this.form === 'compact'
+        ? compactRefusal(refusal)
+        : Buffer.from(JSON.stringify({ error: refusal.error, status: refusal.status }));
+    if (!this.send(frame)) this.end({ code: 1013, reason: 'slow-consumer' });
+  }
+}
