@@ -6,8 +6,9 @@ export interface BackOff {
 }
 
 const firstMs = 100;
-const mostMs = 10_000;
-const healthyMs = 60_000;
+/** A start every three seconds is no load for a machine, and nobody waits longer for a server that can run again. */
+const mostMs = 3_000;
+const healthyMs = 10_000;
 
 export function backOff(): BackOff {
   let nextMs = firstMs;

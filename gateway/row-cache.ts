@@ -23,7 +23,6 @@ export interface RowCacheOptions<Id, Row> {
 
 type Loading<Id, Row> = Promise<Map<Id, Held<Row>>>;
 
-const most = 200_000;
 const nothing = new Uint8Array(0);
 
 export class RowCache<Id extends string | number, Row extends object> {
@@ -37,7 +36,6 @@ export class RowCache<Id extends string | number, Row extends object> {
   constructor(options: RowCacheOptions<Id, Row>) {
     this.#options = options;
     this.#held = new LRUCache({
-      max: most,
       maxSize: options.mostBytes,
       sizeCalculation: ({ row }) => options.sizeOf(row),
     });

@@ -105,6 +105,6 @@ class WeightedHistogram extends Histogram {
   }
 
   #value(part: 'bucket' | 'sum' | 'count', value: number, labels: { le?: number | string } = {}) {
-    return { metricName: `${this.#name}_${part}`, labels, value, exemplar: null };
+    return { metricName: `${this.#name}_${part}`, labels, sharedLabels: {}, value, exemplar: null };
   }
 }

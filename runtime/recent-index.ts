@@ -88,10 +88,11 @@ export class RecentIndex {
     }
     for (let at = (heap.length >> 1) - 1; at >= 0; at--) sink(heap, at);
     const ids: StatusId[] = [];
-    while (ids.length < most) {
+    while (most > 0) {
       const top = heap[0];
       if (top === undefined) break;
       ids.push(idAt(top.vector, top.at, top.author));
+      if (ids.length === most) break;
       if (!this.#advance(top, sinceMs)) {
         const last = heap.pop();
         if (last === undefined || heap.length === 0) break;

@@ -43,6 +43,11 @@ export async function extendInbox(): Promise<void> {
   else put({ phase: 'failed', words: reply.words });
 }
 
+/** Somebody new has seen nothing, and all that comes is news. */
+export function startUnseen(): void {
+  if (seenId() === null) remember(seenName(), '0');
+}
+
 /** Everything there is has been looked at. */
 export function markSeen(): void {
   const newest = inbox.get().entries[0];

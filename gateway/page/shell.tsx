@@ -107,14 +107,14 @@ function Ways({ person, at }: WaysProps): JSX.Element | null {
           >
             <span class="way-icon">
               <Icon name={icon} />
-              {icon === 'bell' && unseen > 0 && (
-                <span class="badge">
-                  {unseen > 99 ? '99+' : unseen}
-                  <span class="unseen"> new</span>
-                </span>
-              )}
             </span>
             <span class="way-label">{label}</span>
+            {icon === 'bell' && unseen > 0 && (
+              <span class="badge">
+                {unseen > 99 ? '99+' : unseen}
+                <span class="unseen"> new</span>
+              </span>
+            )}
           </a>
         ))}
         <a class="way way-self" href={routeAddress(own)} aria-current={onOwn ? 'page' : undefined}>

@@ -5,9 +5,11 @@ import { Field } from './field.tsx';
 import { Form } from './form.tsx';
 import { Heading } from './heading.tsx';
 import { Mark } from './icon.tsx';
+import { startUnseen } from './inbox.ts';
 import { instance } from './instance.ts';
 import { beginLogin } from './login.ts';
 import { notify } from './notice.ts';
+import type { Reply } from './server.ts';
 import { register } from './session.ts';
 import { useStore } from './store.ts';
 
@@ -62,15 +64,15 @@ function SignUp({
   const [username, setUsername] = useState('');
   const [password, setPassword] = useState('');
   const [seen, setSeen] = useState(false);
+  const submit = async (): Promise<Reply<unknown>> => {
+    const reply = await register({ username: username.trim(), password });
+    if (reply.kind === 'done') startUnseen();
+    return reply;
+  };
   return (
     <section class="card" aria-label="Sign up">
       <h2>New here?</h2>
-      <Form
-        label="Sign up"
-        deed="Sign up"
-        doing="Signing up…"
-        submit={() => register({ username: username.trim(), password })}
-      >
+      <Form label="Sign up" deed="Sign up" doing="Signing up…" submit={submit}>
         <Field
           label="Handle"
           value={username}

@@ -23,8 +23,8 @@ const handle = fc.constantFrom('alice', 'Bob', 'x_1');
 const visibility = fc.constantFrom('public', 'unlisted', 'private', 'direct');
 const language = fc.constantFrom(null, 'en', 'pt-BR');
 
-const account: fc.Arbitrary<AccountRow> = fc.record({
-  id: handle.map(accountIdOf),
+const account: fc.Arbitrary<AccountRow> = fc
+  .record({
   handle,
   createdMs: ms,
   displayName: text,
@@ -40,7 +40,8 @@ const account: fc.Arbitrary<AccountRow> = fc.record({
   following: count,
   statuses: count,
   lastStatusMs: fc.option(ms),
-});
+})
+  .map((row) => ({ ...row, id: accountIdOf(row.handle) }));
 
 function statusBy(author: AccountRow, boostOf: StatusId | null): fc.Arbitrary<StatusRow> {
   return fc.record({

@@ -1,0 +1,118 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { AccountId } from '../../runtime/account-id.ts';
+import { RecentIndex, vectorLength } from '../../runtime/recent-index.ts';
+import { makeStatusId, type StatusId, statusAuthor, statusMs } from '../../runtime/status-id.ts';
+import { upTo } from './store-harness.ts';
+
+/** Statuses on a disk of the test's, and an index over them. */
+function setUp(mostIds = 1_000_000) {
+  const disk = new Set<StatusId>();
+  const reads: AccountId[] = [];
+  const ofAuthor = (author: AccountId) =>
+    [...disk]
+      .filter((id) => statusAuthor(id) === author)
+      .toSorted()
+      .reverse();
+  const index = new RecentIndex({
+    mostIds,
+    read: (author, below, most) => {
+      reads.push(author);
+      return ofAuthor(author)
+        .filter((id) => below === null || id < below)
+        .slice(0, most);
+    },
+  });
+  const add = (id: StatusId) => {
+    disk.add(id);
+    index.add(id);
+  };
+  const remove = (id: StatusId) => {
+    disk.delete(id);
+    index.remove(id);
+  };
+  return { disk, reads, ofAuthor, index, add, remove };
+}
+
+const authors = upTo(4).map((n) => ((n + 1) * 1_000_003) as AccountId);
+const anyAuthor = fc.constantFrom(...authors);
+const anyId = fc
+  .tuple(fc.integer({ min: 0, max: 200 }), anyAuthor, fc.integer({ min: 0, max: 2 }))
+  .map(([ms, author, salt]) => makeStatusId(ms, author, salt));
+
+test('whatever is added, removed and asked for in whatever order, the newest are what the disk holds', () => {
+  const anyStep = fc.oneof(
+    {
+      weight: 4,
+      arbitrary: fc.array(anyId, { maxLength: 40 }).map((ids) => ({ kind: 'add', ids }) as const),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.array(anyId, { maxLength: 40 }).map((ids) => ({ kind: 'remove', ids }) as const),
+    },
+    fc
+      .tuple(anyAuthor, fc.option(anyId), fc.nat(100))
+      .map(([author, below, most]) => ({ kind: 'one', author, below, most }) as const),
+    fc
+      .tuple(fc.subarray(authors), fc.nat(200), fc.nat(300))
+      .map(([some, sinceMs, most]) => ({ kind: 'many', authors: some, sinceMs, most }) as const),
+  );
+  fc.assert(
+    fc.property(fc.array(anyStep, { maxLength: 30 }), fc.constantFrom(50, 1_000_000), (steps, mostIds) => {
+      const { disk, ofAuthor, index, add, remove } = setUp(mostIds);
+      for (const step of steps) {
+        if (step.kind === 'add') step.ids.forEach(add);
+        else if (step.kind === 'remove') step.ids.forEach(remove);
+        else if (step.kind === 'one') {
+          const expected = ofAuthor(step.author).filter((id) => step.below === null || id < step.below);
+          expect(index.newestOfOne(step.author, step.below, step.most)).toEqual(expected.slice(0, step.most));
+        } else {
+          const expected = [...disk]
+            .filter((id) => step.authors.includes(statusAuthor(id)) && statusMs(id) >= step.sinceMs)
+            .toSorted()
+            .reverse();
+          expect(index.newestOf(step)).toEqual(expected.slice(0, step.most));
+        }
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('an author is read from the disk once, and again only for what is older than the index keeps', () => {
+  const { reads, index, add, ofAuthor } = setUp();
+  const [author = 0 as AccountId] = authors;
+  for (const n of upTo(200)) add(makeStatusId(n, author, 0));
+
+  index.newestOf({ authors: [author], sinceMs: 0, most: vectorLength });
+  add(makeStatusId(1_000, author, 0));
+  index.newestOfOne(author, null, 20);
+  expect(reads).toHaveLength(1);
+  expect(index).toMatchObject({ hits: 1, misses: 1 });
+  expect(index.newestOf({ authors: [author], sinceMs: 0, most: 150 })).toEqual(
+    ofAuthor(author).slice(0, 150),
+  );
+
+  expect(reads).toHaveLength(3);
+});
+
+test('authors asked for long ago make room, and are read anew', () => {
+  const { reads, index, add } = setUp(60);
+  for (const author of authors) for (const n of upTo(10)) add(makeStatusId(n, author, 0));
+
+  for (const author of authors) index.newestOfOne(author, null, 1);
+  expect(index.authors).toBe(3);
+  index.newestOfOne(authors[3] ?? (0 as AccountId), null, 1);
+  expect(reads).toHaveLength(4);
+  index.newestOfOne(authors[0] ?? (0 as AccountId), null, 1);
+
+  expect(reads).toHaveLength(5);
+});
+
+test('an author without statuses is not looked for on the disk each time', () => {
+  const { reads, index } = setUp();
+
+  for (const _ of upTo(5)) expect(index.newestOf({ authors, sinceMs: 0, most: 10 })).toEqual([]);
+
+  expect(reads).toEqual(authors);
+});
