@@ -21,7 +21,8 @@ function nextStatusId(state: UserState, moment: Moment): StatusId {
 }
 
 function write(id: StatusId, status: StatusRecord): FactWrite {
-  return { key: statusFact(id), value: statusRecord.encode(status) };
+  // Its time is above that of every status this author ever had.
+  return { key: statusFact(id), value: statusRecord.encode(status), isNew: true };
 }
 
 function live(fact: StoredFact | null): Wire | null {

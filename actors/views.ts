@@ -60,7 +60,7 @@ export const totalCount = { users: 0, statuses: 1 } as const;
 
 /** Counts as they are stored: a list of numbers, zeroes where nothing was counted. */
 export function countsOf(wire: unknown): number[] {
-  return Array.isArray(wire) ? wire.map(Number) : [];
+  return Array.isArray(wire) ? wire.slice() : [];
 }
 
 const weekMs = 7 * 24 * 3600 * 1000;
@@ -225,42 +225,76 @@ function endFollow(entry: Entry, read: PointReader, from: Contribution): void {
   if (isEffective(follow, entry.before) && !isEffective(follow, entry)) contributeFollow(key, follow, from);
 }
 
-export function derive(entry: Entry, read: PointReader): ViewWrite[] {
-  const records = new Map<Key, unknown>();
-  const counts = new Map<Key, number[]>();
-  const count = (step: number) => (key: Key, place: number) => {
-    const steps = counts.get(key) ?? [];
-    steps[place] = (steps[place] ?? 0) + step;
-    counts.set(key, steps);
-  };
-  const give: Contribution = { record: (key, value) => records.set(key, value), count: count(1) };
-  const take: Contribution = { record: (key) => records.set(key, null), count: count(-1) };
+/** Steps of one record of counts. */
+interface Steps {
+  key: Key;
+  steps: number[];
+}
 
-  if (entry.before !== null) contribute(entry.key, entry.before, read, take);
-  if (kindOf(entry.key) === factKind.block) endFollow(entry, read, take);
-  contribute(entry.key, entry, read, give);
+/** Collects what a change gives and takes. A later word on the same record counts. */
+class Change implements Contribution {
+  readonly writes: ViewWrite[] = [];
+  readonly counts: Steps[] = [];
+  sign = 1;
+  #mayRepeat: boolean;
+
+  constructor(mayRepeat: boolean) {
+    this.#mayRepeat = mayRepeat;
+  }
+
+  record(key: Key, value: unknown): void {
+    const write = { key, value: this.sign > 0 ? value : null };
+    const place = this.#mayRepeat ? this.writes.findIndex((other) => other.key === key) : -1;
+    if (place < 0) this.writes.push(write);
+    else this.writes[place] = write;
+  }
+
+  stepsOf(key: Key): number[] {
+    for (const known of this.counts) if (known.key === key) return known.steps;
+    const steps: number[] = [];
+    this.counts.push({ key, steps });
+    return steps;
+  }
+
+  count(key: Key, place: number): void {
+    const steps = this.stepsOf(key);
+    while (steps.length <= place) steps.push(0);
+    steps[place] = (steps[place] ?? 0) + this.sign;
+  }
+}
+
+export function derive(entry: Entry, read: PointReader): ViewWrite[] {
+  const { key, before } = entry;
+  const isBlock = kindOf(key) === factKind.block;
+  const change = new Change(before !== null || isBlock);
+  change.sign = -1;
+  if (before !== null) contribute(key, before, read, change);
+  if (isBlock) endFollow(entry, read, change);
+  change.sign = 1;
+  contribute(key, entry, read, change);
   let lastStatusMs = 0;
-  contributeForGood(entry, read, give, (ms) => {
+  contributeForGood(entry, read, change, (ms) => {
     lastStatusMs = ms;
   });
-
-  const writes: ViewWrite[] = [];
-  for (const [key, value] of records) writes.push({ key, value });
-  const raised = lastStatusMs > 0 ? accountCountsKey(accountAt(entry.key)) : null;
-  if (raised !== null && !counts.has(raised)) counts.set(raised, []);
-  for (const [key, steps] of counts) {
-    const now = countsOf(read.view(key));
-    for (let place = 0; place < steps.length; place++) now[place] = (now[place] ?? 0) + (steps[place] ?? 0);
-    if (key === raised) {
-      for (let place = 0; place < accountCount.lastStatusMs; place++) now[place] ??= 0;
-      now[accountCount.lastStatusMs] = Math.max(now[accountCount.lastStatusMs] ?? 0, lastStatusMs);
-    }
-    for (let place = 0; place < now.length; place++) now[place] ??= 0;
-    // One form for one set of facts: no zeroes at the end.
-    while (now.length > 0 && now.at(-1) === 0) now.pop();
-    writes.push({ key, value: now.length > 0 ? now : null });
+  const raised = lastStatusMs > 0 ? accountCountsKey(accountAt(key)) : null;
+  if (raised !== null) change.stepsOf(raised);
+  for (const counted of change.counts) {
+    const value = addUp(read.view(counted.key), counted.steps, counted.key === raised ? lastStatusMs : 0);
+    change.writes.push({ key: counted.key, value });
   }
-  return writes;
+  return change.writes;
+}
+
+function addUp(stored: unknown, steps: readonly number[], lastStatusMs: number): number[] | null {
+  const counts = countsOf(stored);
+  for (let place = 0; place < steps.length; place++) counts[place] = (counts[place] ?? 0) + (steps[place] ?? 0);
+  if (lastStatusMs > 0) {
+    while (counts.length < accountCount.lastStatusMs) counts.push(0);
+    counts[accountCount.lastStatusMs] = Math.max(counts[accountCount.lastStatusMs] ?? 0, lastStatusMs);
+  }
+  // One form for one set of facts: no zeroes at the end.
+  while (counts.length > 0 && counts[counts.length - 1] === 0) counts.pop();
+  return counts.length > 0 ? counts : null;
 }
 
 /** The status an unboost must take back. */

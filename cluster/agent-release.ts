@@ -4,7 +4,6 @@ import { access, mkdir, readdir, readFile, rename, rm, stat, utimes } from 'node
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { CommandFault, errorCode } from './command-fault.ts';
-import { buildRelease } from './release-build.ts';
 import { ReleaseBuildError } from './release-build-error.ts';
 import { encodeManifest, manifestFile } from './release-manifest.ts';
 
@@ -36,6 +35,8 @@ export async function builtRelease(root: string, onProgress: (line: string) => v
   const staged = join(releases, `.new-${process.pid}-${randomBytes(4).toString('hex')}`);
   try {
     await mkdir(releases, { recursive: true });
+    // The bundler takes its time to load: only who builds waits for it.
+    const { buildRelease } = await import('./release-build.ts');
     const manifest = await buildRelease({ root, out: staged, onProgress });
     const hash = createHash('sha256').update(encodeManifest(manifest)).digest('hex').slice(0, 12);
     const release = join(releases, `${manifest.version}-${hash}`);

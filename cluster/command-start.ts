@@ -27,7 +27,7 @@ import {
 } from './settings.ts';
 
 /** The folder that holds package.json. */
-export const packageRoot = join(import.meta.dirname, '..');
+const packageRoot = join(import.meta.dirname, '..');
 
 /** Requests are counted in windows of this length. */
 const rateWindowS = 300;

@@ -49,6 +49,7 @@ export interface Peers {
   fence(): Promise<void>;
 }
 
+type Answering = Outcome<unknown> | Promise<Outcome<unknown>>;
 type ServiceKind = keyof typeof services;
 type CommandKind = keyof typeof commands;
 type QueryKind = keyof typeof queries;
@@ -173,32 +174,40 @@ export class Core {
   }
 
   /** A request, already checked against its declaration. Never rejects for what the request is about. */
-  async handle<K extends RequestKind>(kind: K, ask: Ask<K>, from: LinkPeer | null, counted: Counted | null): Promise<Handled> {
+  handle<K extends RequestKind>(kind: K, ask: Ask<K>, from: LinkPeer | null, counted: Counted | null): Handled | Promise<Handled> {
     this.metrics.asked(kind);
     const counting = counted === null ? null : this.#limit.count(counted.limitKey, this.#options.now());
-    const allowance: Allowance | null =
-      counting === null ? null : { limit: counting.limit, remaining: counting.remaining, resetMs: counting.resetMs };
-    const outcome =
-      counting?.isOver === true
-        ? { ok: false as const, rejection: { code: 'rate-limited' as const, message: 'Too many requests' } }
-        : await this.#answer(kind, ask, from);
-    if (!outcome.ok) this.metrics.rejected(outcome.rejection.code);
-    const handled = { outcome } as Handled;
-    return allowance === null ? handled : { ...handled, allowance };
+    if (counting?.isOver === true) {
+      return this.#handled({ ok: false, rejection: { code: 'rate-limited', message: 'Too many requests' } }, counting);
+    }
+    const answer = this.#answer(kind, ask, from);
+    return answer instanceof Promise
+      ? answer.then((outcome) => this.#handled(outcome, counting))
+      : this.#handled(answer, counting);
   }
 
-  async #answer<K extends RequestKind>(kind: K, ask: Ask<K>, from: LinkPeer | null): Promise<Outcome<unknown>> {
+  #handled(outcome: Outcome<unknown>, counted: Allowance | null): Handled {
+    if (!outcome.ok) this.metrics.rejected(outcome.rejection.code);
+    const handled = { outcome } as Handled;
+    if (counted === null) return handled;
+    const { limit, remaining, resetMs } = counted;
+    return { ...handled, allowance: { limit, remaining, resetMs } };
+  }
+
+  #answer<K extends RequestKind>(kind: K, ask: Ask<K>, from: LinkPeer | null): Answering {
     if (from !== null && from.role !== 'operator' && operatorOnly.has(kind)) {
       return { ok: false, rejection: { code: 'forbidden', message: `${kind} is for operators` } };
     }
-    if (isService(kind)) return this.#serve(kind, ask as Ask<ServiceKind>);
     if (isCommand(kind)) return this.#command(kind, ask as Ask<CommandKind>, from);
+    if (isService(kind)) return this.#serve(kind, ask as Ask<ServiceKind>);
+    if (kind === 'searchStatuses') {
+      return this.store.catchUpSearch(searchWaitMs).then(() => this.#query(kind, ask as Ask<QueryKind>));
+    }
     return this.#query(kind as QueryKind, ask as Ask<QueryKind>);
   }
 
-  async #query(kind: QueryKind, ask: Ask<QueryKind>): Promise<Outcome<unknown>> {
+  #query(kind: QueryKind, ask: Ask<QueryKind>): Outcome<unknown> {
     const nowMs = this.#options.now();
-    if (kind === 'searchStatuses') await this.store.catchUpSearch(searchWaitMs);
     if (kind === 'instance' && this.#instance !== null && nowMs - this.#instance.atMs < instanceMs) return this.#instance.outcome;
     const query = this.#product.queries[kind] as ((reader: Reader, ask: unknown, nowMs: number) => Outcome<unknown>) | undefined;
     if (query === undefined) return { ok: false, rejection: { code: 'invalid', message: `This release knows no ${kind}` } };
@@ -207,18 +216,22 @@ export class Core {
     return outcome;
   }
 
-  async #command(kind: CommandKind, ask: Ask<CommandKind>, from: LinkPeer | null): Promise<Outcome<unknown>> {
-    const { account } = ask;
-    if (kind !== 'attach' && kind !== 'detach') return this.#actors.ask(account, { ...ask, kind });
-    if (from === null) return { ok: false, rejection: { code: 'forbidden', message: `${kind} is for gateways` } };
-    const { session } = ask as Ask<'attach'>;
+  #command(kind: CommandKind, ask: Ask<CommandKind>, from: LinkPeer | null): Answering {
+    if (kind === 'attach') return this.#attach(ask as Ask<'attach'>, from);
     if (kind === 'detach') {
-      const gone = this.#sessions.detach(from, session);
+      const gone = from === null ? null : this.#sessions.detach(from, (ask as Ask<'detach'>).session);
       if (gone !== null) this.#detach(gone);
       return { ok: true, value: {} };
     }
+    // The request is nobody else's: it becomes the message.
+    return this.#actors.ask(ask.account, Object.assign(ask, { kind }));
+  }
+
+  async #attach(ask: Ask<'attach'>, from: LinkPeer | null): Promise<Outcome<unknown>> {
+    if (from === null) return { ok: false, rejection: { code: 'forbidden', message: 'attach is for gateways' } };
+    const { account, session, since } = ask;
     const number = this.#sessions.attach(from, session, account);
-    const outcome = await this.#actors.ask(account, { ...ask, kind, session: number });
+    const outcome = await this.#actors.ask(account, { kind: 'attach', account, session: number, since });
     if (!outcome.ok) this.#sessions.detach(from, session);
     // Gone in the meantime: nobody would detach it any more.
     else if (!from.isOpen) this.peerGone(from);

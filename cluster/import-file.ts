@@ -2,7 +2,7 @@
 import { createReadStream } from 'node:fs';
 import { open, readdir, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
+import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { CommandFault, errorCode } from './command-fault.ts';
 
@@ -10,30 +10,28 @@ import { CommandFault, errorCode } from './command-fault.ts';
 export async function* readLines(path: string): AsyncGenerator<string> {
   const isCompressed = startsWith(await firstBytes(path), gzipMagic);
   const file = createReadStream(path);
-  const input = isCompressed ? file.pipe(createGunzip()) : file;
-  let fault: unknown = null;
-  // A fault while nobody awaits the next line must not end the process: it is thrown below, in its place.
-  const onFault = (error: unknown): void => {
-    fault ??= error;
-    lines.close();
-  };
-  file.on('error', onFault);
-  input.on('error', onFault);
-  const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
+  // A fault of the file reaches the loop below through the stream at the end.
+  const input = isCompressed ? pipeline(file, createGunzip(), () => {}) : file;
+  const decoder = new TextDecoder();
+  let rest = '';
   try {
-    for await (const line of lines) {
-      if (line.length > mostLineCharacters) {
-        throw new CommandFault(
-          `${path} has a line of more than ${mostLineCharacters} characters: is it text?`,
-        );
-      }
-      yield line;
+    for await (const chunk of input) {
+      const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
+      rest = lines.pop() ?? '';
+      if (rest.length > mostLineCharacters) throw tooLong(path);
+      for (const line of lines) yield withoutReturn(line);
     }
+  } catch (error) {
+    throw readFault(path, error);
   } finally {
-    lines.close();
     file.destroy();
   }
-  if (fault !== null) throw readFault(path, fault);
+  rest += decoder.decode();
+  if (rest !== '') yield withoutReturn(rest);
+}
+
+function withoutReturn(line: string): string {
+  return line.endsWith('\r') ? line.slice(0, -1) : line;
 }
 
 /** Is there a zero byte in the beginning, after decompression? Then it is no text. */
@@ -85,6 +83,10 @@ async function firstBytes(path: string): Promise<Uint8Array> {
 
 function startsWith(bytes: Uint8Array, magic: number[]): boolean {
   return magic.every((byte, at) => bytes[at] === byte);
+}
+
+function tooLong(path: string): CommandFault {
+  return new CommandFault(`${path} has a line of more than ${mostLineCharacters} characters: is it text?`);
 }
 
 function readFault(path: string, cause: unknown): Error {

@@ -7,8 +7,11 @@ import { handleForm } from '../runtime/handle.ts';
  * may hold becomes `_`, and 8 digits of the name's hash keep apart what that made equal.
  */
 export function handleOf(name: string): string {
-  if (/^[0-9]{1,29}$/.test(name)) return `u${name}`;
-  if (handleForm.test(name)) return name;
+  const isNumber = /^[0-9]+$/.test(name);
+  if (isNumber && name.length < mostCharacters) return `u${name}`;
+  if (!isNumber && handleForm.test(name)) return name;
   const hash = createHash('sha256').update(name).digest('hex').slice(0, 8);
   return `${name.replaceAll(/[^A-Za-z0-9_]/g, '_').slice(0, 21)}_${hash}`;
 }
+
+const mostCharacters = 30;

@@ -29,7 +29,7 @@ const absolutePath = z.string().startsWith('/').max(4000);
 
 /** `https://example.org`: what clients see in every address, without a slash at the end. */
 export const publicUrl = z
-  .url({ protocol: /^https?$/ })
+  .url({ protocol: /^https?$/, abort: true })
   .refine((url) => new URL(url).pathname === '/' && !/[?#@]/.test(url), 'must be a scheme and a host only')
   .transform((url) => new URL(url).origin);
 

@@ -39,7 +39,7 @@ export interface ApiOptions {
 export function createApi({ client, metrics }: ApiOptions): Api {
   const cacheMetrics = createCacheMetrics(metrics);
   const fragments = createFragments({ client, metrics: cacheMetrics });
-  const pages = createPageCache(cacheMetrics, () => client.isUp);
+  const pages = createPageCache({ metrics: cacheMetrics, isUp: () => client.isUp });
   const parts: ApiParts = { client, fragments, view: createStatusView(fragments), pages };
   return {
     fragments,

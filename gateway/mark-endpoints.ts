@@ -1,8 +1,8 @@
 // What a reader does with a status: favourite, bookmark, boost, and back. Also the lists of one's own favourites and bookmarks.
-import type { Ask } from '../actors/messages.ts';
+import type { Ask, StatusRow } from '../actors/messages.ts';
 import type { StatusId } from '../runtime/status-id.ts';
 import { type ApiParts, callerAccount, get, post, viewingOf } from './api-parts.ts';
-import type { ApiRequest, ApiResponse, Endpoint } from './endpoint.ts';
+import { ApiError, type ApiRequest, type ApiResponse, type Endpoint } from './endpoint.ts';
 import { readFilled, statusParam } from './input.ts';
 import { piecesAnswer } from './json-pieces.ts';
 import { linkHeader, readOrderBounds, statusPageSize } from './paging.ts';
@@ -17,10 +17,10 @@ export function markEndpoints(parts: ApiParts): Endpoint[] {
   const { view, fragments } = parts;
 
   /** What is meant: of a boost, what it boosts. */
-  async function subject(request: ApiRequest): Promise<StatusId> {
+  async function subject(request: ApiRequest): Promise<StatusRow> {
     const seen = await view.seeOne(statusParam(request), viewingOf(request));
     if (seen === null) throw notFound();
-    return (seen.boosted ?? seen).post.row.id;
+    return (seen.boosted ?? seen).post.row;
   }
 
   /** The status as it is after what the caller has just done. */
@@ -33,7 +33,7 @@ export function markEndpoints(parts: ApiParts): Endpoint[] {
   const mark =
     (kind: Mark, on: boolean) =>
     async (request: ApiRequest): Promise<ApiResponse> => {
-      const id = await subject(request);
+      const { id } = await subject(request);
       await request.ask('mark', { account: callerAccount(request), id, mark: kind, on });
       fragments.changed({ statuses: [id], accounts: [] });
       return shown(request, id);
@@ -41,7 +41,9 @@ export function markEndpoints(parts: ApiParts): Endpoint[] {
 
   async function boost(request: ApiRequest): Promise<ApiResponse> {
     const account = callerAccount(request);
-    const of = await subject(request);
+    const { id: of, visibility: seenBy } = await subject(request);
+    // What few may see is not theirs to show to others.
+    if (seenBy === 'private' || seenBy === 'direct') throw new ApiError(403, 'This action is not allowed');
     const visibility = await boostVisibility(request, account);
     const { id } = await request.ask('boost', { account, of, visibility });
     fragments.changed({ statuses: [of], accounts: [account] });
@@ -66,7 +68,7 @@ export function markEndpoints(parts: ApiParts): Endpoint[] {
 
   async function unboost(request: ApiRequest): Promise<ApiResponse> {
     const account = callerAccount(request);
-    const of = await subject(request);
+    const { id: of } = await subject(request);
     await request.ask('unboost', { account, of });
     fragments.changed({ statuses: [of], accounts: [account] });
     return shown(request, of);

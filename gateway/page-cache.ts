@@ -19,6 +19,10 @@ export interface PageCache {
   clear(): void;
 }
 
+interface Kept extends CachedPage {
+  untilMs: number;
+}
+
 interface Making {
   promise: Promise<CachedPage>;
   /** What has changed since it was begun: a page that shows any of it is not kept. */
@@ -29,8 +33,20 @@ interface Making {
 const keptMs = 1000;
 const mostPages = 64;
 
-export function createPageCache(metrics: CacheMetrics, isUp: () => boolean): PageCache {
-  const pages = new LRUCache<string, CachedPage>({ max: mostPages, ttl: keptMs });
+export interface PageCacheOptions {
+  metrics: CacheMetrics;
+  /** Without a lease nothing is shown from memory. */
+  isUp: () => boolean;
+  /** Milliseconds that never go back. */
+  now?: () => number;
+}
+
+export function createPageCache({
+  metrics,
+  isUp,
+  now = () => performance.now(),
+}: PageCacheOptions): PageCache {
+  const pages = new LRUCache<string, Kept>({ max: mostPages });
   const making = new Map<string, Making>();
   const counts = { hits: 0, misses: 0 };
   metrics.lookups('page', counts);
@@ -40,7 +56,9 @@ export function createPageCache(metrics: CacheMetrics, isUp: () => boolean): Pag
     making.set(key, mine);
     try {
       const page = await mine.promise;
-      if (making.get(key) === mine && !shows(page, mine.changed)) pages.set(key, page);
+      if (making.get(key) === mine && !shows(page, mine.changed)) {
+        pages.set(key, { ...page, untilMs: now() + keptMs });
+      }
       return page;
     } finally {
       if (making.get(key) === mine) making.delete(key);
@@ -50,7 +68,7 @@ export function createPageCache(metrics: CacheMetrics, isUp: () => boolean): Pag
   return {
     async get(key, make) {
       const kept = isUp() ? pages.get(key) : undefined;
-      if (kept !== undefined) {
+      if (kept !== undefined && now() < kept.untilMs) {
         counts.hits++;
         return kept.response;
       }

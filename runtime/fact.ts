@@ -17,6 +17,8 @@ export type Wire = unknown;
 export interface FactWrite {
   key: Key;
   value: Wire | null;
+  /** The key can't be there yet: nobody looks. */
+  isNew?: true;
 }
 
 /** What a fact is stored as under its key: version (12 bytes), 1 or 0 (a value or a tombstone), the value. */

@@ -3,19 +3,22 @@ import { LRUCache } from 'lru-cache';
 import type { AccountId } from './account-id.ts';
 import type { Recent } from './behaviours.ts';
 import { makeStatusId, type StatusId, statusAuthor } from './status-id.ts';
+import { restOfStatus, restOfStatusBelow, statusRestLength as stride } from './status-rest.ts';
 
 export interface RecentIndexOptions {
-  /** An author's listed statuses on the disk, newest first, below `below` (null: from the newest). */
-  read(author: AccountId, below: StatusId | null, most: number): StatusId[];
+  /** An author's listed statuses on the disk, newest first, below the rest `below` (null: from the newest). */
+  read(author: AccountId, below: string | null, most: number): Vector;
   /** Most ids kept in memory over all authors. The authors asked for least recently go first. */
   mostIds: number;
 }
 
-/** Ids kept of one author. */
+/** Rests of status ids, newest first, one after the other. */
+export type Vector = string;
+
+/** Ids read of an author at first: enough for most timelines. */
+export const firstLength = 24;
+/** Ids kept of an author. */
 export const vectorLength = 64;
-/** An id without its author: ms (6) and salt (2), as latin1 characters. Newest first, one after the other. */
-type Vector = string;
-const stride = 8;
 /** What an author costs even without statuses, counted in ids. */
 const vectorOverhead = 8;
 
@@ -44,7 +47,7 @@ export class RecentIndex {
     const author = statusAuthor(id);
     const known = this.#authors.peek(author);
     if (known === undefined) return;
-    const rest = restOf(id);
+    const rest = restOfStatus(id);
     const at = placeOf(known.vector, rest);
     if (known.vector.startsWith(rest, at)) return;
     if (at === known.vector.length && known.cut) return;
@@ -58,23 +61,25 @@ export class RecentIndex {
     const author = statusAuthor(id);
     const known = this.#authors.peek(author);
     if (known === undefined) return;
-    const rest = restOf(id);
+    const rest = restOfStatus(id);
     const at = placeOf(known.vector, rest);
     if (!known.vector.startsWith(rest, at) || at === known.vector.length) return;
     const vector = known.vector.slice(0, at) + known.vector.slice(at + stride);
     // A vector that shrinks to little while more is on the disk is read anew when it is needed.
-    if (known.cut && vector.length < (vectorLength * stride) / 2) this.#authors.delete(author);
+    if (known.cut && vector.length < (firstLength * stride) / 2) this.#authors.delete(author);
     else this.#authors.set(author, { vector, cut: known.cut });
   }
 
   /** The newest statuses of one author below `below`, newest first. */
   newestOfOne(author: AccountId, below: StatusId | null, most: number): StatusId[] {
     const { vector, cut } = this.#recentOf(author);
-    const from = below === null ? 0 : firstBelow(vector, author, below);
+    const bound = below === null ? null : restOfStatusBelow(below, author);
+    const from = bound === null ? 0 : firstBelow(vector, bound);
+    let found = vector.slice(from, from + most * stride);
+    const missing = most - found.length / stride;
+    if (missing > 0 && cut) found += this.#read(author, found === '' ? bound : found.slice(-stride), missing);
     const ids: StatusId[] = [];
-    for (let at = from; at < vector.length && ids.length < most; at += stride)
-      ids.push(idAt(vector, at, author));
-    if (ids.length < most && cut) ids.push(...this.#read(author, ids.at(-1) ?? below, most - ids.length));
+    for (let at = 0; at < found.length; at += stride) ids.push(idAt(found, at, author));
     return ids;
   }
 
@@ -110,17 +115,26 @@ export class RecentIndex {
   /** Moves to the author's next older status; false when there is none. */
   #advance(cursor: Cursor, sinceMs: number): boolean {
     cursor.at += stride;
-    if (cursor.at >= cursor.vector.length) {
-      if (!cursor.cut || cursor.vector.length === 0) return false;
-      const last = idAt(cursor.vector, cursor.vector.length - stride, cursor.author);
-      const older = this.#read(cursor.author, last, vectorLength);
-      cursor.vector = older.map(restOf).join('');
-      cursor.cut = older.length === vectorLength;
-      cursor.at = 0;
-      if (older.length === 0) return false;
-    }
+    if (cursor.at >= cursor.vector.length && !this.#readOn(cursor)) return false;
     cursor.ms = msAt(cursor.vector, cursor.at);
     return cursor.ms >= sinceMs;
+  }
+
+  /** Reads what is older than the cursor's vector. The beginning of it is kept. */
+  #readOn(cursor: Cursor): boolean {
+    if (!cursor.cut) return false;
+    const { author, vector } = cursor;
+    const older = this.#read(author, vector.slice(-stride), vectorLength);
+    cursor.cut = older.length === vectorLength * stride;
+    const known = this.#authors.peek(author);
+    if (known?.vector === vector && vector.length < vectorLength * stride) {
+      const longer = vector + older;
+      const cut = cursor.cut || longer.length > vectorLength * stride;
+      this.#authors.set(author, { vector: longer.slice(0, vectorLength * stride), cut });
+    }
+    cursor.vector = older;
+    cursor.at = 0;
+    return older.length > 0;
   }
 
   #recentOf(author: AccountId): AuthorRecent {
@@ -130,8 +144,8 @@ export class RecentIndex {
       return known;
     }
     this.misses++;
-    const ids = this.#read(author, null, vectorLength);
-    const read = { vector: ids.map(restOf).join(''), cut: ids.length === vectorLength };
+    const vector = this.#read(author, null, firstLength);
+    const read = { vector, cut: vector.length === firstLength * stride };
     this.#authors.set(author, read);
     return read;
   }
@@ -172,10 +186,6 @@ function isNewer(one: Cursor, other: Cursor): boolean {
   return one.ms === other.ms ? one.author > other.author : one.ms > other.ms;
 }
 
-function restOf(id: StatusId): string {
-  return id.slice(0, 6) + String.fromCharCode(id.charCodeAt(12) & 15, id.charCodeAt(13));
-}
-
 function msAt(vector: Vector, at: number): number {
   return (
     vector.charCodeAt(at) * 0x10000000000 +
@@ -189,7 +199,7 @@ function idAt(vector: Vector, at: number, author: AccountId): StatusId {
   return makeStatusId(msAt(vector, at), author, (vector.charCodeAt(at + 6) << 8) | vector.charCodeAt(at + 7));
 }
 
-/** Where the first id stands that is not above `rest`: its own place, or where it belongs. */
+/** Where the first rest stands that is not above `rest`: its own place, or where it belongs. */
 function placeOf(vector: Vector, rest: string): number {
   let low = 0;
   let high = vector.length / stride;
@@ -202,11 +212,7 @@ function placeOf(vector: Vector, rest: string): number {
   return low * stride;
 }
 
-/** Where the first id stands that is below `below`, which may be any author's. */
-function firstBelow(vector: Vector, author: AccountId, below: StatusId): number {
-  const at = placeOf(vector, restOf(below));
-  for (let place = Math.max(0, at - stride); place < vector.length; place += stride) {
-    if (idAt(vector, place, author) < below) return place;
-  }
-  return vector.length;
+function firstBelow(vector: Vector, bound: string): number {
+  const at = placeOf(vector, bound);
+  return vector.startsWith(bound, at) ? at + stride : at;
 }

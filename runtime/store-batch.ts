@@ -2,11 +2,20 @@
 import type { Entry, StoredFact } from './behaviours.ts';
 import type { Wire } from './fact.ts';
 import type { Key } from './key.ts';
+import type { StatusId } from './status-id.ts';
 import type { Change } from './store-environment.ts';
 import { packWire } from './wire-bytes.ts';
 
 export interface StagedFact extends StoredFact {
   bytes: Uint8Array;
+}
+
+/** What an entry changes in the lists of newest statuses. */
+export interface Listing {
+  add: StatusId | null;
+  remove: StatusId | null;
+  /** Whether it is a status that is there but not listed; null when that did not change. */
+  isHidden: boolean | null;
 }
 
 /** Facts and views of one request, until all of it is known to be sound. */
@@ -28,6 +37,7 @@ export class Batch {
   /** Records of the other tables. */
   readonly changes: Change[] = [];
   readonly entries: Entry[] = [];
+  readonly listings: Listing[] = [];
   /** The log position of the last entry. */
   lastPosition = 0;
   /** An estimate, for the bound on what is in flight. */

@@ -2,7 +2,7 @@
 import { type Database, open, type RootDatabase } from 'lmdb';
 import type { StoredFact } from './behaviours.ts';
 import type { Wire } from './fact.ts';
-import { factOf, type LoggedFact, latin1, loggedOf, unpackWire, writeLatin1 } from './wire-bytes.ts';
+import { factOf, isPresent, type LoggedFact, latin1, loggedOf, unpackWire, writeLatin1 } from './wire-bytes.ts';
 
 export interface TableRange {
   /** First key, included. */
@@ -26,10 +26,14 @@ export interface Table<Value> {
   keys(range: TableRange): string[];
 }
 
-export type TableName = keyof Tables;
+export type TableName = Exclude<keyof Tables, 'presence'>;
 
 export interface Tables {
   facts: Table<StoredFact>;
+  /** The facts again: whether there is a value under a key, without reading it. */
+  presence: Table<boolean>;
+  /** Keys of statuses that followers may not see -> nothing. */
+  unlisted: Table<string>;
   views: Table<Wire>;
   log: Table<LoggedFact>;
   /** Places in the log whose value has been replaced or deleted since: version of the old value -> nothing. */
@@ -127,6 +131,8 @@ export function openEnvironment({ folder, mapSizeBytes, readOnly = false }: Envi
 
   const tables: Tables = {
     facts: table('facts', factOf),
+    presence: table('facts', (bytes) => isPresent(bytes)),
+    unlisted: table('unlisted', charactersOf),
     views: table('views', wireOf),
     log: table('log', loggedOf),
     erasures: table('erasures', charactersOf),

@@ -21,15 +21,19 @@ export class FolderInUseError extends Error {
   }
 }
 
+/** The abstract namespace of Linux leaves no file behind; elsewhere the socket is a file. */
+export type LockPlace = 'abstract' | 'file';
+const usualPlace: LockPlace = process.platform === 'linux' ? 'abstract' : 'file';
 const answerTimeoutMs = 2_000;
 
 /**
  * Rejects with `FolderInUseError` while another program, or this one, holds the folder. The lock is a listening socket named
  * after the folder's inode; who connects is told the holder's process id.
  */
-export async function lockFolder(folder: string): Promise<StoreLock> {
+export async function lockFolder(folder: string, place: LockPlace = usualPlace): Promise<StoreLock> {
   const { dev, ino } = statSync(folder, { bigint: true });
-  const address = addressOf(`murmuration-${dev}-${ino}`);
+  const name = `murmuration-${dev}-${ino}`;
+  const address = place === 'abstract' ? `\0${name}` : join(tmpdir(), `${name}.socket`);
   try {
     return await listen(address);
   } catch (error) {
@@ -38,13 +42,8 @@ export async function lockFolder(folder: string): Promise<StoreLock> {
   const holder = await ask(address);
   if (holder !== 'nobody') throw new FolderInUseError(folder, holder);
   // A socket file outlives its holder; an abstract socket does not, but its holder may have gone just now.
-  if (!address.startsWith('\0')) unlinkSync(address);
+  if (place === 'file') unlinkSync(address);
   return await listen(address);
-}
-
-/** Linux: the abstract namespace, which leaves no file behind. Elsewhere a socket file. */
-function addressOf(name: string): string {
-  return process.platform === 'linux' ? `\0${name}` : join(tmpdir(), `${name}.socket`);
 }
 
 function listen(address: string): Promise<StoreLock> {

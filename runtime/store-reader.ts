@@ -1,10 +1,8 @@
 // Reads of what is committed: single records through the rows in memory, ranges from LMDB, newest statuses from the recent index.
 import type { AccountId } from './account-id.ts';
 import type { CommittedReader, FoundFact, FoundView, Range } from './behaviours.ts';
-import type { Wire } from './fact.ts';
-import { accountKey, afterPrefix, type Key } from './key.ts';
-import type { RecentIndex } from './recent-index.ts';
-import { makeStatusId, type StatusId, statusAuthor, statusMs } from './status-id.ts';
+import { accountKey, afterPrefix, type Key, keyOf } from './key.ts';
+import type { RecentIndex, RecentIndexOptions } from './recent-index.ts';
 import type { Tables } from './store-environment.ts';
 import type { StoreRows } from './store-rows.ts';
 
@@ -24,44 +22,26 @@ export function storeReader(
   };
 }
 
-export interface ListedOptions {
-  statusKey(id: StatusId): Key;
-  listed(key: Key, value: Wire | null): StatusId | null;
-}
-
-const lastMs = 2 ** 48 - 1;
-const lastSalt = 4095;
-
-/** An author's listed statuses on the disk, newest first, below `below`. */
-export function listedOnDisk(facts: Tables['facts'], { statusKey, listed }: ListedOptions) {
-  return (author: AccountId, below: StatusId | null, most: number): StatusId[] => {
-    const from = statusKey(makeStatusId(0, author, 0));
-    let to =
-      below === null ? `${statusKey(makeStatusId(lastMs, author, lastSalt))}\0` : keyBelow(below, author);
-    const ids: StatusId[] = [];
-    while (ids.length < most) {
-      const asked = most - ids.length;
-      const found = facts.range({ from, to, most: asked, reverse: true });
-      for (const { key, value } of found) {
-        const id = listed(key, value.value);
-        if (id !== null) ids.push(id);
-      }
+/** An author's listed statuses on the disk, newest first, below a rest: read from keys alone. */
+export function listedOnDisk(tables: Pick<Tables, 'presence' | 'unlisted'>, kind: string): RecentIndexOptions['read'] {
+  return (author, below, most) => {
+    const prefix = keyOf(author, kind);
+    let to = below === null ? afterPrefix(prefix) : prefix + below;
+    const rests: string[] = [];
+    while (rests.length < most) {
+      const asked = most - rests.length;
+      const found = tables.presence.range({ from: prefix, to, most: asked, reverse: true });
       const last = found.at(-1);
-      if (last === undefined || found.length < asked) break;
+      if (last === undefined) break;
+      const unlisted = new Set(tables.unlisted.keys({ from: last.key, to, most: asked }));
+      for (const { key, value: isPresent } of found) {
+        if (isPresent && !unlisted.has(key)) rests.push(key.slice(prefix.length));
+      }
+      if (found.length < asked) break;
       to = last.key;
     }
-    return ids;
+    return rests.join('');
   };
-
-  /** The first key of the author's that is no longer below the id, which may be another author's. */
-  function keyBelow(below: StatusId, author: AccountId): Key {
-    const owner = statusAuthor(below);
-    if (owner === author) return statusKey(below);
-    const ms = statusMs(below);
-    return owner > author
-      ? `${statusKey(makeStatusId(ms, author, lastSalt))}\0`
-      : statusKey(makeStatusId(ms, author, 0));
-  }
 }
 
 /** Keys of an account's facts that are no tombstones, in order. */

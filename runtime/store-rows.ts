@@ -1,8 +1,7 @@
 // Rows of the store in memory: what is on its way to the disk, and a bounded cache of what is there. LMDB is behind both.
-import { LRUCache } from 'lru-cache';
 import type { PointReader, StoredFact } from './behaviours.ts';
 import type { Wire } from './fact.ts';
-import type { Key } from './key.ts';
+import { Generations } from './generations.ts';
 import type { Batch, Submission } from './store-batch.ts';
 import type { Table } from './store-environment.ts';
 
@@ -30,12 +29,12 @@ export class StoreRows {
   readonly committed: PointReader;
   /** Committed state and all that is staged over it. */
   readonly writer: PointReader;
-  readonly #facts: LRUCache<Key, StoredFact | typeof absent>;
-  readonly #views: LRUCache<Key, NonNullable<Wire> | typeof absent>;
+  readonly #facts: Generations<StoredFact | typeof absent>;
+  readonly #views: Generations<NonNullable<Wire> | typeof absent>;
 
   constructor({ facts, views, mostRows }: RowsOptions, staged: Staged) {
-    const factRows = new LRUCache<Key, StoredFact | typeof absent>({ max: Math.ceil(mostRows / 2) });
-    const viewRows = new LRUCache<Key, NonNullable<Wire> | typeof absent>({ max: Math.ceil(mostRows / 2) });
+    const factRows = new Generations<StoredFact | typeof absent>(Math.ceil(mostRows / 2));
+    const viewRows = new Generations<NonNullable<Wire> | typeof absent>(Math.ceil(mostRows / 2));
     this.#facts = factRows;
     this.#views = viewRows;
     this.committed = {
@@ -80,7 +79,7 @@ export class StoreRows {
 
   /** Takes in what has just been committed. */
   take(batch: Batch): void {
-    for (const [key, { version, value }] of batch.facts) this.#facts.set(key, { version, value });
+    for (const [key, fact] of batch.facts) this.#facts.set(key, { version: fact.version, value: fact.value });
     for (const [key, value] of batch.views) this.#views.set(key, value ?? absent);
   }
 

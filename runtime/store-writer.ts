@@ -3,7 +3,7 @@ import type { Entry, Outcome, PointReader, Rejection, ViewWrite } from './behavi
 import type { HybridClock } from './clock.ts';
 import type { FactWrite } from './fact.ts';
 import type { Key } from './key.ts';
-import type { Batch } from './store-batch.ts';
+import type { Batch, Listing } from './store-batch.ts';
 import { GroupCommit } from './store-commit.ts';
 import type { StoreDisk } from './store-disk.ts';
 import { type Environment, longestKey } from './store-environment.ts';
@@ -34,12 +34,14 @@ export interface WriterOptions {
   disk: StoreDisk;
   now(): number;
   derive(entry: Entry, read: PointReader): ViewWrite[];
+  /** What an entry changes in the lists of an author's newest statuses. Null for no change. */
+  listing(entry: Entry): Listing | null;
   mostRows: number;
   mostBytesInFlight: number;
   mostEntriesInFlight: number;
   minFreePercent: number;
-  /** Brings what depends on committed entries up to date. */
-  committed(entries: Entry[]): void;
+  /** Brings the lists of newest statuses up to date. */
+  committed(listings: readonly Listing[]): void;
   announced(entries: Entry[], position: number): void;
   timed(ms: number, entries: number): void;
   failed(error: Error): void;
@@ -109,6 +111,8 @@ export class StoreWriter {
       log.append(batch, { key, version, packed: packed[index] ?? null, live });
       if (before !== null && before.value !== null) log.erase(batch, before.version);
       batch.entries.push(entry);
+      const listing = this.#options.listing(entry);
+      if (listing !== null) list(batch, key, listing);
     }
     this.commit.touch();
     return { ok: true, value: { entries, position: log.head, done: batch.done } };
@@ -124,11 +128,11 @@ export class StoreWriter {
     return batch.done;
   }
 
-  #stage({ key, value }: FactWrite, packed: Buffer | null, live: boolean): Entry {
+  #stage({ key, value, isNew }: FactWrite, packed: Buffer | null, live: boolean): Entry {
     assertKey(key);
     const { clock, now, derive } = this.#options;
     const { submission, open } = this.commit;
-    const before = this.rows.writer.fact(key);
+    const before = isNew === true ? null : this.rows.writer.fact(key);
     const version = clock.tick(now());
     const bytes = factBytes(version, packed);
     open.bytes += bytes.length + writeOverheadBytes;
@@ -146,7 +150,7 @@ export class StoreWriter {
     const last = batch.entries.at(-1);
     if (last !== undefined) this.#options.log.commit(batch.lastPosition, last.version);
     this.rows.take(batch);
-    this.#options.committed(batch.entries);
+    this.#options.committed(batch.listings);
   }
 
   #announced(batch: Batch, ms: number): void {
@@ -162,6 +166,14 @@ export class StoreWriter {
   }
 }
 
+function list(batch: Batch, key: Key, listing: Listing): void {
+  batch.listings.push(listing);
+  const { isHidden } = listing;
+  if (isHidden === null) return;
+  batch.changes.push({ kind: 'put', table: 'unlisted', key, bytes: isHidden ? nothing : null });
+}
+
+const nothing = new Uint8Array(0);
 const busy: Rejection = { code: 'busy', message: 'Too many writes are waiting for the disk' };
 const readOnly: Rejection = {
   code: 'read-only',

@@ -7,11 +7,13 @@ import type { Key } from './key.ts';
 import { RecentIndex } from './recent-index.ts';
 import { type SearchFor, SearchIndex } from './search-index.ts';
 import type { StatusId } from './status-id.ts';
+import { statusKindOf } from './status-rest.ts';
 import { type BackupReport, backupStore, newIncarnation } from './store-backup.ts';
 import { dataFileIn, makeFolder, removeFolder, StoreDisk, syncNewFolder } from './store-disk.ts';
 import { CommitError, type Environment, openEnvironment } from './store-environment.ts';
 import { StoreFollower } from './store-follower.ts';
 import { lockFolder, type StoreLock } from './store-lock.ts';
+import { hiding, listingOf } from './store-listing.ts';
 import { type LogEntry, StoreLog } from './store-log.ts';
 import { defaultLimits, type StoreLimits, type StoreOptions } from './store-options.ts';
 import { listedOnDisk, remainingFacts, storeReader } from './store-reader.ts';
@@ -98,6 +100,10 @@ interface Parts {
   limits: StoreLimits;
 }
 
+/** With more writes than this on their way, the search index takes only every so many of its turns. */
+const floodEntries = 100;
+const putOffTimes = 10;
+
 export class Store {
   /** What is committed. */
   readonly reader: CommittedReader;
@@ -128,8 +134,9 @@ export class Store {
     if (this.#disk.freePercent() >= 2 * limits.minFreePercent) this.#disk.loadBallast();
     this.#log = new StoreLog(node, environment);
     this.clock = hybridClock(node, this.#log.version);
+    const statusKind = statusKindOf(options.statusKey);
     this.#recent = new RecentIndex({
-      read: listedOnDisk(environment.facts, options),
+      read: listedOnDisk(environment, statusKind),
       mostIds: limits.mostIds,
     });
     this.#search = new SearchIndex({ tables: environment, words, listed });
@@ -141,12 +148,11 @@ export class Store {
       disk: this.#disk,
       now,
       derive,
-      committed: (entries) => {
-        for (const { key, value, before } of entries) {
-          const id = value === null ? null : listed(key, value);
-          const former = before === null || before.value === null ? null : listed(key, before.value);
-          if (id !== null) this.#recent.add(id);
-          if (former !== null && former !== id) this.#recent.remove(former);
+      listing: listingOf(statusKind, listed),
+      committed: (listings) => {
+        for (const { add, remove } of listings) {
+          if (add !== null) this.#recent.add(add);
+          if (remove !== null) this.#recent.remove(remove);
         }
       },
       announced: (entries, position) => options.onCommitted(entries, position),
@@ -231,11 +237,15 @@ export class Store {
     try {
       await this.#writer.commit.drain();
       const { environment, options, limits } = this.#parts;
+      const hide = hiding(statusKindOf(options.statusKey), options.listed);
       const report = await rebuildViews({
         facts: environment.facts,
         target: environment,
         derive: options.derive,
-        alsoTake: (facts, batch) => this.#search.take(facts, batch),
+        alsoTake: (facts, batch) => {
+          this.#search.take(facts, batch);
+          hide(facts, batch);
+        },
         mostRows: limits.mostRows,
         onProgress,
       });
@@ -341,9 +351,14 @@ export class Store {
   }
 
   async #followInBackground(): Promise<void> {
-    if (this.#writer.commit.entriesInFlight > 0) await this.#follower.step();
+    const waiting = this.#writer.commit.entriesInFlight;
+    // A flood of writes is stored first and indexed later; but it must not grow without any being indexed.
+    if (waiting > floodEntries && ++this.#putOff % putOffTimes !== 0) return;
+    if (waiting > 0) await this.#follower.step();
     else await this.#follower.catchUp(searchSpellMs);
   }
+
+  #putOff = 0;
 
   #every(ms: number, act: () => Promise<void>): void {
     let running = false;

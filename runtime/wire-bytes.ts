@@ -37,8 +37,13 @@ export function factBytes(version: Version, packed: Uint8Array | null): Buffer {
 export function factOf(bytes: Buffer, end: number): StoredFact {
   return {
     version: versionAt(bytes, 0),
-    value: bytes[versionBytes] === present ? unpackWire(bytes, versionBytes + 1, end) : null,
+    value: isPresent(bytes) ? unpackWire(bytes, versionBytes + 1, end) : null,
   };
+}
+
+/** Whether the bytes of a fact hold a value; false for a tombstone. */
+export function isPresent(bytes: Uint8Array): boolean {
+  return bytes[versionBytes] === present;
 }
 
 /** An entry of the log without its place in it. */

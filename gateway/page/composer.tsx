@@ -68,6 +68,7 @@ export function Composer({ replyTo = null, focused = false, onPosted }: Composer
     setSending({ kind: 'no' });
     setWarned(false);
     tell({ kind: 'posted', status: reply.value });
+    if (replyTo) tell({ kind: 'changed', post: { ...replyTo, replies_count: replyTo.replies_count + 1 } });
     notify('done', replyTo ? 'Reply posted.' : 'Posted.');
     onPosted?.();
   };
@@ -104,6 +105,7 @@ export function Composer({ replyTo = null, focused = false, onPosted }: Composer
         <textarea
           id={ids.text}
           ref={area}
+          dir="auto"
           rows={replyTo ? 3 : 1}
           placeholder={replyTo ? 'Your reply' : 'What is on your mind?'}
           value={draft.text}

@@ -52,6 +52,7 @@ const statusFields = {
   sensitive: otherwise(boolean, false),
   spoiler_text: otherwise(string, ''),
   url: orNull(string),
+  language: orNull(string),
   in_reply_to_id: orNull(string),
   in_reply_to_account_id: orNull(string),
   mentions: list(mention),

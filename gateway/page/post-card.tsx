@@ -110,7 +110,7 @@ function ReplyLine({ post }: { readonly post: Post }): JSX.Element {
 
 function Words({ post }: { readonly post: Post }): JSX.Element {
   const [shown, setShown] = useState(false);
-  const text = <RichText html={post.content} mentions={post.mentions} />;
+  const text = <RichText html={post.content} mentions={post.mentions} language={post.language} />;
   if (post.spoiler_text === '') return text;
   return (
     <>

@@ -10,15 +10,26 @@ interface RichTextProps {
   readonly mentions?: readonly Mention[];
   /** Links as mere words, for text that is inside a link itself. */
   readonly plain?: boolean;
+  /** So that it is read aloud and broken into lines as its language wants. */
+  readonly language?: string | null;
 }
 
-export function RichText({ html, mentions = [], plain = false }: RichTextProps): JSX.Element {
+export function RichText({
+  html,
+  mentions = [],
+  plain = false,
+  language = null,
+}: RichTextProps): JSX.Element {
   const pieces = useMemo(() => {
     // A parsed document of its own runs nothing and loads nothing.
     const parsed = new DOMParser().parseFromString(html, 'text/html');
     return safePieces(parsed.body);
   }, [html]);
-  return h('div', { class: 'rich' }, ...drawn(pieces, plain ? null : mentions));
+  return h(
+    'div',
+    { class: 'rich', ...(language ? { lang: language } : {}) },
+    ...drawn(pieces, plain ? null : mentions),
+  );
 }
 
 /** `mentions` null: no links. */
@@ -33,7 +44,7 @@ function drawnPiece(piece: Piece, mentions: readonly Mention[] | null): Componen
     case 'break':
       return h('br', null);
     case 'paragraph':
-      return h('p', { class: piece.classes }, ...drawn(piece.pieces, mentions));
+      return h('p', { class: piece.classes, dir: 'auto' }, ...drawn(piece.pieces, mentions));
     case 'span':
       return h('span', { class: piece.classes }, ...drawn(piece.pieces, mentions));
     case 'link': {

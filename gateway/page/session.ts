@@ -2,7 +2,7 @@
 import { grantToken, ownCredentials, revokeToken, scopes, signUp } from './api.ts';
 import { forgetApplication, ownApplication, redirectUri, registered } from './application.ts';
 import { type OwnAccount, ownAccount } from './entities.ts';
-import { remember, rememberedJson } from './memory.ts';
+import { remember, remembered, rememberedJson, watchMemory } from './memory.ts';
 import type { Reply } from './server.ts';
 import { createStore } from './store.ts';
 import { token } from './token.ts';
@@ -84,6 +84,11 @@ token.watch(() => {
     remember('account', null);
     location.replace('/');
   }
+});
+
+// Somebody logged in or out in another tab: this one follows.
+watchMemory('token', () => {
+  if (remembered('token') !== token.get()) location.reload();
 });
 
 function initially(): Session {

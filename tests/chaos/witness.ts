@@ -65,7 +65,7 @@ export async function writePosts(url: string, person: Person, record: Record, is
 /** Follows and unfollows one person in turn. */
 export async function turnFollow(url: string, person: Person, other: Person, record: Record, isOver: () => boolean): Promise<void> {
   for (let isOn = true; !isOver(); isOn = !isOn) {
-    const done = await askJson<{ following: boolean }>(
+    const done: { following: boolean } = await askJson<{ following: boolean }>(
       url,
       `/api/v1/accounts/${other.id}/${isOn ? 'follow' : 'unfollow'}`,
       person,

@@ -1,14 +1,30 @@
 // Every queue of a link has a bound, and who does not keep up is told or dropped.
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { Pushed } from '../../actors/messages.ts';
+import type { Pushed, StatusRow } from '../../actors/messages.ts';
 import { leaseMs, leaseSlackMs } from '../../cluster/link-lease.ts';
 import { isBare } from '../../cluster/link-messages.ts';
 import { until } from '../support/until.ts';
-import { type CoreEnd, Ends, ManualClock, messagesTravel, type Visitor } from './link-ends.ts';
+import { type CoreEnd, Ends, ManualClock, messagesTravel, statusId, type Visitor } from './link-ends.ts';
 
 const ends = new Ends();
 beforeEach(() => ends.open());
 afterEach(() => ends.close());
+
+const emptyRow: StatusRow = {
+  id: statusId(1),
+  text: '',
+  visibility: 'public',
+  sensitive: false,
+  spoiler: '',
+  language: null,
+  replyTo: null,
+  mentions: [],
+  app: null,
+  boostOf: null,
+  favourites: 0,
+  boosts: 0,
+  replies: 0,
+};
 
 const mebibyte = 1024 * 1024;
 const cursor = '0'.repeat(24);
@@ -94,6 +110,19 @@ test('a peer with more than 64 MiB to take is dropped, and its backlog with it',
     `more than ${64 * mebibyte} bytes are sent and not taken`,
   ]);
   expect(core.meter.of('slow-peers')).toBe(1);
+});
+
+test('the bound holds for answers whose size nobody could guess', async () => {
+  const row = { ...emptyRow, text: 'x'.repeat(19_000) };
+  const core = await ends.core({
+    clock: new ManualClock(),
+    handle: () => ({ outcome: { ok: true, value: { rows: [null, ...new Array(399).fill(row)] } } }),
+  });
+  const visitor = await ends.visitor(core);
+  visitor.socket.pause();
+  visitor.send(...Array.from({ length: 12 }, (_, number) => [number, 'statuses', [Buffer.alloc(0)], null]));
+  await until(() => core.gone.length === 1);
+  expect(core.gone[0]?.reason).toBe(`more than ${64 * mebibyte} bytes are sent and not taken`);
 });
 
 test('more than 16,384 requests under way are answered busy', async () => {

@@ -311,6 +311,14 @@ describe('events', () => {
     expect([...(second.peers[0]?.topics ?? [])].sort()).toEqual(['tag:bees', 'tag:owls']);
   });
 
+  test('topics told before there was a link are told with it', async () => {
+    const core = await ends.core();
+    // No heartbeat carries them along: the clock stands.
+    const gateway = ends.gateway({ clock: new ManualClock() });
+    gateway.client.listen(['public']);
+    await until(() => core.peers[0]?.topics.has('public'));
+  });
+
   test('topics by the ten thousand arrive, and those too long are left out', async () => {
     const core = await ends.core();
     const gateway = await ends.gateway().isUp();

@@ -99,12 +99,7 @@ test('whoever awaits an answer goes on before what the core sent after it is pro
 });
 
 test('what waits for an answer goes on before the caches are dropped with the link', async () => {
-  const core = await ends.core({
-    handle: (_kind, _ask, from) => {
-      queueMicrotask(() => from.close('enough'));
-      return { outcome: { ok: true, value: { rows: [row] } } };
-    },
-  });
+  const core = await ends.coreByHand();
   const order: string[] = [];
   const gateway = ends.gateway({
     events: {
@@ -116,14 +111,19 @@ test('what waits for an answer goes on before the caches are dropped with the li
     },
   });
   await gateway.isUp();
-  const { ok } = await gateway.client.call('statuses', { ids: [row.id] });
-  for (let hop = 0; hop < 50; hop++) await null;
-  order.push('cached');
+  const cached = (async () => {
+    const { ok } = await gateway.client.call('statuses', { ids: [] });
+    for (let hop = 0; hop < 50; hop++) await null;
+    order.push(`cached ${ok}, link up: ${gateway.client.isUp}`);
+  })();
+  const link = core.links[0];
+  await until(() => link?.messages().length === 1);
+  // In one write: the answer, and bytes for which the gateway ends the link at once.
+  link?.send([1, [[]], null, null]);
+  link?.socket.send(Buffer.from([0xc1]));
+  await cached;
   await until(() => order.includes('down'));
-
-  expect(ok).toBe(true);
-  expect(order).toEqual(['cached', 'down']);
-  expect(core.gone).toHaveLength(1);
+  expect(order).toEqual(['cached true, link up: false', 'down']);
 });
 
 test('pushes and answers arrive as they were sent', async () => {
@@ -192,6 +192,26 @@ test('a tick too long for a frame arrives as one tick, its cursor with the last 
     items.map((item) => item.sessions[39_999]),
   );
   expect(core.meter.of('bytes-out')).toBeGreaterThan(8 * 1024 * 1024);
+});
+
+test('a tick of many small items arrives as one tick', async () => {
+  const core = await ends.core();
+  const gateway = await ends.gateway().isUp();
+  const items = Array.from({ length: 3000 }, (_, number): Pushed => {
+    return {
+      kind: 'deleted',
+      id: statusId(number),
+      sessions: new Uint8Array(4),
+      topics: [],
+      cursor: cursorOf(1),
+    };
+  });
+  core.peers[0]?.pushTick({ items, cursor: cursorOf(2) });
+  await until(() => gateway.happened.length === 2);
+  const happened = gateway.happened[1];
+  expect(
+    happened?.kind === 'tick' && happened.tick.items.map((item) => item.kind === 'deleted' && item.id),
+  ).toEqual(items.map((_, number) => statusId(number)));
 });
 
 test('the largest item there can be, for a million sessions, fits a frame', async () => {

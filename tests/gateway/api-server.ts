@@ -46,8 +46,10 @@ export interface ApiServer {
   ask(method: string, path: string, asking?: Asking): Promise<Reply>;
   /** The body alone. */
   json<T = Record<string, unknown>>(method: string, path: string, asking?: Asking): Promise<T>;
-  /** An account with a password (`correct horse`) and a token. */
+  /** An account with a token, and without a password. */
   person(handle: string, scopes?: string): Promise<Person>;
+  /** An account with a password, and a token. */
+  signedUp(handle: string): Promise<Person>;
   post(author: Person, status: string, fields?: Record<string, unknown>): Promise<Entity>;
   follow(follower: Person, followee: Person): Promise<void>;
   /** Cuts the link to the core, and mends it. */
@@ -72,8 +74,6 @@ export interface ApiServerOptions {
   pageFolder?: string | null;
   core?: Parameters<typeof openTestCore>[0];
 }
-
-let nextIp = 1;
 
 export async function startApi(options: ApiServerOptions = {}): Promise<ApiServer> {
   const core = await openTestCore(options.core);
@@ -113,6 +113,11 @@ export async function startApi(options: ApiServerOptions = {}): Promise<ApiServe
   const port = await http.listen(0, '127.0.0.1');
   const url = `http://127.0.0.1:${port}`;
 
+  async function withToken(account: AccountId, handle: string, scopes: string): Promise<Person> {
+    const { token } = await core.ask('createToken', { account, clientId: '', scopes });
+    return { id: String(account), account, handle, token };
+  }
+
   const server: ApiServer = {
     url,
     core,
@@ -146,10 +151,13 @@ export async function startApi(options: ApiServerOptions = {}): Promise<ApiServe
       return (await server.ask(method, path, asking)).body as T;
     },
     async person(handle, scopes = 'read write follow') {
-      const ip = `10.0.${nextIp >> 8}.${nextIp++ & 255}`;
-      const { account } = await core.ask('signUp', { handle, password, displayName: '', ip });
-      const { token } = await core.ask('createToken', { account, clientId: '', scopes });
-      return { id: String(account), account, handle, token };
+      const [account] = await core.accounts(handle);
+      if (account === undefined) throw new Error(`no account for ${handle}`);
+      return withToken(account, handle, scopes);
+    },
+    async signedUp(handle) {
+      const { account } = await core.ask('signUp', { handle, password, displayName: '', ip: '10.0.0.1' });
+      return withToken(account, handle, 'read write follow');
     },
     post: (author, status, fields = {}) =>
       server.json('POST', '/api/v1/statuses', { token: author.token, body: { status, ...fields }, shape: 'Status' }),

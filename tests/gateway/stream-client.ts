@@ -34,11 +34,19 @@ export interface Opening {
   query?: string;
   protocols?: string[];
   headers?: Record<string, string>;
+  /** False: pings are not answered. */
+  autoPong?: boolean;
 }
 
 /** Rejects with the status when it is refused. */
-export function openStream({ url, query = '', protocols = [], headers = {} }: Opening): Promise<StreamClient> {
-  const socket = new WebSocket(`${url}/api/v1/streaming${query}`, protocols, { headers });
+export function openStream({
+  url,
+  query = '',
+  protocols = [],
+  headers = {},
+  autoPong = true,
+}: Opening): Promise<StreamClient> {
+  const socket = new WebSocket(`${url}/api/v1/streaming${query}`, protocols, { headers, autoPong });
   const frames: Frame[] = [];
   const packed: unknown[] = [];
   const sizes: number[] = [];

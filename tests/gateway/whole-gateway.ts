@@ -32,10 +32,13 @@ export interface WholeGateway {
   person(handle: string, scopes?: string): Promise<Person>;
   follow(follower: Person, followee: Person): Promise<void>;
   post(author: Person, status: string, fields?: Record<string, unknown>): Promise<Record<string, unknown>>;
+  /** How many sessions the core has, for tests that wait for one to be attached or detached. */
+  sessions(): Promise<number>;
   request(method: string, path: string, token: string | null, body?: unknown): Promise<Response>;
   /** The core goes away as if killed: links cut, nothing said. */
   stopCore(): Promise<void>;
-  startCore(): Promise<void>;
+  /** `before` has the core to itself: no gateway can reach it yet. */
+  startCore(before?: () => Promise<void>): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -50,7 +53,7 @@ export async function startWholeGateway(options: WholeOptions = {}): Promise<Who
   const log = pino({ level: 'error' }, { write: (line: string) => faults.push(line) });
   let running: { core: Core; links: LinkServer; incarnation: string } | null = null;
 
-  async function startCore(): Promise<void> {
+  async function startCore(before: () => Promise<void> = async () => {}): Promise<void> {
     const core = await openCore({
       product: behaviours as unknown as Product,
       folder: join(data, 'store'),
@@ -79,8 +82,9 @@ export async function startWholeGateway(options: WholeOptions = {}): Promise<Who
     });
     core.serve(links);
     const incarnation = randomBytes(8).toString('hex');
-    await writeLinkFile(join(data, linkFileName), { port: links.port, key, pid: process.pid, incarnation });
     running = { core, links, incarnation };
+    await before();
+    await writeLinkFile(join(data, linkFileName), { port: links.port, key, pid: process.pid, incarnation });
   }
 
   async function stopCore(): Promise<void> {
@@ -119,7 +123,12 @@ export async function startWholeGateway(options: WholeOptions = {}): Promise<Who
     return outcome.value as Answer<K>;
   }
 
-  async function request(method: string, path: string, token: string | null, body?: unknown): Promise<Response> {
+  async function request(
+    method: string,
+    path: string,
+    token: string | null,
+    body?: unknown,
+  ): Promise<Response> {
     return fetch(url + path, {
       method,
       redirect: 'manual',
@@ -153,6 +162,7 @@ export async function startWholeGateway(options: WholeOptions = {}): Promise<Who
       if (answer.status !== 200) throw new Error(`posting: ${answer.status} ${JSON.stringify(said)}`);
       return said;
     },
+    sessions: async () => JSON.parse((await ask('status', {})).json).sessions,
     request,
     stopCore,
     startCore,

@@ -112,13 +112,13 @@ describe('two people at the page', () => {
     await dialog.waitFor({ state: 'detached' });
 
     const bell = wren.page.getByRole('link', { name: /^Notifications/ });
-    await until(async () => (await bell.textContent())?.includes('4'), { what: 'four notifications' });
+    await until(async () => /4 new/.test((await bell.textContent()) ?? ''), { what: 'four notifications' });
     await bell.click();
     for (const words of ['follows you', 'likes your post', 'boosted your post', 'mentioned you']) {
       await wren.page.getByText(words).first().waitFor();
     }
     await posts(wren.page, 'why seven?').getByRole('link').last().waitFor();
-    await until(async () => !(await bell.textContent())?.includes('4'), { what: 'nothing unseen' });
+    await until(async () => !/new/.test((await bell.textContent()) ?? ''), { what: 'nothing unseen' });
     await screenshot(wren.page, 'notifications');
   });
 
@@ -194,6 +194,29 @@ describe('two people at the page', () => {
     const numbers = shown.map((text) => Number(/number (\d+)\./.exec(text)?.[1]));
     expect(numbers).toEqual(Array.from({ length: 45 }, (_, index) => 45 - index));
     await screenshot(ada.page, 'profile');
+
+    await posts(ada.page, 'number 7.').scrollIntoViewIfNeeded();
+    const place = await posts(ada.page, 'number 7.').boundingBox();
+    await posts(ada.page, 'number 7.').locator('[data-open]').click();
+    await ada.page.getByRole('heading', { name: 'Thread' }).waitFor();
+    await ada.page.getByRole('button', { name: 'Back' }).click();
+    await posts(ada.page, 'number 7.').waitFor();
+    expect(await posts(ada.page, 'number 7.').boundingBox()).toEqual(place);
+  });
+
+  test('see on the timeline of everyone, and of a tag, that somebody has posted', async () => {
+    await ada.page.getByRole('link', { name: 'Everyone' }).click();
+    await posts(ada.page, 'Old news, number 45.').waitFor();
+    await goHome(wren.page);
+    await post(wren.page, 'Who else is at the #pier?');
+    await ada.page.getByRole('button', { name: '1 new post' }).click();
+    await posts(ada.page, 'Who else is at').getByRole('link', { name: '#pier' }).click();
+    await ada.page.getByRole('heading', { name: '#pier' }).waitFor();
+    await posts(ada.page, 'Who else is at').waitFor();
+
+    await post(wren.page, 'Everybody is at the #Pier');
+    await ada.page.getByRole('button', { name: '1 new post' }).click();
+    await posts(ada.page, 'Everybody is at').waitFor();
   });
 
   test('find by search the people, the tags and the words', async () => {
@@ -419,7 +442,7 @@ describe('the page', () => {
     const card = posts(page, 'safe');
     await card.waitFor();
     expect(await card.locator('.rich').innerHTML()).toBe(
-      '<p class="">safepress<a class="" href="https://example.org/" target="_blank" rel="nofollow noopener noreferrer">good</a></p>',
+      '<p class="" dir="auto">safepress<a class="" href="https://example.org/" target="_blank" rel="nofollow noopener noreferrer">good</a></p>',
     );
     await card.getByText('press').click();
     expect(await page.evaluate(() => 'evil' in window)).toBe(false);

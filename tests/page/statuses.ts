@@ -28,6 +28,7 @@ export function status(id: number | string, part: Partial<Status> = {}): Status 
     sensitive: false,
     spoiler_text: '',
     url: null,
+    language: null,
     in_reply_to_id: null,
     in_reply_to_account_id: null,
     mentions: [],

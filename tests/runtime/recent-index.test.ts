@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { AccountId } from '../../runtime/account-id.ts';
-import { RecentIndex, vectorLength } from '../../runtime/recent-index.ts';
+import { firstLength, RecentIndex, vectorLength } from '../../runtime/recent-index.ts';
 import { makeStatusId, type StatusId, statusAuthor, statusMs } from '../../runtime/status-id.ts';
+import { restOfStatus } from '../../runtime/status-rest.ts';
 import { upTo } from './store-harness.ts';
 
 /** Statuses on a disk of the test's, and an index over them. */
@@ -18,9 +19,8 @@ function setUp(mostIds = 1_000_000) {
     mostIds,
     read: (author, below, most) => {
       reads.push(author);
-      return ofAuthor(author)
-        .filter((id) => below === null || id < below)
-        .slice(0, most);
+      const rests = ofAuthor(author).map(restOfStatus);
+      return rests.filter((rest) => below === null || rest < below).slice(0, most).join('');
     },
   });
   const add = (id: StatusId) => {
@@ -79,21 +79,24 @@ test('whatever is added, removed and asked for in whatever order, the newest are
   );
 });
 
-test('an author is read from the disk once, and again only for what is older than the index keeps', () => {
+test('an author is read from the disk a little at first, then as far as is kept, and only beyond that each time', () => {
   const { reads, index, add, ofAuthor } = setUp();
   const [author = 0 as AccountId] = authors;
   for (const n of upTo(200)) add(makeStatusId(n, author, 0));
+  const newest = (most: number) => index.newestOf({ authors: [author], sinceMs: 0, most });
 
-  index.newestOf({ authors: [author], sinceMs: 0, most: vectorLength });
+  newest(firstLength);
   add(makeStatusId(1_000, author, 0));
   index.newestOfOne(author, null, 20);
   expect(reads).toHaveLength(1);
   expect(index).toMatchObject({ hits: 1, misses: 1 });
-  expect(index.newestOf({ authors: [author], sinceMs: 0, most: 150 })).toEqual(
-    ofAuthor(author).slice(0, 150),
-  );
+  expect(newest(vectorLength)).toEqual(ofAuthor(author).slice(0, vectorLength));
+  expect(reads).toHaveLength(2);
+  newest(vectorLength);
+  expect(reads).toHaveLength(2);
+  expect(newest(150)).toEqual(ofAuthor(author).slice(0, 150));
 
-  expect(reads).toHaveLength(3);
+  expect(reads).toHaveLength(4);
 });
 
 test('authors asked for long ago make room, and are read anew', () => {

@@ -1,8 +1,10 @@
-import { cpSync, mkdirSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { open } from 'lmdb';
 import { expect, test } from 'vitest';
-import { FolderInUseError } from '../../runtime/store-lock.ts';
+import { FolderInUseError, lockFolder } from '../../runtime/store-lock.ts';
 import { newFolder, openToyStore, write } from './store-harness.ts';
 import { startStoreProgram } from './store-program.ts';
 import { postFact } from './toy-product.ts';
@@ -30,6 +32,33 @@ test('the lock of a killed program does not block the next one', async () => {
 
   const { store } = await openToyStore(folder);
   expect(store.position).toBe(0);
+});
+
+test.each(['abstract', 'file'] as const)(
+  'a lock of kind %s is held, let go of, and taken again',
+  async (place) => {
+    const folder = newFolder();
+    const lock = await lockFolder(folder, place);
+
+    await expect(lockFolder(folder, place)).rejects.toMatchObject({ pid: process.pid });
+    await lock.release();
+
+    const again = await lockFolder(folder, place);
+    await again.release();
+  },
+);
+
+test('a socket file that a dead program left behind does not block', async () => {
+  const folder = newFolder();
+  const { dev, ino } = statSync(folder, { bigint: true });
+  const path = join(tmpdir(), `murmuration-${dev}-${ino}.socket`);
+  const script = `require('node:net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`;
+  spawnSync(process.execPath, ['-e', script]);
+  expect(existsSync(path)).toBe(true);
+
+  const lock = await lockFolder(folder, 'file');
+  await expect(lockFolder(folder, 'file')).rejects.toThrow(FolderInUseError);
+  await lock.release();
 });
 
 test('one program cannot open a folder twice, and can again after closing it', async () => {

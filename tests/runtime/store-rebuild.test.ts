@@ -87,6 +87,10 @@ test('a rebuild restores views that were lost, and the search index', async () =
   expect(store.statistics().searchBehind).toBe(0);
   await write(store, [postFact(status(bo, 1_000), 'after')]);
   expect(store.reader.view(postsView(bo))).toBe(900);
+  await write(store, [postFact(status(ada, 2), 'secret', 'direct'), postFact(status(ada, 1), 'open')]);
+  await store.rebuild();
+  await store.close();
+  expect((await openToyStore(folder)).store.reader.recent(ada, null, 9)).toEqual([status(ada, 1)]);
 });
 
 test('nothing is taken in while views are being rebuilt', async () => {

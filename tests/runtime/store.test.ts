@@ -323,6 +323,26 @@ describe('newest statuses', () => {
     expect(store.statistics()).toMatchObject({ idHits: 2, idMisses: 1 });
   });
 
+  test('a post that becomes visible, or hidden, is listed so after reopening too', async () => {
+    const folder = newFolder();
+    const first = await openToyStore(folder);
+    await write(first.store, [1, 2, 3].map((n) => postFact(status(ada, n), 'x', n === 1 ? 'direct' : 'public')));
+    await write(first.store, [postFact(status(ada, 1), 'x'), postFact(status(ada, 3), 'x', 'direct')]);
+    const expected = [status(ada, 2), status(ada, 1)];
+    expect(first.store.reader.recent(ada, null, 10)).toEqual(expected);
+    await first.store.close();
+
+    const { store } = await openToyStore(folder);
+
+    expect(store.reader.recent(ada, null, 10)).toEqual(expected);
+  });
+
+  test('a product whose status keys have another shape is refused', async () => {
+    const statusKey = () => keyOf(ada, 's');
+
+    await expect(openToyStore(newFolder(), { statusKey })).rejects.toThrow('statusKey must give');
+  });
+
   test('pages reach beyond what is kept in memory', async () => {
     const { store } = await openToyStore(newFolder());
     await write(

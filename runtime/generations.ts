@@ -1,0 +1,37 @@
+// A bounded cache in two generations: what is used moves to the young one, the old one is dropped whole. No lists to keep in order.
+
+/** Holds at least the `most / 2` keys used last, and at most `most`. Values must not be undefined. */
+export class Generations<Value> {
+  #young = new Map<string, Value>();
+  #old = new Map<string, Value>();
+  readonly #half: number;
+
+  constructor(most: number) {
+    this.#half = Math.max(1, Math.ceil(most / 2));
+  }
+
+  get size(): number {
+    return this.#young.size + this.#old.size;
+  }
+
+  get(key: string): Value | undefined {
+    const value = this.#young.get(key);
+    if (value !== undefined) return value;
+    const older = this.#old.get(key);
+    if (older !== undefined) this.set(key, older);
+    return older;
+  }
+
+  set(key: string, value: Value): void {
+    if (this.#young.size >= this.#half && !this.#young.has(key)) {
+      this.#old = this.#young;
+      this.#young = new Map();
+    }
+    this.#young.set(key, value);
+  }
+
+  clear(): void {
+    this.#young.clear();
+    this.#old.clear();
+  }
+}
