@@ -5,7 +5,7 @@
 const pureRuntime = ['account-id', 'behaviours', 'codec', 'fact', 'key', 'status-id', 'version'];
 
 /** Declarations of messages and records (no logic): cluster/ and gateway/ may import these of actors/. */
-const declarations = ['facts', 'messages'];
+const declarations = ['facts', 'items', 'messages'];
 
 /** Pure product files that gateway/ shares with the actors, beside the declarations. */
 const sharedWithGateway = ['text', 'visibility'];

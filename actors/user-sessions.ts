@@ -1,5 +1,5 @@
 // A user's live sessions: attaching, catching up on what was missed, and pushing what comes.
-import type { Gathered, Moment, PointReader } from '../runtime/behaviours.ts';
+import type { Gathered, Moment, PointReader, StoredFact } from '../runtime/behaviours.ts';
 import { serverAccount } from '../runtime/account-id.ts';
 import { afterPrefix, keyOf, restOf } from '../runtime/key.ts';
 import { type StatusId, statusAuthor } from '../runtime/status-id.ts';
@@ -104,17 +104,24 @@ export function catchUp(state: UserState, gathered: Gathered, moment: Moment, re
   return items.map((item) => ({ kind: 'push', sessions: [session.number], item }));
 }
 
+/** Many sessions miss the same status when a core starts anew: they share one item, so that its rows travel once a tick. */
+const shared = new WeakMap<StoredFact, Item>();
+
 function statusItem(id: StatusId, read: PointReader): Item | null {
   const fact = read.fact(statusFact(id));
   const status = statusOf(fact);
   if (fact === null || status === null) return null;
-  return {
+  const known = shared.get(fact);
+  if (known !== undefined) return known;
+  const item: Item = {
     kind: 'status',
     version: fact.version,
     id,
     author: statusAuthor(id),
     boostOf: status.kind === 'boost' ? status.of : null,
   };
+  shared.set(fact, item);
+  return item;
 }
 
 /** To every session that has not had it; held back where one is catching up. */

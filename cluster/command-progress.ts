@@ -18,7 +18,6 @@ export function showProgress(unit: string): ProgressShown {
 function bar(unit: string): ProgressShown {
   const shown = new cliProgress.SingleBar({
     stream: process.stderr,
-    hideCursor: true,
     clearOnComplete: false,
     format: (options, { progress }, { doing, done, total, rate }) =>
       `${cliProgress.Format.BarFormat(progress, { ...options, barsize: 30 })} ${percent(progress)}  ${doing}: ${count(done)} of ${count(total)} ${unit}, ${count(rate)}/s`,

@@ -1,11 +1,10 @@
 // The core process: settings in, a core behind a link server, an orderly end. `mode: rebuild` derives all views anew instead.
 import { randomBytes } from 'node:crypto';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import pino from 'pino';
 import { loadBehaviours } from './core-behaviours.ts';
 import { type Core, openCore } from './core.ts';
-import { linkFileName, newLinkKey, writeLinkFile } from './link-file.ts';
+import { linkFileName, newLinkKey, removeLinkFile, writeLinkFile } from './link-file.ts';
 import { openLinkServer } from './link-server.ts';
 import { coreSettings, readSettings, tellAgent } from './settings.ts';
 
@@ -56,10 +55,13 @@ async function serve(core: Core, { data, log }: { data: string; log: pino.Logger
     onPeerGone: (peer) => core.peerGone(peer),
     log,
     meter: core.metrics,
+    // An empty store has had no core before this one, and so no gateway that may still hold a lease of it.
+    hadPredecessor: core.store.position > 0,
   });
   core.serve(links);
   const linkFile = join(data, linkFileName);
-  await writeLinkFile(linkFile, { port: links.port, key, pid: process.pid, incarnation: randomBytes(8).toString('hex') });
+  const incarnation = randomBytes(8).toString('hex');
+  await writeLinkFile(linkFile, { port: links.port, key, pid: process.pid, incarnation });
   log.info({ port: links.port, position: core.store.position }, 'the core serves');
   tellAgent({ ready: true });
   let isStopping = false;
@@ -70,7 +72,7 @@ async function serve(core: Core, { data, log }: { data: string; log: pino.Logger
     links
       .close()
       .then(() => core.close())
-      .then(() => rm(linkFile, { force: true }))
+      .then(() => removeLinkFile(linkFile, incarnation))
       .then(() => process.exit(0))
       .catch((error: unknown) => {
         log.error({ err: error }, 'the core could not stop in order');

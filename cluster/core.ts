@@ -6,7 +6,7 @@ import type { Entry, Outcome, Reader } from '../runtime/behaviours.ts';
 import type { StoreLimits } from '../runtime/store-options.ts';
 import { openStore, type Store } from '../runtime/store.ts';
 import { type Pushes, UserActors } from '../runtime/user-actors.ts';
-import type { Version } from '../runtime/version.ts';
+import { type Version, versionMs } from '../runtime/version.ts';
 import type { Product, ProductMessage } from './core-behaviours.ts';
 import type { Allowance, Counted } from './core-client.ts';
 import { Limit } from './core-limits.ts';
@@ -273,7 +273,7 @@ export class Core {
   }
 
   /** Waits for all that was submitted before, too: an answer that repeats an earlier one must not come before it is safe. */
-  #submit(writes: Parameters<Store['submit']>[0], how: { deletes: boolean; live: boolean }): Promise<void> {
+  #submit(writes: Parameters<Store['submit']>[0], how: { deletes: boolean; live: boolean; nowMs: number }): Promise<void> {
     if (writes.length === 0) return this.#lastWrite;
     const submitted = this.store.submit(writes, how);
     if (!submitted.ok) return Promise.reject(new Error(submitted.rejection.message));
@@ -343,7 +343,13 @@ export class Core {
 
 /** Opens the store and starts a core on it. Rejects with what the store says when it can't be opened. */
 export async function openCore(options: CoreOptions): Promise<Core> {
-  const { product, folder, node, now, onFault, limits } = options;
+  const { product, folder, node, onFault, limits } = options;
+  // One time for all: a clock that is set back stands still here until it is there again.
+  let latestMs = 0;
+  const now = (): number => {
+    latestMs = Math.max(latestMs, options.now());
+    return latestMs;
+  };
   const metrics = new CoreMetrics();
   const opened: { core: Core | null } = { core: null };
   const store = await openStore({
@@ -359,7 +365,8 @@ export async function openCore(options: CoreOptions): Promise<Core> {
     onCommitTimed: (ms, entries) => metrics.committed(ms, entries),
     ...(limits === undefined ? {} : { limits }),
   });
-  opened.core = new Core(store, options, metrics);
+  latestMs = versionMs(store.version);
+  opened.core = new Core(store, { ...options, now }, metrics);
   return opened.core;
 }
 

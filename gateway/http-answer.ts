@@ -133,19 +133,30 @@ function bodyOf(body: ApiBody): string | Uint8Array {
   }
 }
 
-/** One allocation for the whole answer. */
+/** Where answers are put together: the server copies from here before the next one is. */
+let workbench = Buffer.allocUnsafeSlow(256 * 1024);
+/** A larger answer gets memory of its own. */
+const mostWorkbenchBytes = 4 * 1024 * 1024;
+
+/** All pieces in one run of bytes, valid until the next call. */
 function joined(pieces: readonly Uint8Array[]): Uint8Array {
   const only = pieces[0];
   if (pieces.length === 1 && only !== undefined) return only;
   let length = 0;
   for (const piece of pieces) length += piece.length;
-  const whole = Buffer.allocUnsafe(length);
+  const whole = roomFor(length);
   let at = 0;
   for (const piece of pieces) {
     whole.set(piece, at);
     at += piece.length;
   }
-  return whole;
+  return whole.subarray(0, length);
+}
+
+function roomFor(length: number): Buffer {
+  if (length > mostWorkbenchBytes) return Buffer.allocUnsafeSlow(length);
+  if (length > workbench.length) workbench = Buffer.allocUnsafeSlow(Math.min(mostWorkbenchBytes, length * 2));
+  return workbench;
 }
 
 function byteLength(body: string | Uint8Array): number {

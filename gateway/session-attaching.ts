@@ -92,6 +92,7 @@ export class Attaching {
   }
 
   async #bring(session: Session): Promise<void> {
+    if (!session.isOpen) return;
     const link = this.link;
     if (session.checkedAt !== link) {
       const known = await this.#authenticator.authenticate(session.token);

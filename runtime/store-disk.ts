@@ -1,7 +1,17 @@
 // The disk below a store: its folder, how full it is, and the ballast that is thrown overboard so that deletes still fit.
 
 import { randomFillSync } from 'node:crypto';
-import { closeSync, fsyncSync, mkdirSync, openSync, rmSync, statfsSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 
 export interface DiskOptions {
@@ -12,6 +22,7 @@ export interface DiskOptions {
   ballastBytes: number;
 }
 
+const dataName = 'data.mdb';
 const ballastName = 'ballast';
 const checkEveryMs = 1_000;
 const blockBytes = 1024 * 1024;
@@ -96,8 +107,26 @@ export function removeFolder(folder: string): void {
   rmSync(folder, { recursive: true, force: true });
 }
 
+/** How a database file of LMDB's data format 2 begins: after the head of its first page, a number and the format. */
+const magic = Buffer.from('dec0efbe02000000', 'hex');
+const magicAt = 24;
+
+/** Throws when there is a database file that LMDB did not write: LMDB itself would end the process over it. */
+export function assertDataFile(folder: string): void {
+  const path = join(folder, dataName);
+  if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) === 0) return;
+  const file = openSync(path, 'r');
+  try {
+    const found = Buffer.alloc(magic.length);
+    readSync(file, found, 0, magic.length, magicAt);
+    if (!found.equals(magic)) throw new Error(`${dataName} is damaged, or no database`);
+  } finally {
+    closeSync(file);
+  }
+}
+
 /** What tells the database file of this folder from a copy of it. */
 export function dataFileIn(folder: string): string {
-  const { dev, ino } = statSync(join(folder, 'data.mdb'), { bigint: true });
+  const { dev, ino } = statSync(join(folder, dataName), { bigint: true });
   return `${dev}:${ino}`;
 }

@@ -2,7 +2,15 @@
 import { type Database, open, type RootDatabase } from 'lmdb';
 import type { StoredFact } from './behaviours.ts';
 import type { Wire } from './fact.ts';
-import { factOf, isPresent, type LoggedFact, latin1, loggedOf, unpackWire, writeLatin1 } from './wire-bytes.ts';
+import {
+  factOf,
+  isPresent,
+  type LoggedFact,
+  latin1,
+  loggedOf,
+  unpackWire,
+  writeLatin1,
+} from './wire-bytes.ts';
 
 export interface TableRange {
   /** First key, included. */

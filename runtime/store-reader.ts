@@ -23,7 +23,10 @@ export function storeReader(
 }
 
 /** An author's listed statuses on the disk, newest first, below a rest: read from keys alone. */
-export function listedOnDisk(tables: Pick<Tables, 'presence' | 'unlisted'>, kind: string): RecentIndexOptions['read'] {
+export function listedOnDisk(
+  tables: Pick<Tables, 'presence' | 'unlisted'>,
+  kind: string,
+): RecentIndexOptions['read'] {
   return (author, below, most) => {
     const prefix = keyOf(author, kind);
     let to = below === null ? afterPrefix(prefix) : prefix + below;

@@ -52,7 +52,8 @@ export async function rebuildViews(options: RebuildOptions): Promise<RebuildRepo
   }
 
   await write((batch) => {
-    for (const table of ['views', 'unlisted', 'postings', 'terms'] as const) batch.changes.push({ kind: 'clear', table });
+    for (const table of ['views', 'unlisted', 'postings', 'terms'] as const)
+      batch.changes.push({ kind: 'clear', table });
     batch.changes.push({ kind: 'put', table: 'meta', key: markKey, bytes: packWire(true) });
   });
   let done = 0;

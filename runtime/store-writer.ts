@@ -25,6 +25,8 @@ export interface SubmitOptions {
   deletes: boolean;
   /** False for what is brought in from outside: nobody is told of it. */
   live: boolean;
+  /** The time the facts' versions are to have, in milliseconds since 1970; now, when not given. */
+  nowMs?: number;
 }
 
 export interface WriterOptions {
@@ -84,7 +86,10 @@ export class StoreWriter {
     return this.#options.disk.freePercent() < this.#options.minFreePercent;
   }
 
-  submit(writes: readonly FactWrite[], { deletes, live }: SubmitOptions): Outcome<Submitted> {
+  submit(
+    writes: readonly FactWrite[],
+    { deletes, live, nowMs = this.#options.now() }: SubmitOptions,
+  ): Outcome<Submitted> {
     const refusal = this.refusal({ deletes });
     if (refusal !== null) return { ok: false, rejection: refusal };
     const { disk, log } = this.#options;
@@ -99,7 +104,7 @@ export class StoreWriter {
     try {
       for (const write of writes) {
         const bytes = write.value === null ? null : packWire(write.value);
-        entries.push(this.#stage(write, bytes, live));
+        entries.push(this.#stage(write, bytes, { live, nowMs }));
         packed.push(bytes);
       }
       batch.add(submission);
@@ -128,12 +133,16 @@ export class StoreWriter {
     return batch.done;
   }
 
-  #stage({ key, value, isNew }: FactWrite, packed: Buffer | null, live: boolean): Entry {
+  #stage(
+    { key, value, isNew }: FactWrite,
+    packed: Buffer | null,
+    { live, nowMs }: { live: boolean; nowMs: number },
+  ): Entry {
     assertKey(key);
-    const { clock, now, derive } = this.#options;
+    const { clock, derive } = this.#options;
     const { submission, open } = this.commit;
     const before = isNew === true ? null : this.rows.writer.fact(key);
-    const version = clock.tick(now());
+    const version = clock.tick(nowMs);
     const bytes = factBytes(version, packed);
     open.bytes += bytes.length + writeOverheadBytes;
     submission.facts.set(key, { version, value, bytes });

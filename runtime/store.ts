@@ -9,11 +9,18 @@ import { type SearchFor, SearchIndex } from './search-index.ts';
 import type { StatusId } from './status-id.ts';
 import { statusKindOf } from './status-rest.ts';
 import { type BackupReport, backupStore, newIncarnation } from './store-backup.ts';
-import { dataFileIn, makeFolder, removeFolder, StoreDisk, syncNewFolder } from './store-disk.ts';
+import {
+  assertDataFile,
+  dataFileIn,
+  makeFolder,
+  removeFolder,
+  StoreDisk,
+  syncNewFolder,
+} from './store-disk.ts';
 import { CommitError, type Environment, openEnvironment } from './store-environment.ts';
 import { StoreFollower } from './store-follower.ts';
-import { lockFolder, type StoreLock } from './store-lock.ts';
 import { hiding, listingOf } from './store-listing.ts';
+import { lockFolder, type StoreLock } from './store-lock.ts';
 import { type LogEntry, StoreLog } from './store-log.ts';
 import { defaultLimits, type StoreLimits, type StoreOptions } from './store-options.ts';
 import { listedOnDisk, remainingFacts, storeReader } from './store-reader.ts';
@@ -48,17 +55,33 @@ export interface StoreStatistics {
   faulted: boolean;
 }
 
+/** The folder or what is in it can't be used: `cause` is what the system said. */
+export class StoreOpenError extends Error {
+  code = 'store-unusable';
+  constructor(folder: string, cause: unknown) {
+    const said = cause instanceof Error ? cause.message : String(cause);
+    super(`the store in ${folder} could not be opened: ${said}`, { cause });
+    this.name = 'StoreOpenError';
+  }
+}
+
 /**
- * Opens the store of a folder, making it when absent. Rejects with `FolderInUseError` while another program holds it.
+ * Opens the store of a folder, making it when absent. Rejects with `FolderInUseError` while another program holds it, and with
+ * `StoreOpenError` when the system or the database does not let it be opened.
  * A rebuild that was cut short is done again first.
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const { folder } = options;
-  makeFolder(folder);
+  try {
+    makeFolder(folder);
+  } catch (error) {
+    throw new StoreOpenError(folder, error);
+  }
   const lock = await lockFolder(folder);
   let environment: Environment | null = null;
   try {
     const limits = { ...defaultLimits, ...options.limits };
+    assertDataFile(folder);
     environment = openEnvironment({ folder, mapSizeBytes: limits.mapSizeBytes });
     await settleIncarnation(environment, folder);
     const store = new Store({ environment, lock, options, limits });
@@ -68,7 +91,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   } catch (error) {
     await environment?.close();
     await lock.release();
-    throw error;
+    throw new StoreOpenError(folder, error);
   }
 }
 

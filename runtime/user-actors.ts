@@ -27,13 +27,15 @@ export interface Facts {
   readonly writing: PointReader;
   /** Null when such a write would be taken now. */
   refusal(intent: 'writes' | 'deletes'): Rejection | null;
-  submit(writes: FactWrite[], options: { deletes: boolean; live: boolean }): Promise<void>;
+  /** The versions get the time given, or a later one when such were given before. */
+  submit(writes: FactWrite[], options: { deletes: boolean; live: boolean; nowMs: number }): Promise<void>;
   newest(recent: Recent): StatusId[];
 }
 
 export interface UserActorsOptions<State, Message extends { kind: string }, Item> {
   behaviours: Behaviours<State, Message, Item>;
   facts: Facts;
+  /** Milliseconds since 1970. Never goes back, and is never behind a version that was given. */
   now: () => number;
   chance: () => number;
   /** Pushes collected since the last flush, for sessions and topics. Called at most once a turn. */
@@ -253,7 +255,9 @@ export class UserActors<State, Message extends { kind: string }, Item> {
       switch (effect.kind) {
         case 'persist': {
           const { deletes, live } = effect;
-          this.#continue(cell, effects, place, this.#options.facts.submit(effect.writes, { deletes, live }));
+          // The time of the moment: an id made from it must not be older than its version, or a cursor could stand between them.
+          const done = this.#options.facts.submit(effect.writes, { deletes, live, nowMs: this.#nowMs });
+          this.#continue(cell, effects, place, done);
           return;
         }
         case 'fence':

@@ -7,10 +7,11 @@ import { attendKeyboard } from './keyboard.ts';
 import { startLive } from './live.ts';
 import { finishLogin } from './login.ts';
 import { notify } from './notice.ts';
+import { parseRoute } from './route.ts';
 import { confirmSession, enter, session } from './session.ts';
 import { Shell } from './shell.tsx';
 import { token } from './token.ts';
-import { followAddress } from './visit.ts';
+import { amend, followAddress } from './visit.ts';
 
 /** The socket, once open, has home read; this long it may take before home is read without it. */
 const patienceMs = 700;
@@ -43,6 +44,8 @@ async function begin(): Promise<void> {
   const root = document.getElementById('app');
   if (root) render(<Shell />, root);
   const returned = await finishLogin();
+  // Back to where one was when one went to log in.
+  if (returned.kind !== 'none') amend(parseRoute(location.hash));
   if (returned.kind === 'failed') notify('trouble', returned.words);
   if (returned.kind === 'token') await enter(returned.token);
   else {

@@ -41,7 +41,7 @@ export async function finishLogin(): Promise<Return> {
   const error = answer.get('error');
   if (code === null && error === null) return { kind: 'none' };
   const pending = takePending();
-  history.replaceState(null, '', `/${pending?.hash ?? ''}`);
+  history.replaceState(history.state, '', `/${pending?.hash ?? ''}`);
   if (error === 'access_denied')
     return { kind: 'failed', words: 'You did not let this page in, so you are not logged in.' };
   if (code === null)

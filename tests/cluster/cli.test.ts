@@ -1,10 +1,16 @@
 // What the command line refuses, in which words and with which exit code.
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import uws from 'uWebSockets.js';
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
+import { openDataFolder } from '../../cluster/agent-data-folder.ts';
+import { probePort } from '../../cluster/agent-port.ts';
+import { givenRelease } from '../../cluster/agent-release.ts';
+import { CommandFault } from '../../cluster/command-fault.ts';
+import { runCommandLine } from '../../cluster/command-line.ts';
 import { sumOf } from '../../cluster/command-status.ts';
 import { runCommand } from '../support/server.ts';
 import { makeStandInRelease } from '../support/stand-in-release.ts';
@@ -20,10 +26,19 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function refused(args: string[], env: NodeJS.ProcessEnv = {}) {
-  const run = runCommand(args, { env });
-  const exit = await run.ended;
-  return { exit, stdout: run.stdout(), stderr: run.stderr() };
+/** In this process: what a command refuses before it does anything. */
+async function refused(...args: string[]) {
+  let written = '';
+  let said = '';
+  const exit = await runCommandLine(args, {
+    write(text) {
+      written += text;
+    },
+    complain(text) {
+      said += text;
+    },
+  });
+  return { exit, written, said };
 }
 
 const usage = 'Usage: murmuration start [options]; --help lists the options';
@@ -54,15 +69,19 @@ test.each([
   [['start', 'now'], `error: too many arguments for 'start'. Expected 0 arguments but got 1. ${usage}`],
   [['fly'], `error: unknown command 'fly'. "murmuration --help" lists the commands`],
 ])('wrong use is exit code 2 and one line: %j', async (args, line) => {
-  expect(await refused(args)).toEqual({ exit: 'code 2', stdout: '', stderr: `${line}\n` });
+  expect(await refused(...args)).toEqual({ exit: 2, written: '', said: `${line}\n` });
 });
 
 test('a wrong value from the environment is said to come from there', async () => {
-  const { exit, stderr } = await refused(['start'], { MURMURATION_PORT: 'high' });
-  expect(exit).toBe('code 2');
-  expect(stderr).toBe(
-    `error: option '--port' (from MURMURATION_PORT) must be a whole number from 0 to 65535, not 'high'. ${usage}\n`,
-  );
+  vi.stubEnv('MURMURATION_PORT', 'high');
+  onTestFinished(() => {
+    vi.unstubAllEnvs();
+  });
+  expect(await refused('start')).toEqual({
+    exit: 2,
+    written: '',
+    said: `error: option '--port' (from MURMURATION_PORT) must be a whole number from 0 to 65535, not 'high'. ${usage}\n`,
+  });
 });
 
 test.each([
@@ -71,64 +90,9 @@ test.each([
   [['import', '--help'], '--follows <FILE>'],
   [['--version'], '0.'],
 ])('help is no fault: %j', async (args, part) => {
-  const { exit, stdout, stderr } = await refused(args);
-  expect({ exit, stderr }).toEqual({ exit: 'code 0', stderr: '' });
-  expect(stdout).toContain(part);
-});
-
-test('a taken port is named, with what to do', async () => {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  const { exit, stdout, stderr } = await refused([
-    'start',
-    ...['--data', join(folder, 'port'), '--release', release, '--port', String(port)],
-  ]);
-  server.close();
-  expect({ exit, stdout }).toEqual({ exit: 'code 1', stdout: '' });
-  expect(stderr).toBe(
-    `error: Port ${port} on 127.0.0.1 is taken by another program: stop that one, or choose another port with --port N.\n`,
-  );
-});
-
-test.each([
-  ['--host', '192.0.2.1', /^error: This machine has no address 192\.0\.2\.1: .*--host/],
-  [
-    '--host',
-    'no-such-host.invalid',
-    /^error: The host name no-such-host\.invalid is not known here: .*--host/,
-  ],
-])('an address that is not here is named: %s %s', async (flag, value, line) => {
-  const { exit, stderr } = await refused([
-    'start',
-    ...['--data', join(folder, 'host'), '--release', release, '--port', '0', flag, value],
-  ]);
-  expect(exit).toBe('code 1');
-  expect(stderr).toMatch(line);
-  expect(stderr.trim()).not.toContain('\n');
-});
-
-test('a data folder that is a file, lies in one, or cannot be made is refused in one line', async () => {
-  const file = join(folder, 'file');
-  await writeFile(file, '');
-  const start = (data: string) => refused(['start', '--data', data, '--release', release, '--port', '0']);
-  const line = (data: string, why: string) => ({
-    exit: 'code 1',
-    stdout: '',
-    stderr: `error: The data folder ${data} ${why}: choose another with --data DIR.\n`,
-  });
-  expect(await start(file)).toEqual(line(file, 'is not a folder'));
-  expect(await start(join(file, 'inside'))).toEqual(line(join(file, 'inside'), 'is not a folder'));
-  // The kernel's own folder takes no others, whoever asks.
-  expect(await start('/proc/inside')).toEqual(line('/proc/inside', 'cannot be made there'));
-});
-
-test('a folder that is no release is refused', async () => {
-  const { exit, stderr } = await refused(['start', '--data', join(folder, 'r'), '--release', folder]);
-  expect(exit).toBe('code 1');
-  expect(stderr).toBe(
-    `error: ${folder} is not a release (no core.mjs in it): build one with "npm run build", or leave --release out.\n`,
-  );
+  const { exit, written, said } = await refused(...args);
+  expect({ exit, said }).toEqual({ exit: 0, said: '' });
+  expect(written).toContain(part);
 });
 
 test.each([
@@ -142,19 +106,93 @@ test.each([
   [['import', '--follows', '/nowhere.csv'], 1, 'There is no file /nowhere.csv.'],
   [['import', '--sample', '5', '--today', 'someday'], 2, 'must be a day such as 2026-01-31'],
   [['backup'], 2, "missing required argument 'DIR'"],
+  [['restore', '/nowhere', '--data', '/proc'], 1, '/proc is not empty'],
 ])('%j ends with code %i', async (args, code, message) => {
-  const { exit, stderr, stdout } = await refused(args);
-  expect({ exit, stdout }).toEqual({ exit: `code ${code}`, stdout: '' });
-  expect(stderr).toContain(message);
-  expect(stderr.trim()).not.toContain('\n');
+  const { exit, written, said } = await refused(...args);
+  expect({ exit, written }).toEqual({ exit: code, written: '' });
+  expect(said).toContain(message);
+  expect(said.trim()).not.toContain('\n');
 });
 
 test('status without a server says so', async () => {
-  const { exit, stderr } = await refused(['status', '--data', folder]);
-  expect({ exit, stderr }).toEqual({
-    exit: 'code 1',
-    stderr: `error: No server runs on ${folder}: start one with "murmuration start --data ${folder}".\n`,
+  expect(await refused('status', '--data', folder)).toEqual({
+    exit: 1,
+    written: '',
+    said: `error: No server runs on ${folder}: start one with "murmuration start --data ${folder}".\n`,
   });
+});
+
+test('a data folder that is a file, lies in one, or cannot be made is refused in one line', async () => {
+  const file = join(folder, 'file');
+  await writeFile(file, '');
+  const refusal = (data: string, why: string) =>
+    new CommandFault(`The data folder ${data} ${why}: choose another with --data DIR.`);
+  expect(() => openDataFolder(file)).toThrow(refusal(file, 'is not a folder'));
+  expect(() => openDataFolder(join(file, 'in'))).toThrow(refusal(join(file, 'in'), 'is not a folder'));
+  // The kernel's own folder takes no others, whoever asks.
+  expect(() => openDataFolder('/proc/in')).toThrow(refusal('/proc/in', 'cannot be made there'));
+});
+
+test('a data folder is made with its parents, for its owner only', async () => {
+  const data = openDataFolder(join(folder, 'some', 'where'));
+  expect((await stat(data)).mode & 0o777).toBe(0o700);
+  expect(openDataFolder(data)).toBe(data);
+  expect(await readdir(data)).toEqual([]);
+});
+
+test('a taken port is named, with what to do; port 0 becomes one that is free', async () => {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  await expect(probePort({ host: '127.0.0.1', port })).rejects.toThrow(
+    `Port ${port} on 127.0.0.1 is taken by another program: stop that one, or choose another port with --port N.`,
+  );
+  expect(await probePort({ host: '127.0.0.1', port: 0 })).toBeGreaterThan(1023);
+});
+
+test('a port that gateways share with each other is taken for everybody else', async () => {
+  const gateway = uws.App();
+  const port = await probePort({ host: '127.0.0.1', port: 0 });
+  await new Promise((resolve) => gateway.listen('127.0.0.1', port, resolve));
+  onTestFinished(() => {
+    gateway.close();
+  });
+  await expect(probePort({ host: '127.0.0.1', port })).rejects.toThrow('is taken by another program');
+});
+
+test.each([['192.0.2.1', 'This machine has no address 192.0.2.1']])(
+  'an address that is not here is named: %s',
+  async (host, message) => {
+    await expect(probePort({ host, port: 0 })).rejects.toThrow(message);
+  },
+);
+
+test('a folder that is no release is refused', async () => {
+  await expect(givenRelease(folder)).rejects.toThrow(
+    `${folder} is not a release (no core.mjs in it): build one with "npm run build", or leave --release out.`,
+  );
+});
+
+test('the program itself: wrong use is exit code 2, a taken port 1, each with one line', async () => {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  const wrong = runCommand(['start', '--prot', '1']);
+  const taken = runCommand([
+    'start',
+    ...['--data', join(folder, 'taken'), '--release', release, '--port', String(port)],
+  ]);
+  expect(await wrong.ended).toBe('code 2');
+  expect(wrong.stderr()).toBe(`error: unknown option '--prot' (Did you mean --port?) ${usage}\n`);
+  expect(await taken.ended).toBe('code 1');
+  expect(taken.stderr()).toMatch(/^error: Port \d+ on 127\.0\.0\.1 is taken by another program: .*\n$/);
+  expect(wrong.stdout() + taken.stdout()).toBe('');
 });
 
 test('a metric is summed over its labels', () => {

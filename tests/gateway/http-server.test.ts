@@ -32,8 +32,11 @@ beforeAll(async () => {
 });
 afterAll(() => api.close());
 
+const close = 'Connection: close\r\n';
+
 /** Bytes as they are, and what comes back until the other side closes. */
-function raw(bytes: string | Uint8Array, port = Number(new URL(api.url).port)): Promise<string> {
+function raw(bytes: string | Uint8Array): Promise<string> {
+  const port = Number(new URL(api.url).port);
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1', () => socket.write(bytes));
     let said = '';
@@ -92,24 +95,23 @@ describe('a request', () => {
 
   it('may have a body without a type, or neither, and DELETE may have one', async () => {
     expect(await api.json('POST', '/api/test/echo')).toEqual({});
-    const answer = await raw('POST /api/test/echo HTTP/1.1\r\nHost: h\r\nContent-Length: 7\r\nConnection: close\r\n\r\n{"a":1}'.replace('Connection: close\r\n', ''), undefined).catch(String);
-    expect(answer).toContain('{"a":1}');
-  }, 30_000);
+    const untyped = `POST /api/test/echo HTTP/1.1\r\nHost: h\r\n${close}Content-Length: 7\r\n\r\n{"a":1}`;
+    expect(await raw(untyped)).toContain('{"a":1}');
+  });
 
   it('may come in pieces, however small', async () => {
-    const chunked = 'POST /api/test/echo HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n';
+    const chunked = `POST /api/test/echo HTTP/1.1\r\nHost: h\r\n${close}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`;
     const body = '{"a":"\u00fc"}';
     const chunks = [...Buffer.from(body)].map((byte) => Buffer.concat([Buffer.from('1\r\n'), Buffer.of(byte), Buffer.from('\r\n')]));
     const said = await raw(Buffer.concat([Buffer.from(chunked), ...chunks, Buffer.from('0\r\n\r\n')]));
     expect(Buffer.from(said, 'latin1').toString()).toContain(body);
-  }, 30_000);
+  });
 
   it('must not be too large', async () => {
-    const large = 'x'.repeat(256 * 1024);
+    const large = 'x'.repeat(256 * 1024 + 1);
     await expect(fetch(`${api.url}/api/test/echo`, { method: 'POST', body: large }).then(({ status }) => status)).resolves.toBe(413);
     const head = 'POST /api/test/echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n';
-    const said = await raw(`${head}${'10000\r\n'}${'x'.repeat(65_536)}\r\n`.repeat(1) + `10000\r\n${'x'.repeat(65_536)}\r\n`.repeat(5));
-    expect(said).toMatch(/^HTTP\/1.1 413 /);
+    expect(await raw(head + `10000\r\n${'x'.repeat(65_536)}\r\n`.repeat(6))).toMatch(/^HTTP\/1.1 413 /);
     await api.ask('GET', '/api/v1/custom_emojis');
   });
 
@@ -125,8 +127,8 @@ describe('a request', () => {
 
   it('with a broken query, or without a host that could be one, is refused with 400', async () => {
     await api.ask('GET', '/api/test/echo?a=%zz', { status: 400 });
-    expect(await raw('GET /api/test/echo HTTP/1.1\r\nHost: a/b\r\n\r\n'.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'))).toMatch(/ 400 /);
-  }, 30_000);
+    expect(await raw(`GET /api/test/echo HTTP/1.1\r\nHost: a/b\r\n${close}\r\n`)).toMatch(/^HTTP\/1.1 400 /);
+  });
 
   it('cannot make the server write headers', async () => {
     const answer = await fetch(`${api.url}/api/test/header`);
@@ -164,7 +166,7 @@ describe('a browser of another origin', () => {
 });
 
 describe('a token', () => {
-  it.each(['Bearer nonsense', 'Bearer', 'Basic YTpi', 'Bearer a b', `Bearer ${'x'.repeat(5000)}`])('like %.20s is refused', async (authorization) => {
+  it.each(['Bearer nonsense', 'Bearer', 'Basic YTpi', 'Bearer a b', `Bearer ${'x'.repeat(300)}`])('like %.20s is refused', async (authorization) => {
     for (const path of ['/api/v1/timelines/home', '/api/v1/timelines/public']) {
       const reply = await api.ask('GET', path, { headers: { authorization }, status: 401 });
       expect(reply.body).toEqual({ error: 'The access token is invalid' });
@@ -308,9 +310,9 @@ describe('ending', () => {
     expect(api.faults).toEqual([]);
   });
 
-  it('a port that is taken is told', async () => {
+  it('an address that cannot be listened on is told', async () => {
     const other = await startApi();
-    await expect(other.http.listen(70_000 - 4465, '203.0.113.1')).rejects.toThrow('cannot listen on 203.0.113.1');
+    await expect(other.http.listen(18_449, '203.0.113.1')).rejects.toThrow('cannot listen on 203.0.113.1');
     await other.close();
   });
 });

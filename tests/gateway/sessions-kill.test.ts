@@ -17,6 +17,10 @@ interface Person {
   token: string;
 }
 
+async function json(answer: Response): Promise<Record<string, string>> {
+  return (await answer.json()) as Record<string, string>;
+}
+
 async function call(
   url: string,
   token: string,
@@ -32,27 +36,19 @@ async function call(
 
 /** By the way that a client without an account takes: an app, a token of the app, a sign-up. */
 async function signUp({ url }: Server, username: string): Promise<Person> {
-  const app = await (
-    await call(`${url}/api/v1/apps`, '', {
-      client_name: 'test',
-      redirect_uris: 'urn:ietf:wg:oauth:2.0:oob',
-      scopes: 'read write',
-    })
-  ).json();
-  const { client_id, client_secret } = app;
+  const registration = {
+    client_name: 'test',
+    redirect_uris: 'urn:ietf:wg:oauth:2.0:oob',
+    scopes: 'read write',
+  };
+  const { client_id, client_secret } = await json(await call(`${url}/api/v1/apps`, '', registration));
   const grant = { grant_type: 'client_credentials', scope: 'read write', client_id, client_secret };
-  const { access_token } = await (await call(`${url}/oauth/token`, '', grant)).json();
-  const made = await call(`${url}/api/v1/accounts`, access_token, {
-    username,
-    password: 'correct horse',
-    agreement: true,
-    locale: 'en',
-  });
-  const { access_token: token } = await made.json();
-  const me = await fetch(`${url}/api/v1/accounts/verify_credentials`, {
-    headers: { authorization: `Bearer ${token}` },
-  });
-  return { id: (await me.json()).id, token };
+  const { access_token = '' } = await json(await call(`${url}/oauth/token`, '', grant));
+  const person = { username, password: 'correct horse', agreement: true, locale: 'en' };
+  const { access_token: token = '' } = await json(await call(`${url}/api/v1/accounts`, access_token, person));
+  const headers = { authorization: `Bearer ${token}` };
+  const { id = '' } = await json(await fetch(`${url}/api/v1/accounts/verify_credentials`, { headers }));
+  return { id, token };
 }
 
 /** Posts until the server says that it is safe: the same key, however often it takes. */
@@ -61,7 +57,7 @@ async function postSafely(url: string, { token }: Person, status: string): Promi
   return until(
     async () => {
       const answer = await call(`${url}/api/v1/statuses`, token, { status }, { 'idempotency-key': key });
-      return answer.status === 200 ? String((await answer.json()).id) : null;
+      return answer.status === 200 ? String((await json(answer))['id']) : null;
     },
     { withinMs: 30_000, everyMs: 50, what: `the post ${status} to be taken` },
   );

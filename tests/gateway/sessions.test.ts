@@ -36,17 +36,6 @@ function contents(frames: Frame[]): string[] {
     .map(({ payload }) => JSON.parse(payload ?? '').content.replace(/<[^>]*>/g, ''));
 }
 
-const plain = {
-  visibility: 'public',
-  sensitive: false,
-  spoiler: '',
-  language: null,
-  replyTo: null,
-  mentions: [],
-  app: null,
-  once: null,
-} as const;
-
 test('a core that goes away and comes back is a pause: sockets stay, and nothing is lost or doubled', async () => {
   const { server, ann, ben } = await start();
   const client = await attached(server, ben);
@@ -56,7 +45,7 @@ test('a core that goes away and comes back is a pause: sockets stay, and nothing
   await server.stopCore();
   await server.startCore(async () => {
     // Nobody is attached yet: this is found by the cursors that the gateway kept.
-    await server.ask('publish', { account: ann.account, text: 'between', ...plain });
+    await server.publish(ann, 'between');
   });
   await until(async () => (await server.sessions()) === 2, { what: 'the sessions to be attached again' });
   await server.post(ann, 'after');
@@ -73,7 +62,7 @@ test('a session that was attached before anything happened misses nothing of a p
   for (const round of [1, 2, 3]) {
     await server.stopCore();
     await server.startCore(async () => {
-      await server.ask('publish', { account: ann.account, text: `between ${round}`, ...plain });
+      await server.publish(ann, `between ${round}`);
     });
     await until(() => contents(client.frames).length === round, { what: `the post of round ${round}` });
   }
@@ -89,7 +78,7 @@ test('a token that was revoked while there was no link loses its socket, whateve
   await server.stopCore();
   await server.startCore(async () => {
     await server.ask('revoke', { token });
-    await server.ask('publish', { account: ann.account, text: 'not for the revoked', ...plain });
+    await server.publish(ann, 'not for the revoked');
   });
   for (const client of [own, topic]) {
     expect(await until(() => client.closed())).toEqual({ code: 1008, reason: 'token-revoked' });
@@ -150,7 +139,7 @@ test('a slow reader is closed with slow-consumer, and resumes from where it was'
   const publish = async (): Promise<void> => {
     // Each quote is six characters in HTML.
     const text = `${count++} ${'"'.repeat(490)}`;
-    await server.ask('publish', { account: ann.account, text, ...plain });
+    await server.publish(ann, text);
   };
   await until(
     async () => {
@@ -194,11 +183,7 @@ test('a client that drops at random and resumes has every event once, in order f
   };
   client.socket.on('message', take);
   for (let round = 0; round < rounds; round++) {
-    await Promise.all(
-      authors.map((author) =>
-        server.ask('publish', { account: author.account, text: `${author.handle} ${round}`, ...plain }),
-      ),
-    );
+    await Promise.all(authors.map((author) => server.publish(author, `${author.handle} ${round}`)));
     if (random() < 0.15) {
       client.kill();
       take();

@@ -12,6 +12,7 @@ import { linkFileName, newLinkKey, removeLinkFile, writeLinkFile } from '../../c
 import { type LinkServer, openLinkServer } from '../../cluster/link-server.ts';
 import { createGateway, type Gateway, type GatewayOptions } from '../../gateway/gateway.ts';
 import type { AccountId } from '../../runtime/account-id.ts';
+import { accountIdOf } from '../../runtime/handle.ts';
 
 export interface Person {
   account: AccountId;
@@ -34,6 +35,8 @@ export interface WholeGateway {
   post(author: Person, status: string, fields?: Record<string, unknown>): Promise<Record<string, unknown>>;
   /** How many sessions the core has, for tests that wait for one to be attached or detached. */
   sessions(): Promise<number>;
+  /** The same past the gateway. */
+  publish(author: Person, text: string): Promise<void>;
   request(method: string, path: string, token: string | null, body?: unknown): Promise<Response>;
   /** The core goes away as if killed: links cut, nothing said. */
   stopCore(): Promise<void>;
@@ -150,19 +153,32 @@ export async function startWholeGateway(options: WholeOptions = {}): Promise<Who
     async person(handle, scopes = 'read write follow') {
       await ask('adoptAccounts', { handles: [handle], createdMs: Date.now() });
       const { token } = await ask('issueToken', { handle, scopes });
-      const me = await (await request('GET', '/api/v1/accounts/verify_credentials', token)).json();
-      return { account: Number(me.id) as AccountId, handle, token };
+      return { account: accountIdOf(handle), handle, token };
     },
     async follow(follower, followee) {
       await ask('follow', { account: follower.account, target: followee.account, boosts: true });
     },
     async post(author, status, fields = {}) {
       const answer = await request('POST', '/api/v1/statuses', author.token, { status, ...fields });
-      const said = await answer.json();
+      const said = (await answer.json()) as Record<string, unknown>;
       if (answer.status !== 200) throw new Error(`posting: ${answer.status} ${JSON.stringify(said)}`);
       return said;
     },
     sessions: async () => JSON.parse((await ask('status', {})).json).sessions,
+    async publish({ account }, text) {
+      await ask('publish', {
+        account,
+        text,
+        visibility: 'public',
+        sensitive: false,
+        spoiler: '',
+        language: null,
+        replyTo: null,
+        mentions: [],
+        app: null,
+        once: null,
+      });
+    },
     request,
     stopCore,
     startCore,

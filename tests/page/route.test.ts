@@ -34,9 +34,12 @@ test('an address leads back to the route it was made of', () => {
 
 test('any address is some route', () => {
   fc.assert(
-    fc.property(fc.string({ unit: 'binary' }), (hash) => {
-      expect(parseRoute(`#${hash}`).kind).toBeTypeOf('string');
-    }),
+    fc.property(
+      fc.string({ unit: fc.constantFrom('/', '%', '@', '?', 'a', '1', '%E2', 'é', 'post', 'tag') }),
+      (hash) => {
+        expect(parseRoute(`#${hash}`).kind).toBeTypeOf('string');
+      },
+    ),
   );
 });
 

@@ -20,7 +20,10 @@ function setUp(mostIds = 1_000_000) {
     read: (author, below, most) => {
       reads.push(author);
       const rests = ofAuthor(author).map(restOfStatus);
-      return rests.filter((rest) => below === null || rest < below).slice(0, most).join('');
+      return rests
+        .filter((rest) => below === null || rest < below)
+        .slice(0, most)
+        .join('');
     },
   });
   const add = (id: StatusId) => {

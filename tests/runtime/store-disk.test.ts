@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { newFolder, openToyStore, upTo, write } from './store-harness.ts';
@@ -86,6 +86,18 @@ test('the ballast goes overboard for a delete when hardly anything is left, and 
   freePercent = 50;
   await openToyStore(folder, options);
   expect(statSync(ballast).size).toBe(2 ** 21);
+});
+
+test('a folder that cannot be a store is named, with the reason', async () => {
+  const folder = newFolder();
+  writeFileSync(join(folder, 'letter'), 'not a folder');
+  mkdirSync(join(folder, 'other'));
+  writeFileSync(join(folder, 'other', 'data.mdb'), 'x'.repeat(20_000));
+
+  for (const name of ['letter', 'letter/below', 'other']) {
+    const opening = openToyStore(join(folder, name));
+    await expect(opening).rejects.toThrow(`the store in ${join(folder, name)} could not be opened: `);
+  }
 });
 
 test('a store leaves nothing in its folder that it does not need', async () => {

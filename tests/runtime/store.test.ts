@@ -326,7 +326,10 @@ describe('newest statuses', () => {
   test('a post that becomes visible, or hidden, is listed so after reopening too', async () => {
     const folder = newFolder();
     const first = await openToyStore(folder);
-    await write(first.store, [1, 2, 3].map((n) => postFact(status(ada, n), 'x', n === 1 ? 'direct' : 'public')));
+    await write(
+      first.store,
+      [1, 2, 3].map((n) => postFact(status(ada, n), 'x', n === 1 ? 'direct' : 'public')),
+    );
     await write(first.store, [postFact(status(ada, 1), 'x'), postFact(status(ada, 3), 'x', 'direct')]);
     const expected = [status(ada, 2), status(ada, 1)];
     expect(first.store.reader.recent(ada, null, 10)).toEqual(expected);

@@ -160,12 +160,20 @@ function pidsOf(dataDir: string, role: string): number[] {
 const running = new Map<string, ChildProcess>();
 
 // The server's processes outlive their starter by design: a test run that ends early must not leave any.
-process.once('exit', () => {
+process.once('exit', killAll);
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.once(signal, () => {
+    killAll();
+    process.kill(process.pid, signal);
+  });
+}
+
+function killAll(): void {
   for (const [dataDir, agent] of running) {
     agent.kill('SIGKILL');
     killLeftBehind(dataDir);
   }
-});
+}
 
 function killLeftBehind(dataDir: string): void {
   let record: AgentRecord;

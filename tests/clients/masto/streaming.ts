@@ -1,6 +1,6 @@
 // masto listens: its own streaming client, by WebSocket, with the token in the subprotocol.
 import { createStreamingAPIClient, type mastodon } from 'masto';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { until } from '../../support/until.ts';
 import type { Person, Scene } from '../scene.ts';
 
@@ -30,7 +30,7 @@ export function streamingFlow(scene: () => Scene): void {
   });
 
   function connect(accessToken: string): mastodon.streaming.Client {
-    const client = createStreamingAPIClient({ streamingApiUrl: scene().socketUrl, accessToken, retry: 20, log: 'error' });
+    const client = createStreamingAPIClient({ streamingApiUrl: scene().socketUrl, accessToken });
     clients.push(client);
     return client;
   }
@@ -151,6 +151,8 @@ export function streamingFlow(scene: () => Scene): void {
     const heard = await listenAsLea();
     const first = await scene().post(max, 'before the crash');
     await heard.next('the post before', (event) => event.event === 'update' && event.payload.id === first.id);
+    // It reports each attempt there.
+    vi.spyOn(console, 'error').mockImplementation(() => {});
     const { server } = scene();
     const [pid = 0] = server.gatewayPids();
     process.kill(pid, 'SIGKILL');
@@ -165,5 +167,6 @@ export function streamingFlow(scene: () => Scene): void {
       { everyMs: 200, withinMs: 25_000, what: 'a post after the crash' },
     );
     expect(heard.fault).toBeNull();
+    vi.restoreAllMocks();
   }, 60_000);
 }

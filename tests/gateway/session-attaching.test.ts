@@ -1,0 +1,186 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { Answered } from '../../cluster/core-client.ts';
+import type { Caller } from '../../gateway/endpoint.ts';
+import { type Closing, heard, Session } from '../../gateway/session.ts';
+import { Attaching } from '../../gateway/session-attaching.ts';
+import { SessionTable } from '../../gateway/session-table.ts';
+import type { AccountId } from '../../runtime/account-id.ts';
+import type { Outcome, RejectionCode } from '../../runtime/behaviours.ts';
+
+class QuietSession extends Session {
+  endedWith: Closing | null = null;
+  protected write(): boolean {
+    return true;
+  }
+  protected writeAll(): boolean {
+    return true;
+  }
+  protected finish(closing: Closing): void {
+    this.endedWith = closing;
+  }
+}
+
+const cursor = '01a2003e2504000000000001';
+
+interface Asked {
+  kind: string;
+  session: number;
+  since: string | null;
+  answer(answered: Answered<'attach'>): void;
+}
+
+function setUp() {
+  const table = new SessionTable<Session>();
+  const asked: Asked[] = [];
+  const tokens: string[] = [];
+  const state = { isUp: true, isValid: true };
+  const attaching = new Attaching({
+    table,
+    nowMs: () => 0,
+    authenticator: {
+      authenticate: async (token): Promise<Outcome<Caller>> => {
+        tokens.push(token);
+        if (!state.isValid) return { ok: false, rejection: { code: 'unauthorized', message: '' } };
+        return { ok: true, value: callerOf(token) };
+      },
+    },
+    client: {
+      get isUp() {
+        return state.isUp;
+      },
+      call: (kind: string, ask: object) =>
+        new Promise((resolve) => {
+          asked.push({ kind, since: null, session: 0, ...ask, answer: resolve as Asked['answer'] });
+        }) as never,
+    },
+  });
+  const open = (account: number): QuietSession => {
+    const session = new QuietSession({
+      caller: callerOf(`token ${account}`),
+      account: account as AccountId,
+      origin: 'http://x',
+      form: 'json',
+    });
+    session.hears = heard.user;
+    session.checkedAt = attaching.link;
+    table.add(session);
+    return session;
+  };
+  return { table, attaching, asked, tokens, state, open };
+}
+
+function callerOf(token: string): Caller {
+  return { token, tokenId: token, account: null, clientId: '', scopes: new Set(['read']) };
+}
+
+const good: Answered<'attach'> = { ok: true, value: { cursor } };
+const refused = (code: RejectionCode): Answered<'attach'> => ({
+  ok: false,
+  rejection: { code, message: '' },
+});
+const turn = (): Promise<void> => vi.advanceTimersByTimeAsync(0).then(() => {});
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+test('ten thousand sessions are attached a few hundred at a time, each once', async () => {
+  const { attaching, asked, open } = setUp();
+  const sessions = Array.from({ length: 10_000 }, (_, index) => open(index));
+  for (const session of sessions) attaching.add(session);
+  await turn();
+  let answered = 0;
+  while (answered < asked.length) {
+    expect(asked.length - answered).toBeLessThanOrEqual(256);
+    for (const ask of asked.slice(answered)) {
+      ask.answer(good);
+      answered++;
+    }
+    await turn();
+  }
+  expect(new Set(asked.map(({ session }) => session)).size).toBe(10_000);
+  expect(asked).toHaveLength(10_000);
+  expect(sessions.every(({ phase }) => phase === 'settling')).toBe(true);
+});
+
+test('after a lost link every session is attached again with its cursor, its token looked at first', async () => {
+  const { table, attaching, asked, tokens, open } = setUp();
+  const session = open(1);
+  attaching.add(session);
+  await turn();
+  asked[0]?.answer(good);
+  await turn();
+  table.passed('01a2003e2599000000000001', 0);
+  expect(tokens).toEqual([]);
+  table.down();
+  attaching.down();
+  attaching.up();
+  await turn();
+  expect(tokens).toEqual(['token 1']);
+  expect(asked[1]).toMatchObject({ kind: 'attach', since: '01a2003e2599000000000001' });
+});
+
+test('a token that is no longer good ends its session before anything is attached', async () => {
+  const { table, attaching, asked, state, open } = setUp();
+  const session = open(1);
+  table.down();
+  attaching.down();
+  state.isValid = false;
+  attaching.up();
+  await turn();
+  expect(session.endedWith).toEqual({ code: 1008, reason: 'token-revoked' });
+  expect(asked).toEqual([]);
+});
+
+test('an answer of a link that is gone means nothing', async () => {
+  const { table, attaching, asked, open } = setUp();
+  const session = open(1);
+  attaching.add(session);
+  await turn();
+  table.down();
+  attaching.down();
+  attaching.up();
+  await turn();
+  asked[0]?.answer(good);
+  await turn();
+  expect(session.phase).toBe('attaching');
+  asked[1]?.answer(good);
+  await turn();
+  expect(session.phase).toBe('settling');
+});
+
+test('while the core is busy a session waits longer and longer, and is sent away in the end', async () => {
+  const { attaching, asked, open } = setUp();
+  const session = open(1);
+  attaching.add(session);
+  await turn();
+  let count = 0;
+  while (session.endedWith === null) {
+    asked[count++]?.answer(refused('busy'));
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(count).toBeLessThan(20);
+  }
+  expect(count).toBe(9);
+  expect(session.endedWith).toEqual({ code: 1013, reason: 'busy' });
+});
+
+test('a session that is gone, or has stopped listening, is not attached; one that was is detached', async () => {
+  const { attaching, asked, open } = setUp();
+  const [gone, still] = [open(1), open(2)];
+  gone.isOpen = false;
+  const { number } = still;
+  attaching.add(still);
+  await turn();
+  asked[0]?.answer(good);
+  await turn();
+  still.hears = 0;
+  attaching.detach(still);
+  expect(asked[1]).toMatchObject({ kind: 'detach', session: number });
+  expect(still.number).not.toBe(number);
+  attaching.up();
+  await turn();
+  expect(asked).toHaveLength(2);
+});

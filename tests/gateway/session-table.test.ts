@@ -1,0 +1,248 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { eachNumber, type Seat, SessionTable, settlingMs } from '../../gateway/session-table.ts';
+
+interface TestSeat extends Seat {
+  name: string;
+}
+
+function seat(name = 'a'): TestSeat {
+  return { name, number: 0, phase: 'waiting', since: null, settles: null };
+}
+
+const cursorAt = (version: number): string => String(version).padStart(24, '0');
+
+describe('numbers', () => {
+  test('a number names its session until it leaves or is renumbered, and fits four bytes', () => {
+    const table = new SessionTable<TestSeat>();
+    const [one, two] = [seat('one'), seat('two')];
+    table.add(one);
+    table.add(two);
+    expect(table.find(one.number)).toBe(one);
+    expect([...table]).toEqual([one, two]);
+    const before = one.number;
+    table.renumber(one);
+    expect(table.find(before)).toBeUndefined();
+    expect(table.find(one.number)).toBe(one);
+    table.remove(one);
+    table.remove(one);
+    expect(table.find(one.number)).toBeUndefined();
+    expect(table.size).toBe(1);
+  });
+
+  test('a slot that is used again and again never gives the number 0, nor one above four bytes, nor the last one again', () => {
+    const table = new SessionTable<TestSeat>();
+    let last = 0;
+    for (let use = 0; use < 10_000; use++) {
+      const next = seat();
+      table.add(next);
+      expect(next.number).not.toBe(last);
+      expect(next.number).toBeGreaterThan(0);
+      expect(next.number).toBeLessThan(2 ** 32);
+      last = next.number;
+      table.remove(next);
+      expect(table.find(last)).toBeUndefined();
+    }
+  });
+
+  test('the numbers of an item are read from wherever its bytes stand', () => {
+    const bytes = Uint8Array.of(9, 9, 9, 0, 0, 0, 1, 255, 255, 255, 255, 7).subarray(3, 11);
+    const numbers: number[] = [];
+    eachNumber(bytes, (number) => numbers.push(number));
+    expect(numbers).toEqual([1, 2 ** 32 - 1]);
+  });
+});
+
+describe('cursors', () => {
+  test('a session without a cursor is live once a tick has passed the answer, and then stands where ticks stand', () => {
+    const table = new SessionTable<TestSeat>();
+    const one = seat();
+    table.add(one);
+    expect(table.asked(one)).toBeNull();
+    table.answered(one, cursorAt(10), 0);
+    expect(table.cursorOf(one)).toBe(cursorAt(10));
+    table.passed(cursorAt(9), 0);
+    expect(one.phase).toBe('settling');
+    table.passed(cursorAt(12), 0);
+    expect(one.phase).toBe('live');
+    expect(table.cursorOf(one)).toBe(cursorAt(12));
+  });
+
+  test('a session that resumes keeps its own cursor until what it missed must have come', () => {
+    const table = new SessionTable<TestSeat>();
+    const one = seat();
+    table.add(one);
+    one.since = cursorAt(3);
+    expect(table.asked(one)).toBe(cursorAt(3));
+    table.answered(one, cursorAt(10), 0);
+    table.passed(cursorAt(20), settlingMs - 1);
+    expect(table.cursorOf(one)).toBe(cursorAt(3));
+    table.sent(one, cursorAt(5));
+    expect(table.cursorOf(one)).toBe(cursorAt(5));
+    table.passed(cursorAt(21), settlingMs);
+    expect(table.cursorOf(one)).toBe(cursorAt(21));
+  });
+
+  test('without a link everybody waits, each with its own cursor', () => {
+    const table = new SessionTable<TestSeat>();
+    const [live, fresh] = [seat('live'), seat('fresh')];
+    table.add(live);
+    table.add(fresh);
+    table.asked(live);
+    table.answered(live, cursorAt(1), 0);
+    table.passed(cursorAt(5), 0);
+    table.down();
+    expect([live.phase, fresh.phase]).toEqual(['waiting', 'waiting']);
+    expect(table.asked(live)).toBe(cursorAt(5));
+    expect(table.asked(fresh)).toBeNull();
+  });
+
+  test('who has been told to read anew is not owed what was before', () => {
+    const table = new SessionTable<TestSeat>();
+    const one = seat();
+    one.since = cursorAt(1);
+    table.add(one);
+    table.asked(one);
+    table.answered(one, cursorAt(10), 0);
+    table.resynced(one, cursorAt(11));
+    expect(table.cursorOf(one)).toBe(cursorAt(11));
+  });
+});
+
+/** A core as a gateway knows it: it pushes what comes, and to those who resume first what they missed. */
+class ModelCore {
+  version = 0;
+  history: { version: number; seats: number[] }[] = [];
+  /** By session number. A list: it catches up, and what comes meanwhile is part of what it will find. */
+  sessions = new Map<number, { seat: number; since: number | null }>();
+  due: { number: number; version: number }[] = [];
+
+  attach(number: number, seat: number, since: string | null): string {
+    this.sessions.set(number, { seat, since: since === null ? null : Number(since) });
+    return cursorAt(this.version);
+  }
+
+  happen(seats: number[]): void {
+    this.version++;
+    this.history.push({ version: this.version, seats });
+    for (const [number, { seat, since }] of this.sessions) {
+      if (since === null && seats.includes(seat)) this.due.push({ number, version: this.version });
+    }
+  }
+
+  catchUp(): void {
+    for (const [number, session] of this.sessions) {
+      const { since, seat } = session;
+      if (since === null) continue;
+      for (const { version, seats } of this.history) {
+        if (version > since && seats.includes(seat)) this.due.push({ number, version });
+      }
+      session.since = null;
+    }
+  }
+
+  tick(): { items: { number: number; version: number }[]; cursor: string } {
+    const items = this.due.sort((one, other) => one.version - other.version);
+    this.due = [];
+    return { items, cursor: cursorAt(this.version) };
+  }
+
+  forget(): void {
+    this.sessions.clear();
+    this.due = [];
+  }
+}
+
+const people = 3;
+const step = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constant('happen' as const),
+      seats: fc.subarray([0, 1, 2], { minLength: 1 }),
+    }),
+  },
+  ...(['attach', 'catch-up', 'tick', 'deliver', 'deliver', 'deliver', 'down', 'wait'] as const).map(
+    (kind) => ({
+      weight: 2,
+      arbitrary: fc.record({ kind: fc.constant(kind) }),
+    }),
+  ),
+);
+
+test('whatever happens to the link, each session gets each of its events once, in order', () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 120, size: 'max' }), (steps) => {
+      const table = new SessionTable<TestSeat>();
+      const core = new ModelCore();
+      const seats = Array.from({ length: people }, (_, index) => seat(String(index)));
+      for (const one of seats) table.add(one);
+      const received: number[][] = seats.map(() => []);
+      /** From where on a session is owed everything: its first attachment that it has heard of. */
+      const owedFrom: (number | null)[] = seats.map(() => null);
+      const attachedAt = new Map<number, number>();
+      type Message = { tick: ReturnType<ModelCore['tick']> } | { number: number; answer: string };
+      let link: Message[] = [];
+      let nowMs = 0;
+
+      const attach = (): void => {
+        for (const [index, one] of seats.entries()) {
+          if (one.phase !== 'waiting') continue;
+          if (one.since === null) attachedAt.set(index, core.version);
+          link.push({ number: one.number, answer: core.attach(one.number, index, table.asked(one)) });
+        }
+      };
+      const deliver = (): void => {
+        const message = link.shift();
+        if (message === undefined) return;
+        if ('answer' in message) {
+          const one = table.find(message.number);
+          if (one === undefined) return;
+          owedFrom[Number(one.name)] ??= attachedAt.get(Number(one.name)) ?? 0;
+          table.answered(one, message.answer, nowMs);
+          return;
+        }
+        for (const { number, version } of message.tick.items) {
+          const one = table.find(number);
+          if (one === undefined) continue;
+          owedFrom[Number(one.name)] ??= attachedAt.get(Number(one.name)) ?? 0;
+          received[Number(one.name)]?.push(version);
+          table.sent(one, cursorAt(version));
+        }
+        table.passed(message.tick.cursor, nowMs);
+      };
+      const settle = (): void => {
+        core.catchUp();
+        link.push({ tick: core.tick() });
+        while (link.length > 0) deliver();
+      };
+
+      for (const one of steps) {
+        if (one.kind === 'happen') core.happen(one.seats);
+        else if (one.kind === 'attach') attach();
+        else if (one.kind === 'catch-up') core.catchUp();
+        else if (one.kind === 'tick') link.push({ tick: core.tick() });
+        else if (one.kind === 'deliver') deliver();
+        else if (one.kind === 'down') {
+          link = [];
+          core.forget();
+          table.down();
+        } else {
+          // What was missed comes before the time is up: that is what the table relies on.
+          settle();
+          nowMs += settlingMs;
+          settle();
+        }
+      }
+      attach();
+      settle();
+      for (const [index, from] of owedFrom.entries()) {
+        const owed = core.history.filter(
+          ({ version, seats: to }) => version > (from ?? 0) && to.includes(index),
+        );
+        expect(received[index]).toEqual(owed.map(({ version }) => version));
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
