@@ -6,7 +6,7 @@ import * as accountQueries from './queries-accounts.ts';
 import * as statusQueries from './queries-statuses.ts';
 import { listed, route, touched } from './routes.ts';
 import { searchWords } from './search-words.ts';
-import { user, type UserMessage } from './user.ts';
+import { type UserMessage, user } from './user.ts';
 import type { UserState } from './user-state.ts';
 import { derive } from './views.ts';
 

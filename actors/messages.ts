@@ -1,6 +1,18 @@
 // Everything a gateway and a core say to each other: each request with its answer, and what a core pushes. Declared once, here.
 import { accountIdCodec } from '../runtime/account-id.ts';
-import { bool, bytes, type Codec, type Infer, list, oneOf, optional, struct, text, uint, union } from '../runtime/codec.ts';
+import {
+  bool,
+  bytes,
+  type Codec,
+  type Infer,
+  list,
+  oneOf,
+  optional,
+  struct,
+  text,
+  uint,
+  union,
+} from '../runtime/codec.ts';
 import { statusIdCodec, statusIdsCodec } from '../runtime/status-id.ts';
 import { mention, profileField, visibilityCodec } from './facts.ts';
 
@@ -55,9 +67,19 @@ export const flag = { favourited: 1, boosted: 2, bookmarked: 4, muted: 8 } as co
 export const hiddenFlag = 255;
 
 /** `maxId` older than, `sinceId` newer than (the newest), `minId` immediately newer than; all exclusive; answers are newest first. */
-const page = { maxId: optional(statusIdCodec), sinceId: optional(statusIdCodec), minId: optional(statusIdCodec), limit: uint };
+const page = {
+  maxId: optional(statusIdCodec),
+  sinceId: optional(statusIdCodec),
+  minId: optional(statusIdCodec),
+  limit: uint,
+};
 /** Lists that are ordered by a version: ids are decimal strings of 64 bits. */
-const versionPage = { maxId: optional(text(20)), sinceId: optional(text(20)), minId: optional(text(20)), limit: uint };
+const versionPage = {
+  maxId: optional(text(20)),
+  sinceId: optional(text(20)),
+  minId: optional(text(20)),
+  limit: uint,
+};
 
 export const statusPage = struct({
   ids: statusIdsCodec(mostStatuses),
@@ -154,7 +176,11 @@ export const queries = {
   /** The viewer's own favourites or bookmarks, newest mark first. `last` and `first` as in `accountsPage`. */
   marked: request({
     ask: struct({ ...viewerOf, mark: oneOf('favourite', 'bookmark'), ...versionPage }),
-    answer: struct({ ids: statusIdsCodec(mostStatuses), last: optional(text(20)), first: optional(text(20)) }),
+    answer: struct({
+      ids: statusIdsCodec(mostStatuses),
+      last: optional(text(20)),
+      first: optional(text(20)),
+    }),
   }),
   notifications: request({
     ask: struct({
@@ -168,7 +194,13 @@ export const queries = {
   }),
   /** By the beginning of the handle or of words of the display name. `viewer` + `following`: only those the viewer follows. */
   searchAccounts: request({
-    ask: struct({ q: text(500), limit: uint, offset: uint, viewer: optional(accountIdCodec), following: bool }),
+    ask: struct({
+      q: text(500),
+      limit: uint,
+      offset: uint,
+      viewer: optional(accountIdCodec),
+      following: bool,
+    }),
     answer: struct({ accounts: list(accountIdCodec, mostAccounts) }),
   }),
   /** All words must be there. Newest first. Ask `judge` before showing. */
@@ -214,7 +246,10 @@ export const commands = {
   /** The id may be a boost of one's own. Answers when no gateway shows it any more. */
   deleteStatus: request({ ask: struct({ ...by, id: statusIdCodec }), answer: nothing }),
   /** `unlisted` etc. narrow the boost's own visibility. The post must be public or unlisted. Boosting twice gives the first boost's id. */
-  boost: request({ ask: struct({ ...by, of: statusIdCodec, visibility: visibilityCodec }), answer: struct({ id: statusIdCodec }) }),
+  boost: request({
+    ask: struct({ ...by, of: statusIdCodec, visibility: visibilityCodec }),
+    answer: struct({ id: statusIdCodec }),
+  }),
   unboost: request({ ask: struct({ ...by, of: statusIdCodec }), answer: nothing }),
   mark: request({
     ask: struct({ ...by, id: statusIdCodec, mark: oneOf('favourite', 'bookmark'), on: bool }),
@@ -249,7 +284,10 @@ export const commands = {
    * A live session: its number is the gateway's choice, unique on its link. With `since`, what was missed is pushed first, oldest
    * first, or a resync. Answers with the cursor of now.
    */
-  attach: request({ ask: struct({ ...by, session: uint, since: optional(cursor) }), answer: struct({ cursor }) }),
+  attach: request({
+    ask: struct({ ...by, session: uint, since: optional(cursor) }),
+    answer: struct({ cursor }),
+  }),
   detach: request({ ask: struct({ ...by, session: uint }), answer: nothing }),
   /** From the importer: facts by the same rules, not pushed to anyone. Those that are there already are left out and not counted. */
   adopt: request({
@@ -302,7 +340,13 @@ export const services = {
     }),
   }),
   createCode: request({
-    ask: struct({ ...by, clientId: text(100), redirectUri: text(2000), scopes: text(500), challenge: optional(text(200)) }),
+    ask: struct({
+      ...by,
+      clientId: text(100),
+      redirectUri: text(2000),
+      scopes: text(500),
+      challenge: optional(text(200)),
+    }),
     answer: struct({ code: text(200) }),
   }),
   /** A code works once; a second use is `invalid`, and so is an expired one. The gateway compares redirect URI, app and PKCE challenge. */
@@ -324,7 +368,12 @@ export const services = {
   /** `unauthorized` when unknown or revoked. A gateway may keep the answer until `forgotten` names its `tokenId`. */
   authenticate: request({
     ask: struct({ token: text(200) }),
-    answer: struct({ tokenId: text(100), account: optional(accountIdCodec), clientId: text(100), scopes: text(500) }),
+    answer: struct({
+      tokenId: text(100),
+      account: optional(accountIdCodec),
+      clientId: text(100),
+      scopes: text(500),
+    }),
   }),
   /** Answers when no gateway takes it any more. Unknown tokens are fine. */
   revoke: request({ ask: struct({ token: text(200) }), answer: nothing }),
@@ -334,7 +383,10 @@ export const services = {
     answer: struct({ made: uint }),
   }),
   /** Operator: a token for a handle, for tests and load tools. */
-  issueToken: request({ ask: struct({ handle: text(30), scopes: text(500) }), answer: struct({ token: text(200) }) }),
+  issueToken: request({
+    ask: struct({ handle: text(30), scopes: text(500) }),
+    answer: struct({ token: text(200) }),
+  }),
   /** Operator: sets the password of an account that has none, or has lost its own. `not-found` without the account. */
   setPassword: request({ ask: struct({ handle: text(30), password: text(1000) }), answer: nothing }),
   /** Operator: copies the whole store, as of one moment, into a folder that is empty or absent. */

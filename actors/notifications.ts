@@ -5,7 +5,7 @@ import { optional } from '../runtime/codec.ts';
 import { restOf } from '../runtime/key.ts';
 import { statusIdCodec } from '../runtime/status-id.ts';
 import type { Version } from '../runtime/version.ts';
-import { notificationKind, type NotificationRow } from './messages.ts';
+import { type NotificationRow, notificationKind } from './messages.ts';
 
 const status = optional(statusIdCodec);
 
@@ -22,7 +22,8 @@ export function parseOrder(decimal: string): string | null {
   const value = BigInt(decimal);
   if (value >> 64n !== 0n) return null;
   let order = '';
-  for (let shift = 56n; shift >= 0n; shift -= 8n) order += String.fromCharCode(Number((value >> shift) & 255n));
+  for (let shift = 56n; shift >= 0n; shift -= 8n)
+    order += String.fromCharCode(Number((value >> shift) & 255n));
   return order;
 }
 

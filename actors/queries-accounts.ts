@@ -58,7 +58,12 @@ function cut<T extends { order: string }>(records: T[], { max, since, min }: Bou
 }
 
 /** Facts of one kind about other accounts, in order of time. */
-function relations(reader: Reader, ask: Ask<'following'>, kind: string, keep: (other: AccountId) => boolean): Answer<'following'> {
+function relations(
+  reader: Reader,
+  ask: Ask<'following'>,
+  kind: string,
+  keep: (other: AccountId) => boolean,
+): Answer<'following'> {
   const from = keyOf(ask.id, kind);
   const listed: Listed[] = [];
   for (const { key, version, value } of reader.facts({ from, to: afterPrefix(from), most: 1_000_000 })) {
@@ -76,7 +81,11 @@ export function accounts(reader: Reader, ask: Ask<'accounts'>): Outcome<Answer<'
   return ok({ rows: ask.ids.map((id) => accountRowOf(reader, id)) });
 }
 
-export function relationships(reader: Reader, { viewer, ids }: Ask<'relationships'>, nowMs: number): Outcome<Answer<'relationships'>> {
+export function relationships(
+  reader: Reader,
+  { viewer, ids }: Ask<'relationships'>,
+  nowMs: number,
+): Outcome<Answer<'relationships'>> {
   const bitsOf = (id: AccountId): number => {
     let bits = 0;
     if (followsNow(viewer, id, reader)) {
@@ -88,7 +97,8 @@ export function relationships(reader: Reader, { viewer, ids }: Ask<'relationship
     if (blocksNow(viewer, id, reader)) bits |= relationBit.blocking;
     if (blocksNow(id, viewer, reader)) bits |= relationBit.blockedBy;
     const mute = mutesNow(viewer, id, reader, nowMs);
-    if (mute !== null) bits |= relationBit.muting | (mute.notifications ? relationBit.mutingNotifications : 0);
+    if (mute !== null)
+      bits |= relationBit.muting | (mute.notifications ? relationBit.mutingNotifications : 0);
     return bits;
   };
   return ok({ bits: Uint8Array.from(ids.map(bitsOf)) });
@@ -105,7 +115,14 @@ export function followers(reader: Reader, ask: Ask<'followers'>): Outcome<Answer
 }
 
 export function following(reader: Reader, ask: Ask<'following'>): Outcome<Answer<'following'>> {
-  return ok(relations(reader, ask, factKind.follow, (other) => followsNow(ask.id, other, reader) && isThere(reader, other)));
+  return ok(
+    relations(
+      reader,
+      ask,
+      factKind.follow,
+      (other) => followsNow(ask.id, other, reader) && isThere(reader, other),
+    ),
+  );
 }
 
 export function blocked(reader: Reader, ask: Ask<'blocked'>): Outcome<Answer<'blocked'>> {
@@ -114,7 +131,12 @@ export function blocked(reader: Reader, ask: Ask<'blocked'>): Outcome<Answer<'bl
 
 export function muted(reader: Reader, ask: Ask<'muted'>, nowMs: number): Outcome<Answer<'muted'>> {
   return ok(
-    relations(reader, ask, factKind.mute, (other) => mutesNow(ask.id, other, reader, nowMs) !== null && isThere(reader, other)),
+    relations(
+      reader,
+      ask,
+      factKind.mute,
+      (other) => mutesNow(ask.id, other, reader, nowMs) !== null && isThere(reader, other),
+    ),
   );
 }
 
@@ -149,28 +171,42 @@ export function marked(reader: Reader, ask: Ask<'marked'>, nowMs: number): Outco
   return ok({ ids: page.map(({ id }) => id), last: printed(page.at(-1)), first: printed(page[0]) });
 }
 
-export function notifications(reader: Reader, ask: Ask<'notifications'>, nowMs: number): Outcome<Answer<'notifications'>> {
+export function notifications(
+  reader: Reader,
+  ask: Ask<'notifications'>,
+  nowMs: number,
+): Outcome<Answer<'notifications'>> {
   const { viewer } = ask;
   const cleared = reader.fact(keyOf(viewer, factKind.cleared));
   const upToMs = cleared === null || cleared.value === null ? -1 : clearedRecord.decode(cleared.value).upToMs;
-  const rows = pageOf(reader, keyOf(viewer, viewKind.notification), boundsOf(ask), Math.min(ask.limit, mostOfPage), (found) => {
-    const row = notificationOf(found);
-    if (orderMs(restOf(found.key)) <= upToMs) return null;
-    if (ask.kinds.length > 0 && !ask.kinds.includes(row.kind)) return null;
-    if (ask.from !== null && row.from !== ask.from) return null;
-    const dismissed = reader.fact(keyOf(viewer, factKind.dismissed, row.id));
-    if (dismissed !== null && dismissed.value !== null) return null;
-    if (blocksNow(viewer, row.from, reader) || blocksNow(row.from, viewer, reader)) return null;
-    if (mutesNow(viewer, row.from, reader, nowMs)?.notifications === true || !isThere(reader, row.from)) return null;
-    return row.status !== null && judge(reader, viewer, row.status, nowMs) === hiddenFlag ? null : row;
-  });
+  const rows = pageOf(
+    reader,
+    keyOf(viewer, viewKind.notification),
+    boundsOf(ask),
+    Math.min(ask.limit, mostOfPage),
+    (found) => {
+      const row = notificationOf(found);
+      if (orderMs(restOf(found.key)) <= upToMs) return null;
+      if (ask.kinds.length > 0 && !ask.kinds.includes(row.kind)) return null;
+      if (ask.from !== null && row.from !== ask.from) return null;
+      const dismissed = reader.fact(keyOf(viewer, factKind.dismissed, row.id));
+      if (dismissed !== null && dismissed.value !== null) return null;
+      if (blocksNow(viewer, row.from, reader) || blocksNow(row.from, viewer, reader)) return null;
+      if (mutesNow(viewer, row.from, reader, nowMs)?.notifications === true || !isThere(reader, row.from))
+        return null;
+      return row.status !== null && judge(reader, viewer, row.status, nowMs) === hiddenFlag ? null : row;
+    },
+  );
   return ok({ rows });
 }
 
 /** Names looked at for one search. */
 const mostNames = 2000;
 
-export function searchAccounts(reader: Reader, ask: Ask<'searchAccounts'>): Outcome<Answer<'searchAccounts'>> {
+export function searchAccounts(
+  reader: Reader,
+  ask: Ask<'searchAccounts'>,
+): Outcome<Answer<'searchAccounts'>> {
   const [first, ...others] = wordsOf(ask.q);
   if (first === undefined) return ok({ accounts: [] });
   const prefix = keyOf(serverAccount, viewKind.accountWord, utf8Key(first));
@@ -187,7 +223,11 @@ export function searchAccounts(reader: Reader, ask: Ask<'searchAccounts'>): Outc
     scores.set(account, rank + row.followers);
   }
   const ranked = [...scores].sort(([one, high], [other, low]) => low - high || one - other);
-  return ok({ accounts: ranked.slice(ask.offset, ask.offset + Math.min(ask.limit, mostOfPage)).map(([account]) => account) });
+  return ok({
+    accounts: ranked
+      .slice(ask.offset, ask.offset + Math.min(ask.limit, mostOfPage))
+      .map(([account]) => account),
+  });
 }
 
 const activeWeeks = 4;
@@ -198,7 +238,8 @@ export function instance(reader: Reader, _ask: Ask<'instance'>, nowMs: number): 
   const active = new Set<AccountId>();
   for (let week = 0; week < activeWeeks; week++) {
     const from: Key = keyOf(serverAccount, viewKind.week, weekOf(nowMs - week * weekMs));
-    for (const { key } of reader.views({ from, to: afterPrefix(from), most: 1_000_000 })) active.add(accountAt(restOf(key), 2));
+    for (const { key } of reader.views({ from, to: afterPrefix(from), most: 1_000_000 }))
+      active.add(accountAt(restOf(key), 2));
   }
   return ok({
     users: totals[totalCount.users] ?? 0,

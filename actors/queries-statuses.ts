@@ -6,8 +6,8 @@ import { type StatusId, statusAuthor } from '../runtime/status-id.ts';
 import { factKind, statusFact, statusRest } from './facts.ts';
 import { type Answer, type Ask, flag, hiddenFlag } from './messages.ts';
 import { pageOf } from './pages.ts';
-import { judge as judgeOne, statusRowOf } from './rows.ts';
 import { listed } from './routes.ts';
+import { judge as judgeOne, statusRowOf } from './rows.ts';
 import { statusOf } from './status-record.ts';
 import { utf8Key, viewKind } from './views.ts';
 import { wordsOf } from './words.ts';
@@ -28,7 +28,10 @@ export function judge(reader: Reader, ask: Ask<'judge'>, nowMs: number): Outcome
   return ok({ flags: Uint8Array.from(ask.ids, (id) => judgeOne(reader, ask.viewer, id, nowMs)) });
 }
 
-function statusPage(found: { id: StatusId; flags: number }[], viewer: AccountId | null): Answer<'publicTimeline'> {
+function statusPage(
+  found: { id: StatusId; flags: number }[],
+  viewer: AccountId | null,
+): Answer<'publicTimeline'> {
   return {
     ids: found.map(({ id }) => id),
     flags: viewer === null ? new Uint8Array(0) : Uint8Array.from(found, ({ flags }) => flags),
@@ -58,7 +61,11 @@ function* idsOf(reader: Reader, ask: Ask<'authorStatuses'>): Generator<StatusId>
   }
 }
 
-export function authorStatuses(reader: Reader, ask: Ask<'authorStatuses'>, nowMs: number): Outcome<Answer<'authorStatuses'>> {
+export function authorStatuses(
+  reader: Reader,
+  ask: Ask<'authorStatuses'>,
+  nowMs: number,
+): Outcome<Answer<'authorStatuses'>> {
   const { viewer, sinceId } = ask;
   const limit = Math.min(ask.limit, mostOfPage);
   const found: { id: StatusId; flags: number }[] = [];
@@ -68,7 +75,12 @@ export function authorStatuses(reader: Reader, ask: Ask<'authorStatuses'>, nowMs
     if (found.length === limit || ++lookedAt > mostLookedAt) break;
     const status = statusOf(reader.fact(statusFact(id)));
     if (status === null) continue;
-    if (status.kind === 'boost' ? ask.excludeBoosts : ask.excludeReplies && isReplyToOther(status.replyTo, ask.author)) continue;
+    if (
+      status.kind === 'boost'
+        ? ask.excludeBoosts
+        : ask.excludeReplies && isReplyToOther(status.replyTo, ask.author)
+    )
+      continue;
     const flags = judgeOne(reader, viewer, id, nowMs);
     if (flags !== hiddenFlag) found.push({ id, flags });
   }
@@ -81,7 +93,11 @@ function isReplyToOther(replyTo: StatusId | null, author: AccountId): boolean {
   return replyTo !== null && statusAuthor(replyTo) !== author;
 }
 
-export function publicTimeline(reader: Reader, ask: Ask<'publicTimeline'>, nowMs: number): Outcome<Answer<'publicTimeline'>> {
+export function publicTimeline(
+  reader: Reader,
+  ask: Ask<'publicTimeline'>,
+  nowMs: number,
+): Outcome<Answer<'publicTimeline'>> {
   const prefix =
     ask.tag === null
       ? keyOf(serverAccount, viewKind.public)
@@ -101,7 +117,10 @@ export function replies(reader: Reader, { id, limit }: Ask<'replies'>): Outcome<
   return ok({ ids: found.map(({ key }) => key.slice(prefix.length) as StatusId) });
 }
 
-export function searchStatuses(reader: Reader, ask: Ask<'searchStatuses'>): Outcome<Answer<'searchStatuses'>> {
+export function searchStatuses(
+  reader: Reader,
+  ask: Ask<'searchStatuses'>,
+): Outcome<Answer<'searchStatuses'>> {
   const words = wordsOf(ask.q);
   if (words.length === 0) return ok({ ids: [] });
   const wanted = Math.min(ask.limit, mostOfPage);
@@ -126,14 +145,20 @@ export function searchTags(reader: Reader, ask: Ask<'searchTags'>): Outcome<Answ
   const prefix = keyOf(serverAccount, viewKind.tagUses, utf8Key(ask.q.replace(/^#/, '').toLowerCase()));
   const uses = reader
     .views({ from: prefix, to: afterPrefix(prefix), most: 1000 })
-    .map(({ key, value }) => ({ tag: textOfKey(restOf(key)), uses: Array.isArray(value) ? Number(value[0]) : 0 }))
+    .map(({ key, value }) => ({
+      tag: textOfKey(restOf(key)),
+      uses: Array.isArray(value) ? Number(value[0]) : 0,
+    }))
     .sort((one, other) => other.uses - one.uses || (one.tag < other.tag ? -1 : 1));
-  return ok({ tags: uses.slice(ask.offset, ask.offset + Math.min(ask.limit, mostOfPage)).map(({ tag }) => tag) });
+  return ok({
+    tags: uses.slice(ask.offset, ask.offset + Math.min(ask.limit, mostOfPage)).map(({ tag }) => tag),
+  });
 }
 
 /** The way back from `utf8Key`. */
 function textOfKey(characters: string): string {
   let escaped = '';
-  for (let at = 0; at < characters.length; at++) escaped += `%${characters.charCodeAt(at).toString(16).padStart(2, '0')}`;
+  for (let at = 0; at < characters.length; at++)
+    escaped += `%${characters.charCodeAt(at).toString(16).padStart(2, '0')}`;
   return decodeURIComponent(escaped);
 }

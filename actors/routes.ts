@@ -23,7 +23,9 @@ function notify(
   if (account === about.from) return [];
   const order = orderOf(version);
   const row: NotificationRow = { id: printOrder(order), createdMs: orderMs(order), ...about };
-  return [{ kind: 'account', account, item: { kind: 'notification', version: notificationVersion(order), row } }];
+  return [
+    { kind: 'account', account, item: { kind: 'notification', version: notificationVersion(order), row } },
+  ];
 }
 
 /** The topics of a status: `public`, and `tag:name` for each of its tags. None unless it is a public post. */
@@ -40,11 +42,19 @@ function routeStatus(entry: Entry): To[] {
   const { version } = entry;
   if (entry.value === null) return routeRemoved(entry, id);
   const status = statusOfWire(entry.value);
-  const item: Item = { kind: 'status', version, id, author, boostOf: status.kind === 'boost' ? status.of : null };
+  const item: Item = {
+    kind: 'status',
+    version,
+    id,
+    author,
+    boostOf: status.kind === 'boost' ? status.of : null,
+  };
   const routes: To[] = [];
   if (status.kind === 'boost') {
     routes.push({ kind: 'followers', author, item });
-    routes.push(...notify(statusAuthor(status.of), version, { kind: 'reblog', from: author, status: status.of }));
+    routes.push(
+      ...notify(statusAuthor(status.of), version, { kind: 'reblog', from: author, status: status.of }),
+    );
     return routes;
   }
   const mentioned = new Set(status.mentions.map(({ account }) => account));
@@ -53,7 +63,8 @@ function routeStatus(entry: Entry): To[] {
   } else {
     routes.push({ kind: 'followers', author, item });
   }
-  for (const account of mentioned) routes.push(...notify(account, version, { kind: 'mention', from: author, status: id }));
+  for (const account of mentioned)
+    routes.push(...notify(account, version, { kind: 'mention', from: author, status: id }));
   const topics = topicsOf(id, status);
   if (topics.length > 0) routes.push({ kind: 'topics', topics, item });
   return routes;
@@ -82,7 +93,11 @@ export function route(entry: Entry): To[] {
       return routeStatus(entry);
     case factKind.follow:
       if (entry.value === null || followRecord.decode(entry.value).quiet || entry.before?.value) return [];
-      return notify(accountAt(restOf(entry.key)), entry.version, { kind: 'follow', from: account, status: null });
+      return notify(accountAt(restOf(entry.key)), entry.version, {
+        kind: 'follow',
+        from: account,
+        status: null,
+      });
     case factKind.favourite: {
       if (entry.value === null) return [];
       const id = restOf(entry.key) as StatusId;

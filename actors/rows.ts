@@ -2,7 +2,15 @@
 import type { AccountId } from '../runtime/account-id.ts';
 import type { PointReader } from '../runtime/behaviours.ts';
 import { type StatusId, statusAuthor } from '../runtime/status-id.ts';
-import { accountFact, accountRecord, blockFact, followFact, muteFact, muteRecord, statusFact } from './facts.ts';
+import {
+  accountFact,
+  accountRecord,
+  blockFact,
+  followFact,
+  muteFact,
+  muteRecord,
+  statusFact,
+} from './facts.ts';
 import { type AccountRow, flag, hiddenFlag, type StatusRow } from './messages.ts';
 import { type StatusRecord, statusOf } from './status-record.ts';
 import { blocksNow, markedFlags } from './user-home.ts';
@@ -78,7 +86,12 @@ export function followsNow(follower: AccountId, followee: AccountId, read: Point
   return severed === null || follow.version > severed.version;
 }
 
-export function mutesNow(muter: AccountId, muted: AccountId, read: PointReader, nowMs: number): { notifications: boolean } | null {
+export function mutesNow(
+  muter: AccountId,
+  muted: AccountId,
+  read: PointReader,
+  nowMs: number,
+): { notifications: boolean } | null {
   const fact = read.fact(muteFact(muter, muted));
   if (fact === null || fact.value === null) return null;
   const mute = muteRecord.decode(fact.value);

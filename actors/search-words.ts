@@ -8,5 +8,7 @@ import { wordsOf } from './words.ts';
 export function searchWords({ key, value }: FoundFact): string[] {
   if (value === null || kindOf(key) !== factKind.status) return [];
   const status = statusOfWire(value);
-  return status.kind === 'boost' || status.visibility === 'direct' ? [] : wordsOf(`${status.spoiler} ${status.text}`);
+  return status.kind === 'boost' || status.visibility === 'direct'
+    ? []
+    : wordsOf(`${status.spoiler} ${status.text}`);
 }

@@ -1,6 +1,7 @@
 // The record of a status fact: a post, or a boost of one; and its way back from bytes that were checked when they were written.
-import { type Infer, union } from '../runtime/codec.ts';
+
 import type { StoredFact } from '../runtime/behaviours.ts';
+import { type Infer, union } from '../runtime/codec.ts';
 import type { Wire } from '../runtime/fact.ts';
 import { boostRecord, postRecord } from './facts.ts';
 

@@ -6,14 +6,27 @@ import { blockFact, factKind } from './facts.ts';
 import type { Answer, Ask } from './messages.ts';
 import { flag } from './messages.ts';
 import { Timeline, timelineLength } from './timeline.ts';
-import { authorsOf, isMuted, refuse, subscribe, type UserEffect, type UserState, type WaitingRead } from './user-state.ts';
+import {
+  authorsOf,
+  isMuted,
+  refuse,
+  subscribe,
+  type UserEffect,
+  type UserState,
+  type WaitingRead,
+} from './user-state.ts';
 import { viewKind } from './views.ts';
 
 /** Reads waiting for a build: more are refused. */
 const mostWaiting = 100;
 const mostDirects = 200;
 
-export function readHome(state: UserState, ask: Ask<'home'>, moment: Moment, read: PointReader): UserEffect[] {
+export function readHome(
+  state: UserState,
+  ask: Ask<'home'>,
+  moment: Moment,
+  read: PointReader,
+): UserEffect[] {
   const waiting: WaitingRead = { request: moment.request, ask };
   if (state.built === 'yes') return [answer(state, waiting, read)];
   if (state.waiting.length >= mostWaiting) {
@@ -40,14 +53,23 @@ function build(state: UserState): UserEffect[] {
 }
 
 /** The answer to `build`. Deliveries that came since stay in the timeline. */
-export function finishBuild(state: UserState, gathered: Gathered, moment: Moment, read: PointReader): UserEffect[] {
+export function finishBuild(
+  state: UserState,
+  gathered: Gathered,
+  moment: Moment,
+  read: PointReader,
+): UserEffect[] {
   if (gathered.ticket !== state.buildTicket) return [];
   // Somebody was followed or left in the meantime: once more.
   if (state.built === 'no') return state.waiting.length > 0 ? build(state) : [];
   const wanted = (id: StatusId): boolean => {
     const author = statusAuthor(id);
     if (author === state.account) return true;
-    return state.followees.has(author) && !state.blockedBy.has(author) && isMuted(state, author, moment.nowMs) === null;
+    return (
+      state.followees.has(author) &&
+      !state.blockedBy.has(author) &&
+      isMuted(state, author, moment.nowMs) === null
+    );
   };
   const kept = state.timeline;
   state.timeline = new Timeline();
@@ -96,7 +118,11 @@ export function markedFlags(viewer: UserState['account'], id: StatusId, read: Po
 }
 
 /** Does `blocker` block `other` now? */
-export function blocksNow(blocker: UserState['account'], other: UserState['account'], read: PointReader): boolean {
+export function blocksNow(
+  blocker: UserState['account'],
+  other: UserState['account'],
+  read: PointReader,
+): boolean {
   const fact = read.fact(blockFact(blocker, other));
   return fact !== null && fact.value !== null;
 }

@@ -1,12 +1,13 @@
 // What a user writes: posts, boosts, marks, and taking them back.
-import type { FactWrite, Wire } from '../runtime/fact.ts';
+
 import type { Moment, PointReader, StoredFact } from '../runtime/behaviours.ts';
+import type { FactWrite, Wire } from '../runtime/fact.ts';
 import { keyOf } from '../runtime/key.ts';
 import { makeStatusId, type StatusId, statusAuthor } from '../runtime/status-id.ts';
 import { versionMs } from '../runtime/version.ts';
 import { boostMarkRecord, factKind, onceRecord, statusFact } from './facts.ts';
 import { type Ask, flag } from './messages.ts';
-import { statusOf, statusRecord, type StatusRecord } from './status-record.ts';
+import { type StatusRecord, statusOf, statusRecord } from './status-record.ts';
 import { countCharacters, mostCharacters } from './text.ts';
 import { agree, refuse, type UserEffect, type UserState } from './user-state.ts';
 
@@ -29,7 +30,12 @@ function live(fact: StoredFact | null): Wire | null {
   return fact === null ? null : fact.value;
 }
 
-export function publish(state: UserState, ask: Ask<'publish'>, moment: Moment, read: PointReader): UserEffect[] {
+export function publish(
+  state: UserState,
+  ask: Ask<'publish'>,
+  moment: Moment,
+  read: PointReader,
+): UserEffect[] {
   const once = ask.once === null ? null : keyOf(state.account, factKind.once, ask.once);
   if (once !== null) {
     const earlier = read.fact(once);
@@ -42,18 +48,26 @@ export function publish(state: UserState, ask: Ask<'publish'>, moment: Moment, r
   const { text, visibility, sensitive, spoiler, language, replyTo, mentions, app } = ask;
   if (text.trim() === '') return [refuse(moment, 'invalid', "Validation failed: Text can't be blank")];
   if (countCharacters(text) + countCharacters(spoiler) > mostCharacters) {
-    return [refuse(moment, 'invalid', `Validation failed: Text character limit of ${mostCharacters} exceeded`)];
+    return [
+      refuse(moment, 'invalid', `Validation failed: Text character limit of ${mostCharacters} exceeded`),
+    ];
   }
   const id = nextStatusId(state, moment);
   const writes = [
     write(id, { kind: 'post', text, visibility, sensitive, spoiler, language, replyTo, mentions, app }),
   ];
-  if (once !== null) writes.push({ key: once, value: onceRecord.encode({ status: id, createdMs: moment.nowMs }) });
+  if (once !== null)
+    writes.push({ key: once, value: onceRecord.encode({ status: id, createdMs: moment.nowMs }) });
   return [{ kind: 'persist', writes, deletes: false, live: true }, agree(moment, { id, repeated: false })];
 }
 
 /** Also takes back a boost by its own id. The reply waits until no gateway shows it any more. */
-export function deleteStatus(state: UserState, { id }: Ask<'deleteStatus'>, moment: Moment, read: PointReader): UserEffect[] {
+export function deleteStatus(
+  state: UserState,
+  { id }: Ask<'deleteStatus'>,
+  moment: Moment,
+  read: PointReader,
+): UserEffect[] {
   const status = statusAuthor(id) === state.account ? statusOf(read.fact(statusFact(id))) : null;
   if (status === null) return [refuse(moment, 'not-found', 'Record not found')];
   const writes: FactWrite[] = [{ key: statusFact(id), value: null }];
@@ -82,7 +96,12 @@ export function boost(state: UserState, ask: Ask<'boost'>, moment: Moment, read:
   return [{ kind: 'persist', writes, deletes: false, live: true }, agree(moment, { id })];
 }
 
-export function unboost(state: UserState, { of }: Ask<'unboost'>, moment: Moment, read: PointReader): UserEffect[] {
+export function unboost(
+  state: UserState,
+  { of }: Ask<'unboost'>,
+  moment: Moment,
+  read: PointReader,
+): UserEffect[] {
   const key = keyOf(state.account, factKind.boost, of);
   const earlier = live(read.fact(key));
   if (earlier === null) return [agree(moment)];
@@ -94,7 +113,12 @@ export function unboost(state: UserState, { of }: Ask<'unboost'>, moment: Moment
   return [{ kind: 'persist', writes, deletes: true, live: true }, { kind: 'fence' }, agree(moment)];
 }
 
-export function markStatus(state: UserState, ask: Ask<'mark'>, moment: Moment, read: PointReader): UserEffect[] {
+export function markStatus(
+  state: UserState,
+  ask: Ask<'mark'>,
+  moment: Moment,
+  read: PointReader,
+): UserEffect[] {
   const [kind, bit] =
     ask.mark === 'favourite' ? [factKind.favourite, flag.favourited] : [factKind.bookmark, flag.bookmarked];
   const key = keyOf(state.account, kind, ask.id);

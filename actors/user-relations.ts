@@ -4,7 +4,14 @@ import type { Moment, PointReader } from '../runtime/behaviours.ts';
 import type { FactWrite } from '../runtime/fact.ts';
 import { blockFact, followFact, followRecord, muteFact, muteRecord, relationRecord } from './facts.ts';
 import type { Ask } from './messages.ts';
-import { agree, beginFollowing, refuse, stopFollowing, type UserEffect, type UserState } from './user-state.ts';
+import {
+  agree,
+  beginFollowing,
+  refuse,
+  stopFollowing,
+  type UserEffect,
+  type UserState,
+} from './user-state.ts';
 import { accountCount, accountCountsKey, countsOf } from './views.ts';
 
 /** Anybody may follow so many; who has more followers may follow a tenth more than those. */
@@ -22,7 +29,12 @@ function persist(writes: FactWrite[], deletes = false): UserEffect {
   return { kind: 'persist', writes, deletes, live: true };
 }
 
-export function follow(state: UserState, ask: Ask<'follow'>, moment: Moment, read: PointReader): UserEffect[] {
+export function follow(
+  state: UserState,
+  ask: Ask<'follow'>,
+  moment: Moment,
+  read: PointReader,
+): UserEffect[] {
   const { target, boosts } = ask;
   if (target === state.account) return [refuse(moment, 'forbidden', 'You cannot follow yourself')];
   if (state.blockedBy.has(target) || state.blocks.has(target)) {
@@ -37,7 +49,10 @@ export function follow(state: UserState, ask: Ask<'follow'>, moment: Moment, rea
   else state.withoutBoosts.add(target);
   return [
     persist([
-      { key: followFact(state.account, target), value: followRecord.encode({ createdMs: moment.nowMs, boosts, quiet: false }) },
+      {
+        key: followFact(state.account, target),
+        value: followRecord.encode({ createdMs: moment.nowMs, boosts, quiet: false }),
+      },
     ]),
     ...(isFollowing ? [] : beginFollowing(state, target)),
     agree(moment),

@@ -1,6 +1,7 @@
 // A user's live sessions: attaching, catching up on what was missed, and pushing what comes.
-import type { Gathered, Moment, PointReader, StoredFact } from '../runtime/behaviours.ts';
+
 import { serverAccount } from '../runtime/account-id.ts';
+import type { Gathered, Moment, PointReader, StoredFact } from '../runtime/behaviours.ts';
 import { afterPrefix, keyOf, restOf } from '../runtime/key.ts';
 import { type StatusId, statusAuthor } from '../runtime/status-id.ts';
 import { parseCursor, printCursor, type Version, versionMs } from '../runtime/version.ts';
@@ -9,9 +10,9 @@ import { type Item, itemKey } from './items.ts';
 import type { Ask } from './messages.ts';
 import { notificationOf, notificationVersion } from './notifications.ts';
 import { statusOf } from './status-record.ts';
-import { wants } from './user-delivery.ts';
 import { authorsOf, refuse, type Session, subscribe, type UserEffect, type UserState } from './user-state.ts';
 import { viewKind } from './views.ts';
+import { wants } from './wanted.ts';
 
 /** A cursor older than this is answered with a resync, and so is one that missed more than `mostMissed`. */
 const mostAwayMs = 24 * 3600 * 1000;
@@ -23,7 +24,8 @@ const mostHeld = 2000;
 
 export function attach(state: UserState, ask: Ask<'attach'>, moment: Moment): UserEffect[] {
   state.sessions = state.sessions.filter(({ number }) => number !== ask.session);
-  if (state.sessions.length >= mostSessions) return [refuse(moment, 'busy', `At most ${mostSessions} streams a user`)];
+  if (state.sessions.length >= mostSessions)
+    return [refuse(moment, 'busy', `At most ${mostSessions} streams a user`)];
   const session: Session = { number: ask.session, held: null, since: null, caught: null };
   state.sessions.push(session);
   const reply: UserEffect = {
@@ -34,7 +36,11 @@ export function attach(state: UserState, ask: Ask<'attach'>, moment: Moment): Us
   const effects = [...subscribe(state), reply];
   if (ask.since === null) return effects;
   const since = parseCursor(ask.since);
-  if (since === null || moment.nowMs - versionMs(since) > mostAwayMs || versionMs(since) > moment.nowMs + 60_000) {
+  if (
+    since === null ||
+    moment.nowMs - versionMs(since) > mostAwayMs ||
+    versionMs(since) > moment.nowMs + 60_000
+  ) {
     return [...effects, resync(session, moment)];
   }
   session.held = [];
@@ -66,7 +72,12 @@ function resync(session: Session, moment: Moment): UserEffect {
 }
 
 /** The answer to `gatherMissed`: the missed and what was held back, oldest first, each once. */
-export function catchUp(state: UserState, gathered: Gathered, moment: Moment, read: PointReader): UserEffect[] {
+export function catchUp(
+  state: UserState,
+  gathered: Gathered,
+  moment: Moment,
+  read: PointReader,
+): UserEffect[] {
   const session = state.catching.get(gathered.ticket);
   state.catching.delete(gathered.ticket);
   if (session === undefined || session.since === null || !state.sessions.includes(session)) return [];
@@ -84,7 +95,8 @@ export function catchUp(state: UserState, gathered: Gathered, moment: Moment, re
 
   const missed = new Map<string, Item>();
   const add = (item: Item | null): void => {
-    if (item !== null && item.version > since && wants(state, item, moment.nowMs)) missed.set(itemKey(item), item);
+    if (item !== null && item.version > since && wants(state, item, moment.nowMs))
+      missed.set(itemKey(item), item);
   };
   for (const id of gathered.statuses) add(statusItem(id, read));
   for (const { key } of directs) add(statusItem(restOf(key) as StatusId, read));
@@ -98,7 +110,9 @@ export function catchUp(state: UserState, gathered: Gathered, moment: Moment, re
   }
   for (const item of held ?? []) missed.set(itemKey(item), item);
 
-  const items = [...missed.values()].sort((one, other) => (one.version < other.version ? -1 : one.version > other.version ? 1 : 0));
+  const items = [...missed.values()].sort((one, other) =>
+    one.version < other.version ? -1 : one.version > other.version ? 1 : 0,
+  );
   const last = items.at(-1);
   if (last !== undefined) session.caught = { keys: new Set(missed.keys()), upTo: last.version };
   return items.map((item) => ({ kind: 'push', sessions: [session.number], item }));
@@ -144,5 +158,6 @@ export function pushItem(state: UserState, item: Item): UserEffect[] {
 
 export function detach(state: UserState, ask: Ask<'detach'>): void {
   state.sessions = state.sessions.filter(({ number }) => number !== ask.session);
-  for (const [ticket, session] of state.catching) if (session.number === ask.session) state.catching.delete(ticket);
+  for (const [ticket, session] of state.catching)
+    if (session.number === ask.session) state.catching.delete(ticket);
 }

@@ -7,7 +7,7 @@ import type { Version } from '../runtime/version.ts';
 import { accountFact, factKind, followRecord, muteRecord } from './facts.ts';
 import { IdSet } from './id-set.ts';
 import type { Item } from './items.ts';
-import { flag, type Ask } from './messages.ts';
+import { type Ask, flag } from './messages.ts';
 import { Timeline } from './timeline.ts';
 import { statusOfKey, viewKind } from './views.ts';
 
@@ -89,7 +89,10 @@ function loadMarks(account: AccountId, reader: Reader): Map<StatusId, number> | 
 }
 
 /** Whom blocks sever: the blocker, the version of the last block or unblock, and whether it blocks now. */
-export function severedBy(account: AccountId, reader: Reader): { by: AccountId; version: Version; isOn: boolean }[] {
+export function severedBy(
+  account: AccountId,
+  reader: Reader,
+): { by: AccountId; version: Version; isOn: boolean }[] {
   const from = keyOf(account, viewKind.blockedBy);
   return reader.views({ from, to: afterPrefix(from), most: everything }).map(({ key, value }) => {
     const [version, isOn] = value as [Uint8Array, boolean];

@@ -24,7 +24,12 @@ export type Internal =
 
 export type UserMessage = Command | Internal;
 
-function editProfile(state: UserState, ask: Ask<'editProfile'>, moment: Moment, read: PointReader): UserEffect[] {
+function editProfile(
+  state: UserState,
+  ask: Ask<'editProfile'>,
+  moment: Moment,
+  read: PointReader,
+): UserEffect[] {
   const key = accountFact(state.account);
   const fact = read.fact(key);
   if (fact === null || fact.value === null) return [refuse(moment, 'not-found', 'Record not found')];
@@ -127,7 +132,12 @@ function handle(
 
 type Refusable = Exclude<UserMessage, { kind: 'accountChanged' | 'detach' }>;
 
-function handleCommand(state: UserState, message: Refusable, moment: Moment, read: PointReader): UserEffect[] {
+function handleCommand(
+  state: UserState,
+  message: Refusable,
+  moment: Moment,
+  read: PointReader,
+): UserEffect[] {
   switch (message.kind) {
     case 'home':
       return readHome(state, message, moment, read);

@@ -5,7 +5,15 @@ import type { Entry, PointReader, StoredFact, ViewWrite } from '../runtime/behav
 import { accountAt, accountKey, type Key, keyOf, kindOf, restOf } from '../runtime/key.ts';
 import { makeStatusId, type StatusId, statusAuthor, statusMs } from '../runtime/status-id.ts';
 import type { Version } from '../runtime/version.ts';
-import { accountRecord, blockFact, boostMarkRecord, factKind, followFact, followRecord, statusRest } from './facts.ts';
+import {
+  accountRecord,
+  blockFact,
+  boostMarkRecord,
+  factKind,
+  followFact,
+  followRecord,
+  statusRest,
+} from './facts.ts';
 import { statusOfWire } from './status-record.ts';
 import { tagsOf } from './text.ts';
 import { wordsOf } from './words.ts';
@@ -120,7 +128,11 @@ function contributeStatus(key: Key, fact: StoredFact, to: Contribution): void {
     to.count(statusCountsKey(status.of), statusCount.boosts);
     to.record(keyOf(boosted, viewKind.boostedBy, statusRest(status.of) + id), []);
     if (boosted !== author) {
-      to.record(keyOf(boosted, viewKind.notification, orderOf(fact.version)), ['reblog', author, bytes(status.of)]);
+      to.record(keyOf(boosted, viewKind.notification, orderOf(fact.version)), [
+        'reblog',
+        author,
+        bytes(status.of),
+      ]);
     }
     return;
   }
@@ -131,14 +143,19 @@ function contributeStatus(key: Key, fact: StoredFact, to: Contribution): void {
   }
   for (const mention of status.mentions) {
     if (mention.account === author) continue;
-    to.record(keyOf(mention.account, viewKind.notification, orderOf(fact.version)), ['mention', author, bytes(id)]);
+    to.record(keyOf(mention.account, viewKind.notification, orderOf(fact.version)), [
+      'mention',
+      author,
+      bytes(id),
+    ]);
   }
   if (status.visibility === 'direct') {
     to.record(keyOf(author, viewKind.direct, id), []);
     for (const mention of status.mentions) to.record(keyOf(mention.account, viewKind.direct, id), []);
   }
   if (status.visibility !== 'public') return;
-  if (parent === null || statusAuthor(parent) === author) to.record(keyOf(serverAccount, viewKind.public, id), []);
+  if (parent === null || statusAuthor(parent) === author)
+    to.record(keyOf(serverAccount, viewKind.public, id), []);
   for (const tag of tagsOf(status.text)) {
     to.record(keyOf(serverAccount, viewKind.tag, `${utf8Key(tag)}\0${id}`), []);
     to.count(keyOf(serverAccount, viewKind.tagUses, utf8Key(tag)), 0);
@@ -171,11 +188,19 @@ function contribute(key: Key, fact: StoredFact, read: PointReader, to: Contribut
       const id = restOf(key) as StatusId;
       to.count(statusCountsKey(id), statusCount.favourites);
       to.record(
-        keyOf(statusAuthor(id), viewKind.favouritedBy, statusRest(id) + orderOf(fact.version) + accountKey(account)),
+        keyOf(
+          statusAuthor(id),
+          viewKind.favouritedBy,
+          statusRest(id) + orderOf(fact.version) + accountKey(account),
+        ),
         [],
       );
       if (statusAuthor(id) !== account) {
-        to.record(keyOf(statusAuthor(id), viewKind.notification, orderOf(fact.version)), ['favourite', account, bytes(id)]);
+        to.record(keyOf(statusAuthor(id), viewKind.notification, orderOf(fact.version)), [
+          'favourite',
+          account,
+          bytes(id),
+        ]);
       }
       return;
     }
@@ -188,7 +213,12 @@ function contribute(key: Key, fact: StoredFact, read: PointReader, to: Contribut
 }
 
 /** What stays although the fact is gone: deletions, and traces of activity. */
-function contributeForGood(entry: Entry, read: PointReader, to: Contribution, raise: (ms: number) => void): void {
+function contributeForGood(
+  entry: Entry,
+  read: PointReader,
+  to: Contribution,
+  raise: (ms: number) => void,
+): void {
   const account = accountAt(entry.key);
   switch (kindOf(entry.key)) {
     case factKind.status: {
@@ -200,10 +230,10 @@ function contributeForGood(entry: Entry, read: PointReader, to: Contribution, ra
       return;
     }
     case factKind.block:
-      to.record(
-        keyOf(accountAt(restOf(entry.key)), viewKind.blockedBy, accountKey(account)),
-        [bytesOfVersion(entry.version), entry.value !== null],
-      );
+      to.record(keyOf(accountAt(restOf(entry.key)), viewKind.blockedBy, accountKey(account)), [
+        bytesOfVersion(entry.version),
+        entry.value !== null,
+      ]);
       return;
     case factKind.account:
       if (entry.value === null) to.record(keyOf(serverAccount, viewKind.gone, accountKey(account)), []);
@@ -287,7 +317,8 @@ export function derive(entry: Entry, read: PointReader): ViewWrite[] {
 
 function addUp(stored: unknown, steps: readonly number[], lastStatusMs: number): number[] | null {
   const counts = countsOf(stored);
-  for (let place = 0; place < steps.length; place++) counts[place] = (counts[place] ?? 0) + (steps[place] ?? 0);
+  for (let place = 0; place < steps.length; place++)
+    counts[place] = (counts[place] ?? 0) + (steps[place] ?? 0);
   if (lastStatusMs > 0) {
     while (counts.length < accountCount.lastStatusMs) counts.push(0);
     counts[accountCount.lastStatusMs] = Math.max(counts[accountCount.lastStatusMs] ?? 0, lastStatusMs);

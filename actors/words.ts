@@ -5,7 +5,10 @@ const longestWord = 64;
 
 /** Distinct words in order of appearance. */
 export function wordsOf(text: string): string[] {
-  const folded = text.normalize('NFKD').replace(/\p{M}+/gu, '').toLowerCase();
+  const folded = text
+    .normalize('NFKD')
+    .replace(/\p{M}+/gu, '')
+    .toLowerCase();
   const words = new Set<string>();
   for (const [word] of folded.matchAll(/[\p{L}\p{N}_]+/gu)) {
     words.add(word.slice(0, longestWord));

@@ -58,8 +58,9 @@ function bounded(password: string): string {
 
 function hidden(prompt: string): Promise<string> {
   const { stdin } = process;
-  process.stderr.write(prompt);
+  // Silent first: what is typed as soon as the question stands there must not be shown.
   stdin.setRawMode(true);
+  process.stderr.write(prompt);
   stdin.setEncoding('utf8');
   stdin.resume();
   return new Promise((resolve, reject) => {

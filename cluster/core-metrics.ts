@@ -1,5 +1,5 @@
 // The core's metrics, and those of its gateways beside them, in Prometheus' text form.
-import { AggregatorRegistry, collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Store } from '../runtime/store.ts';
 import type { CoreSessions } from './core-sessions.ts';
 import type { LinkEvent, LinkMeter } from './link-meter.ts';
@@ -27,9 +27,24 @@ export class CoreMetrics implements LinkMeter {
     const registers = [this.#registry];
     this.#registry.setDefaultLabels({ process: 'core' });
     collectDefaultMetrics({ register: this.#registry, prefix: 'murmuration_' });
-    this.#links = new Counter({ name: 'murmuration_link_events_total', help: 'What happened on links', labelNames: ['event'], registers });
-    this.#watchTally('murmuration_core_requests_total', 'Requests to the core, by kind', 'kind', this.#requests);
-    this.#watchTally('murmuration_core_rejections_total', 'Requests the core refused, by reason', 'reason', this.#rejections);
+    this.#links = new Counter({
+      name: 'murmuration_link_events_total',
+      help: 'What happened on links',
+      labelNames: ['event'],
+      registers,
+    });
+    this.#watchTally(
+      'murmuration_core_requests_total',
+      'Requests to the core, by kind',
+      'kind',
+      this.#requests,
+    );
+    this.#watchTally(
+      'murmuration_core_rejections_total',
+      'Requests the core refused, by reason',
+      'reason',
+      this.#rejections,
+    );
     this.#commits = new Histogram({
       name: 'murmuration_fsync_seconds',
       help: 'Time of a transaction, from its start to the end of its fsync',
@@ -61,9 +76,17 @@ export class CoreMetrics implements LinkMeter {
     gauge('sessions', 'Sessions attached to actors', () => sessions.size);
     gauge('subscriptions', 'Pairs of an author and an awake follower', () => actors.subscriptions);
     gauge('timeline_deliveries', 'Items handed to awake actors since the start', () => actors.deliveries);
-    gauge('disk_free_percent', 'Free part of the disk that holds the data', () => store.statistics().freePercent);
+    gauge(
+      'disk_free_percent',
+      'Free part of the disk that holds the data',
+      () => store.statistics().freePercent,
+    );
     gauge('read_only', '1 while only deletes are accepted', () => (store.statistics().readOnly ? 1 : 0));
-    gauge('search_behind', 'Log entries the search index has not taken in yet', () => store.statistics().searchBehind);
+    gauge(
+      'search_behind',
+      'Log entries the search index has not taken in yet',
+      () => store.statistics().searchBehind,
+    );
     gauge('store_bytes', 'Size of the database file', () => store.statistics().fileBytes);
     gauge('bytes_in_flight', 'Bytes on their way to the disk', () => store.statistics().bytesInFlight);
     this.#watchCaches(store);

@@ -2,8 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import pino from 'pino';
-import { loadBehaviours } from './core-behaviours.ts';
 import { type Core, openCore } from './core.ts';
+import { loadBehaviours } from './core-behaviours.ts';
 import { linkFileName, newLinkKey, removeLinkFile, writeLinkFile } from './link-file.ts';
 import { openLinkServer } from './link-server.ts';
 import { coreSettings, readSettings, tellAgent } from './settings.ts';

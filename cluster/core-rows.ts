@@ -1,16 +1,18 @@
 // Rows for pushes: what a gateway needs to show an item, read from what is committed.
 import type { Item } from '../actors/items.ts';
-import type { AccountRow, Answer, StatusRow } from '../actors/messages.ts';
+import type { AccountRow, Answer, Pushed, StatusRow } from '../actors/messages.ts';
 import type { AccountId } from '../runtime/account-id.ts';
 import type { Outcome, Reader } from '../runtime/behaviours.ts';
 import { type StatusId, statusAuthor } from '../runtime/status-id.ts';
-import type { PushRenderer } from './core-sessions.ts';
 
 /** The product's two queries for rows, typed. */
 export interface RowQueries {
   statuses(reader: Reader, ask: { ids: StatusId[] }): Outcome<Answer<'statuses'>>;
   accounts(reader: Reader, ask: { ids: AccountId[] }): Outcome<Answer<'accounts'>>;
 }
+
+/** What one gateway gets of an item, from the sessions and topics it is for there. */
+export type PushRenderer = (share: { sessions: Uint8Array; topics: string[]; cursor: string }) => Pushed;
 
 export class CoreRows {
   readonly #reader: Reader;
@@ -66,6 +68,14 @@ export class CoreRows {
     const status = notification.status === null ? null : this.status(notification.status);
     if (notification.status !== null && status === null) return null;
     const author = status === null ? null : this.account(statusAuthor(status.id));
-    return ({ sessions, cursor }) => ({ kind: 'notified', notification, account, status, author, sessions, cursor });
+    return ({ sessions, cursor }) => ({
+      kind: 'notified',
+      notification,
+      account,
+      status,
+      author,
+      sessions,
+      cursor,
+    });
   }
 }

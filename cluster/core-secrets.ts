@@ -1,10 +1,10 @@
 // Secrets of the core: tokens and codes as clients carry them, their hashes as they are stored, and passwords by scrypt.
 import { createHash, randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
-import type { Infer } from '../runtime/codec.ts';
+import type { credentialRecord } from '../actors/facts.ts';
 import type { AccountId } from '../runtime/account-id.ts';
 import { isAccountId } from '../runtime/account-id.ts';
+import type { Infer } from '../runtime/codec.ts';
 import { latin1OfBytes } from '../runtime/status-id.ts';
-import type { credentialRecord } from '../actors/facts.ts';
 
 export type Credential = Infer<typeof credentialRecord>;
 
@@ -75,7 +75,10 @@ async function inTurn<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-function derive(password: string, { salt, cost: exponent, blockSize: r, parallel: p }: Omit<Credential, 'hash' | 'changedMs'>): Promise<Buffer> {
+function derive(
+  password: string,
+  { salt, cost: exponent, blockSize: r, parallel: p }: Omit<Credential, 'hash' | 'changedMs'>,
+): Promise<Buffer> {
   const N = 2 ** exponent;
   return new Promise((resolve, reject) => {
     scrypt(password.normalize('NFKC'), salt, keyBytes, { N, r, p, maxmem: 256 * N * r }, (error, key) =>

@@ -1,6 +1,15 @@
 // What the core does itself, beside its actors: sign-up and login, apps, codes and tokens, and the operator's requests.
 import { createHash, randomBytes } from 'node:crypto';
-import { accountFact, accountRecord, appFact, appRecord, codeRecord, credentialRecord, factKind, tokenRecord } from '../actors/facts.ts';
+import {
+  accountFact,
+  accountRecord,
+  appFact,
+  appRecord,
+  codeRecord,
+  credentialRecord,
+  factKind,
+  tokenRecord,
+} from '../actors/facts.ts';
 import type { Answer, Ask, RequestKind, services } from '../actors/messages.ts';
 import { type AccountId, serverAccount } from '../runtime/account-id.ts';
 import type { Outcome, RejectionCode } from '../runtime/behaviours.ts';
@@ -8,8 +17,16 @@ import type { FactWrite } from '../runtime/fact.ts';
 import { accountIdOf, handleForm } from '../runtime/handle.ts';
 import { afterPrefix, keyOf } from '../runtime/key.ts';
 import type { Store } from '../runtime/store.ts';
-import { type Limit } from './core-limits.ts';
-import { type Credential, isPassword, newCredential, newSecret, PasswordsBusyError, readSecret, tokenIdOf } from './core-secrets.ts';
+import type { Limit } from './core-limits.ts';
+import {
+  type Credential,
+  isPassword,
+  newCredential,
+  newSecret,
+  PasswordsBusyError,
+  readSecret,
+  tokenIdOf,
+} from './core-secrets.ts';
 
 export type ServiceKind = keyof typeof services;
 type Served<K extends RequestKind> = Promise<Outcome<Answer<K>>>;
@@ -32,7 +49,10 @@ const shortestPassword = 8;
 const forGood = { deletes: false, live: true } as const;
 const deletes = { deletes: true, live: true } as const;
 
-function refuse(code: RejectionCode, message: string): { ok: false; rejection: { code: RejectionCode; message: string } } {
+function refuse(
+  code: RejectionCode,
+  message: string,
+): { ok: false; rejection: { code: RejectionCode; message: string } } {
   return { ok: false, rejection: { code, message } };
 }
 
@@ -54,7 +74,10 @@ export class CoreServices {
   }
 
   /** Writes and waits for the disk. Null when it is there, a rejection when it was not taken. */
-  async #write(writes: FactWrite[], options: { deletes: boolean; live: boolean }): Promise<ReturnType<typeof refuse> | null> {
+  async #write(
+    writes: FactWrite[],
+    options: { deletes: boolean; live: boolean },
+  ): Promise<ReturnType<typeof refuse> | null> {
     const refusal = this.#options.store.refusal(options);
     if (refusal !== null) return { ok: false, rejection: refusal };
     const submitted = this.#options.store.submit(writes, options);
@@ -88,17 +111,24 @@ export class CoreServices {
   async signUp({ handle, password, displayName, ip }: Ask<'signUp'>): Served<'signUp'> {
     const { store, signUps, now } = this.#options;
     if (!handleForm.test(handle)) {
-      return refuse('invalid', 'Validation failed: Username must contain only letters, numbers and underscores, at most 30');
+      return refuse(
+        'invalid',
+        'Validation failed: Username must contain only letters, numbers and underscores, at most 30',
+      );
     }
     if (password.length < shortestPassword) {
-      return refuse('invalid', `Validation failed: Password is too short (minimum is ${shortestPassword} characters)`);
+      return refuse(
+        'invalid',
+        `Validation failed: Password is too short (minimum is ${shortestPassword} characters)`,
+      );
     }
     const account = accountIdOf(handle);
     // A tombstone counts: names are never given out again.
     if (store.writerReader.fact(accountFact(account)) !== null || this.#claimed.has(account)) {
       return refuse('taken', 'Validation failed: Username has already been taken');
     }
-    if (signUps.count(`ip:${ip}`, now())?.isOver === true) return refuse('rate-limited', 'Too many sign-ups from this address');
+    if (signUps.count(`ip:${ip}`, now())?.isOver === true)
+      return refuse('rate-limited', 'Too many sign-ups from this address');
     const refusal = store.refusal({ deletes: false });
     if (refusal !== null) return { ok: false, rejection: refusal };
     this.#claimed.add(account);
@@ -121,7 +151,11 @@ export class CoreServices {
   }
 
   /** Counts what failed against the address and the name; a right password costs nothing. */
-  async #isRight(account: AccountId, password: string, ip: string): Promise<'yes' | 'no' | 'too-many' | 'busy'> {
+  async #isRight(
+    account: AccountId,
+    password: string,
+    ip: string,
+  ): Promise<'yes' | 'no' | 'too-many' | 'busy'> {
     const { logIns, now } = this.#options;
     const keys = [`ip:${ip}`, `account:${account}`];
     if (keys.some((key) => logIns.isOver(key, now()))) return 'too-many';
@@ -139,7 +173,9 @@ export class CoreServices {
     const account = accountIdOf(handle.trim().replace(/^@/, '').replace(/@.*$/, ''));
     switch (await this.#isRight(account, password, ip)) {
       case 'yes':
-        return this.#live(accountFact(account)) === null ? refuse('unauthorized', 'Wrong handle or password') : agree({ account });
+        return this.#live(accountFact(account)) === null
+          ? refuse('unauthorized', 'Wrong handle or password')
+          : agree({ account });
       case 'no':
         return refuse('unauthorized', 'Wrong handle or password');
       case 'too-many':
@@ -151,10 +187,14 @@ export class CoreServices {
 
   async changePassword({ account, current, next, ip }: Ask<'changePassword'>): Served<'changePassword'> {
     if (next.length < shortestPassword) {
-      return refuse('invalid', `Validation failed: Password is too short (minimum is ${shortestPassword} characters)`);
+      return refuse(
+        'invalid',
+        `Validation failed: Password is too short (minimum is ${shortestPassword} characters)`,
+      );
     }
     const right = await this.#isRight(account, current, ip);
-    if (right === 'too-many') return refuse('rate-limited', 'Too many wrong passwords: try again in some minutes');
+    if (right === 'too-many')
+      return refuse('rate-limited', 'Too many wrong passwords: try again in some minutes');
     if (right === 'busy') return refuse('busy', 'Too many passwords are being checked: try again');
     if (right === 'no') return refuse('invalid', 'Validation failed: Current password is wrong');
     return this.#savePassword(account, next);
@@ -162,7 +202,8 @@ export class CoreServices {
 
   async setPassword({ handle, password }: Ask<'setPassword'>): Served<'setPassword'> {
     const account = accountIdOf(handle);
-    if (this.#live(accountFact(account)) === null) return refuse('not-found', `There is no account ${handle}`);
+    if (this.#live(accountFact(account)) === null)
+      return refuse('not-found', `There is no account ${handle}`);
     if (password.length < shortestPassword) {
       return refuse('invalid', `The password is too short (minimum is ${shortestPassword} characters)`);
     }
@@ -177,7 +218,8 @@ export class CoreServices {
 
   async deleteAccount({ account, password, ip }: Ask<'deleteAccount'>): Served<'deleteAccount'> {
     const right = await this.#isRight(account, password, ip);
-    if (right === 'too-many') return refuse('rate-limited', 'Too many wrong passwords: try again in some minutes');
+    if (right === 'too-many')
+      return refuse('rate-limited', 'Too many wrong passwords: try again in some minutes');
     if (right === 'busy') return refuse('busy', 'Too many passwords are being checked: try again');
     if (right === 'no') return refuse('invalid', 'Validation failed: Password is wrong');
     const retired = await this.#options.retire(account);
@@ -228,7 +270,8 @@ export class CoreServices {
     const parts = readSecret(code);
     const key = parts === null ? null : keyOf(parts.account, factKind.code, parts.hash);
     const wire = key === null ? null : this.#live(key);
-    if (parts === null || key === null || wire === null) return refuse('invalid', 'The code is unknown, used or expired');
+    if (parts === null || key === null || wire === null)
+      return refuse('invalid', 'The code is unknown, used or expired');
     const { app, redirectUri, scopes, challenge, expiresMs } = codeRecord.decode(wire);
     const failed = await this.#write([{ key, value: null }], deletes);
     if (failed !== null) return failed;
@@ -239,7 +282,10 @@ export class CoreServices {
   async createToken({ account, clientId, scopes }: Ask<'createToken'>): Served<'createToken'> {
     const token = newSecret(account ?? serverAccount);
     const createdMs = this.#options.now();
-    const write = { key: this.#keyOfSecret(token, factKind.token), value: tokenRecord.encode({ app: clientId, scopes, createdMs }) };
+    const write = {
+      key: this.#keyOfSecret(token, factKind.token),
+      value: tokenRecord.encode({ app: clientId, scopes, createdMs }),
+    };
     return (await this.#write([write], forGood)) ?? agree({ token, createdMs });
   }
 
@@ -251,7 +297,12 @@ export class CoreServices {
       return refuse('unauthorized', 'The access token is invalid');
     }
     const { app, scopes } = tokenRecord.decode(wire);
-    return agree({ tokenId: tokenIdOf(parts), account: isUser ? parts.account : null, clientId: app, scopes });
+    return agree({
+      tokenId: tokenIdOf(parts),
+      account: isUser ? parts.account : null,
+      clientId: app,
+      scopes,
+    });
   }
 
   async revoke({ token }: Ask<'revoke'>): Served<'revoke'> {
@@ -281,7 +332,8 @@ export class CoreServices {
 
   async issueToken({ handle, scopes }: Ask<'issueToken'>): Served<'issueToken'> {
     const account = accountIdOf(handle);
-    if (this.#live(accountFact(account)) === null) return refuse('not-found', `There is no account ${handle}`);
+    if (this.#live(accountFact(account)) === null)
+      return refuse('not-found', `There is no account ${handle}`);
     const clientId = await this.#operatorApp();
     if (typeof clientId !== 'string') return clientId;
     const made = await this.createToken({ account, clientId, scopes });
@@ -300,6 +352,8 @@ export class CoreServices {
       secret: randomBytes(32).toString('base64url'),
       createdMs: this.#options.now(),
     };
-    return (await this.#write([{ key: appFact(clientId), value: appRecord.encode(record) }], forGood)) ?? clientId;
+    return (
+      (await this.#write([{ key: appFact(clientId), value: appRecord.encode(record) }], forGood)) ?? clientId
+    );
   }
 }

@@ -1,6 +1,6 @@
 // The sessions attached to a core: which gateway each is on, and what a tick carries to each gateway.
 import type { Item } from '../actors/items.ts';
-import type { Pushed, Tick } from '../actors/messages.ts';
+import type { Tick } from '../actors/messages.ts';
 import type { AccountId } from '../runtime/account-id.ts';
 import type { Pushes } from '../runtime/user-actors.ts';
 import { printCursor, type Version } from '../runtime/version.ts';
@@ -70,14 +70,19 @@ export class CoreSessions {
 
   /** The sessions of an account whose actor has lost its state. */
   of(account: AccountId): number[] {
-    return [...this.#attached].filter(([, attached]) => attached.account === account).map(([number]) => number);
+    return [...this.#attached]
+      .filter(([, attached]) => attached.account === account)
+      .map(([number]) => number);
   }
 
   /**
    * One tick for every gateway. Items go in the order of their versions, so that each session sees each author in order; their
    * cursors never pass the watermark of a tick in which something older is still on its way.
    */
-  ticks({ sessions, topics }: Pushes<Item>, options: { watermark: Version; isComplete: boolean; peers: Iterable<LinkPeer> }): Map<LinkPeer, Tick> {
+  ticks(
+    { sessions, topics }: Pushes<Item>,
+    options: { watermark: Version; isComplete: boolean; peers: Iterable<LinkPeer> },
+  ): Map<LinkPeer, Tick> {
     const { watermark, isComplete, peers } = options;
     const items = [...new Set([...sessions.keys(), ...topics.keys()])].sort((one, other) =>
       one.version < other.version ? -1 : one.version > other.version ? 1 : 0,
@@ -128,5 +133,3 @@ function bytesOf(sessions: number[]): Uint8Array {
   for (let place = 0; place < sessions.length; place++) view.setUint32(place * 4, sessions[place] ?? 0);
   return bytes;
 }
-
-export type PushRenderer = (share: { sessions: Uint8Array; topics: string[]; cursor: string }) => Pushed;

@@ -3,7 +3,7 @@ import { accountFact } from '../actors/facts.ts';
 import { type AccountId, serverAccount } from '../runtime/account-id.ts';
 import { accountAt, afterPrefix, type Key, keyOf, restOf } from '../runtime/key.ts';
 import type { Store } from '../runtime/store.ts';
-import type { CoreLog } from './core.ts';
+import type { CoreLog } from './core-log.ts';
 
 const most = 200;
 /** The views that name deleted accounts: actors/views.ts calls them `gone`. */
@@ -30,7 +30,8 @@ export class CoreSweeps {
   resume(): void {
     for (const { key } of this.#store.reader.views({ from: gone, to: afterPrefix(gone), most: 1_000_000 })) {
       const account = accountAt(restOf(key));
-      if (this.#store.remaining({ account, after: null, except: accountFact(account), most: 1 }).length > 0) this.begin(account);
+      if (this.#store.remaining({ account, after: null, except: accountFact(account), most: 1 }).length > 0)
+        this.begin(account);
     }
   }
 
@@ -41,7 +42,11 @@ export class CoreSweeps {
   }
 
   async #run(): Promise<void> {
-    for (let account = this.#due.shift(); account !== undefined && !this.#isStopped; account = this.#due.shift()) {
+    for (
+      let account = this.#due.shift();
+      account !== undefined && !this.#isStopped;
+      account = this.#due.shift()
+    ) {
       await this.#sweep(account);
     }
     this.#work = null;
@@ -56,7 +61,10 @@ export class CoreSweeps {
       if (writes.length === 0) break;
       const submitted = this.#store.submit(writes, { deletes: true, live: true });
       if (!submitted.ok) {
-        this.#log.warn({ account, reason: submitted.rejection.message }, 'sweeping a deleted account is put off to the next start');
+        this.#log.warn(
+          { account, reason: submitted.rejection.message },
+          'sweeping a deleted account is put off to the next start',
+        );
         return;
       }
       await submitted.value.done;

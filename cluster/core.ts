@@ -3,20 +3,21 @@ import type { Item } from '../actors/items.ts';
 import { type Ask, commands, type queries, type RequestKind, services } from '../actors/messages.ts';
 import type { AccountId } from '../runtime/account-id.ts';
 import type { Entry, Outcome, Reader } from '../runtime/behaviours.ts';
-import type { StoreLimits } from '../runtime/store-options.ts';
 import { openStore, type Store } from '../runtime/store.ts';
+import type { StoreLimits } from '../runtime/store-options.ts';
 import { type Pushes, UserActors } from '../runtime/user-actors.ts';
 import { type Version, versionMs } from '../runtime/version.ts';
 import type { Product, ProductMessage } from './core-behaviours.ts';
 import type { Allowance, Counted } from './core-client.ts';
 import { Limit } from './core-limits.ts';
+import type { CoreLog } from './core-log.ts';
 import { CoreMetrics } from './core-metrics.ts';
 import { CoreRows, type RowQueries } from './core-rows.ts';
 import { CoreServices } from './core-services.ts';
 import { CoreSessions } from './core-sessions.ts';
 import { CoreSweeps } from './core-sweeps.ts';
-import type { LinkPeer } from './link-peer.ts';
 import type { Handled } from './link-handling.ts';
+import type { LinkPeer } from './link-peer.ts';
 
 export interface CoreOptions {
   product: Product;
@@ -37,12 +38,6 @@ export interface CoreOptions {
   slice?: number;
 }
 
-export interface CoreLog {
-  info(fields: object, text: string): void;
-  warn(fields: object, text: string): void;
-  error(fields: object, text: string): void;
-}
-
 /** The gateways and operators linked to this core. */
 export interface Peers {
   readonly peers: Iterable<LinkPeer>;
@@ -60,7 +55,14 @@ const idleEveryMs = 15_000;
 /** How long a search waits for the index to take in what was just written. */
 const searchWaitMs = 500;
 const instanceMs = 10_000;
-const operatorOnly: ReadonlySet<RequestKind> = new Set(['adopt', 'adoptAccounts', 'issueToken', 'setPassword', 'backup', 'status']);
+const operatorOnly: ReadonlySet<RequestKind> = new Set([
+  'adopt',
+  'adoptAccounts',
+  'issueToken',
+  'setPassword',
+  'backup',
+  'status',
+]);
 
 const noPeers: Peers = { peers: [], fence: () => Promise.resolve() };
 
@@ -174,11 +176,19 @@ export class Core {
   }
 
   /** A request, already checked against its declaration. Never rejects for what the request is about. */
-  handle<K extends RequestKind>(kind: K, ask: Ask<K>, from: LinkPeer | null, counted: Counted | null): Handled | Promise<Handled> {
+  handle<K extends RequestKind>(
+    kind: K,
+    ask: Ask<K>,
+    from: LinkPeer | null,
+    counted: Counted | null,
+  ): Handled | Promise<Handled> {
     this.metrics.asked(kind);
     const counting = counted === null ? null : this.#limit.count(counted.limitKey, this.#options.now());
     if (counting?.isOver === true) {
-      return this.#handled({ ok: false, rejection: { code: 'rate-limited', message: 'Too many requests' } }, counting);
+      return this.#handled(
+        { ok: false, rejection: { code: 'rate-limited', message: 'Too many requests' } },
+        counting,
+      );
     }
     const answer = this.#answer(kind, ask, from);
     return answer instanceof Promise
@@ -208,9 +218,13 @@ export class Core {
 
   #query(kind: QueryKind, ask: Ask<QueryKind>): Outcome<unknown> {
     const nowMs = this.#options.now();
-    if (kind === 'instance' && this.#instance !== null && nowMs - this.#instance.atMs < instanceMs) return this.#instance.outcome;
-    const query = this.#product.queries[kind] as ((reader: Reader, ask: unknown, nowMs: number) => Outcome<unknown>) | undefined;
-    if (query === undefined) return { ok: false, rejection: { code: 'invalid', message: `This release knows no ${kind}` } };
+    if (kind === 'instance' && this.#instance !== null && nowMs - this.#instance.atMs < instanceMs)
+      return this.#instance.outcome;
+    const query = this.#product.queries[kind] as
+      | ((reader: Reader, ask: unknown, nowMs: number) => Outcome<unknown>)
+      | undefined;
+    if (query === undefined)
+      return { ok: false, rejection: { code: 'invalid', message: `This release knows no ${kind}` } };
     const outcome = query(this.#reader, ask, nowMs);
     if (kind === 'instance') this.#instance = { atMs: nowMs, outcome };
     return outcome;
@@ -228,7 +242,8 @@ export class Core {
   }
 
   async #attach(ask: Ask<'attach'>, from: LinkPeer | null): Promise<Outcome<unknown>> {
-    if (from === null) return { ok: false, rejection: { code: 'forbidden', message: 'attach is for gateways' } };
+    if (from === null)
+      return { ok: false, rejection: { code: 'forbidden', message: 'attach is for gateways' } };
     const { account, session, since } = ask;
     const number = this.#sessions.attach(from, session, account);
     const outcome = await this.#actors.ask(account, { kind: 'attach', account, session: number, since });
@@ -253,7 +268,12 @@ export class Core {
       case 'status':
         return { ok: true, value: { json: JSON.stringify(this.#report()) } };
       case 'metrics':
-        return { ok: true, value: { text: await this.metrics.text([...this.#peers.peers].filter(({ role }) => role === 'gateway')) } };
+        return {
+          ok: true,
+          value: {
+            text: await this.metrics.text([...this.#peers.peers].filter(({ role }) => role === 'gateway')),
+          },
+        };
       case 'backup':
         return this.#backup((ask as Ask<'backup'>).folder);
       default: {
@@ -268,12 +288,18 @@ export class Core {
       const { bytes, position } = await this.store.backup(folder);
       return { ok: true, value: { bytes, position } };
     } catch (error) {
-      return { ok: false, rejection: { code: 'invalid', message: error instanceof Error ? error.message : String(error) } };
+      return {
+        ok: false,
+        rejection: { code: 'invalid', message: error instanceof Error ? error.message : String(error) },
+      };
     }
   }
 
   /** Waits for all that was submitted before, too: an answer that repeats an earlier one must not come before it is safe. */
-  #submit(writes: Parameters<Store['submit']>[0], how: { deletes: boolean; live: boolean; nowMs: number }): Promise<void> {
+  #submit(
+    writes: Parameters<Store['submit']>[0],
+    how: { deletes: boolean; live: boolean; nowMs: number },
+  ): Promise<void> {
     if (writes.length === 0) return this.#lastWrite;
     const submitted = this.store.submit(writes, how);
     if (!submitted.ok) return Promise.reject(new Error(submitted.rejection.message));
@@ -286,7 +312,12 @@ export class Core {
     if (isQuiet && this.#ticked === watermark) return;
     this.#ticked = watermark;
     const isComplete = this.#actors.isIdle;
-    for (const [peer, tick] of this.#sessions.ticks(pushes, { watermark, isComplete, peers: this.#peers.peers })) peer.pushTick(tick);
+    for (const [peer, tick] of this.#sessions.ticks(pushes, {
+      watermark,
+      isComplete,
+      peers: this.#peers.peers,
+    }))
+      peer.pushTick(tick);
   }
 
   async #forget(tokens: string[]): Promise<void> {
@@ -300,7 +331,8 @@ export class Core {
     this.#options.log.error({ account, err: error }, 'an actor failed and starts anew');
     const item: Item = { kind: 'resync', version: this.#actors.watermark };
     const numbers = this.#sessions.of(account);
-    if (numbers.length > 0) this.#flush({ sessions: new Map([[item, numbers]]), topics: new Map() }, this.#actors.watermark);
+    if (numbers.length > 0)
+      this.#flush({ sessions: new Map([[item, numbers]]), topics: new Map() }, this.#actors.watermark);
     for (const session of numbers) {
       void this.#actors.ask(account, { kind: 'attach', account, session, since: null });
     }
@@ -317,7 +349,11 @@ export class Core {
   }
 
   #report(): object {
-    const peers = [...this.#peers.peers].map(({ name, role, backlogBytes }) => ({ name, role, backlogBytes }));
+    const peers = [...this.#peers.peers].map(({ name, role, backlogBytes }) => ({
+      name,
+      role,
+      backlogBytes,
+    }));
     return {
       pid: process.pid,
       uptimeS: Math.round((this.#options.now() - this.#startedMs) / 1000),
@@ -369,4 +405,3 @@ export async function openCore(options: CoreOptions): Promise<Core> {
   opened.core = new Core(store, { ...options, now }, metrics);
   return opened.core;
 }
-

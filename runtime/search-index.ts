@@ -10,6 +10,8 @@ export interface SearchIndexOptions {
   tables: Pick<Tables, 'postings' | 'terms'>;
   words(fact: FoundFact): string[];
   listed(key: Key, value: Wire | null): StatusId | null;
+  /** `words` or `listed` failed on a fact, which can't be found then. */
+  onTrouble?: ((error: Error) => void) | undefined;
 }
 
 export interface SearchFor {
@@ -49,7 +51,7 @@ export class SearchIndex {
       if (batch.changes.length - start >= mostChanges) break;
       taken++;
       const before = held.get(fact.key) ?? this.#options.tables.terms.get(fact.key) ?? '';
-      const after = this.#termsOf(fact);
+      const after = this.#soundTermsOf(fact);
       if (before === after) continue;
       held.set(fact.key, after);
       const wanted = new Set(placesOf(after));
@@ -77,6 +79,16 @@ export class SearchIndex {
       bound = id;
     }
     return found;
+  }
+
+  /** One fact that the product stumbles over must not stop all that come after it. */
+  #soundTermsOf(fact: FoundFact): string {
+    try {
+      return this.#termsOf(fact);
+    } catch (error) {
+      this.#options.onTrouble?.(error instanceof Error ? error : new Error(String(error)));
+      return '';
+    }
   }
 
   /** What is held of a fact: its status id, then its words, sorted. Empty for a fact that can't be found. */

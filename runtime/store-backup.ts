@@ -1,5 +1,5 @@
 // Backup of a running store, and restoring from one. A restored store is another life of it: it gets an incarnation of its own.
-import { createHash, randomInt } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { constants, createReadStream } from 'node:fs';
 import { copyFile, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
@@ -7,6 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { MalformedError, struct, text, uint } from './codec.ts';
 import { syncFolder } from './store-disk.ts';
 import { type Environment, openEnvironment } from './store-environment.ts';
+import { newIncarnation } from './store-incarnation.ts';
 import { headOf } from './store-log.ts';
 import { printCursor } from './version.ts';
 
@@ -80,14 +81,6 @@ export async function restoreStore(from: string, to: string): Promise<BackupRepo
     }
     return { bytes, position: written.position, sha256 };
   });
-}
-
-/** 1..2^32-1, and not the one given. */
-export function newIncarnation(old: number | null): number {
-  for (;;) {
-    const incarnation = randomInt(1, 2 ** 32);
-    if (incarnation !== old) return incarnation;
-  }
 }
 
 /** Fills a folder beside the wanted one, then gives it its name, so that a folder of that name is always whole. */

@@ -94,7 +94,13 @@ const keyEncoder: Keys = {
 function encoderFor<Value>(decode: (bytes: Buffer, end: number) => Value) {
   return {
     encode: (bytes: Uint8Array) => bytes,
-    decode: (bytes: Buffer, end: unknown) => decode(bytes, typeof end === 'number' ? end : bytes.length),
+    decode: (bytes: Uint8Array, end: unknown) => {
+      // Large values come as a view of the map itself.
+      const buffer = Buffer.isBuffer(bytes)
+        ? bytes
+        : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      return decode(buffer, typeof end === 'number' ? end : bytes.length);
+    },
   };
 }
 

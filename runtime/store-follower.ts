@@ -18,6 +18,7 @@ export class StoreFollower {
   readonly #writer: StoreWriter;
   readonly #search: SearchIndex;
   #running: Promise<void> | null = null;
+  #isPaused = false;
 
   constructor(environment: Environment, log: StoreLog, writer: StoreWriter, search: SearchIndex) {
     this.#log = log;
@@ -31,12 +32,12 @@ export class StoreFollower {
     return this.#log.committed - this.position;
   }
 
-  /** Takes in what is committed now. False when `withinMs` was over first: the rest follows by itself. */
+  /** Takes in what is committed now. False when `withinMs` was over first, or the index is being made anew. */
   async catchUp(withinMs: number): Promise<boolean> {
     const target = this.#log.committed;
     const endMs = performance.now() + withinMs;
     while (this.position < target || this.#running !== null) {
-      if (performance.now() >= endMs) return false;
+      if (performance.now() >= endMs || this.#isPaused) return false;
       await this.step();
     }
     return true;
@@ -47,22 +48,29 @@ export class StoreFollower {
     await this.#running;
   }
 
+  /** Takes in nothing until `resumeAtHead`. */
+  async pause(): Promise<void> {
+    this.#isPaused = true;
+    await this.#running;
+  }
+
+  /** Counts everything up to the log's head as taken in: it was taken from the facts themselves. */
+  async resumeAtHead(): Promise<void> {
+    this.position = this.#log.committed;
+    await this.#writer.stage((batch) => batch.changes.push(positionChange(this.position)));
+    this.#isPaused = false;
+  }
+
   /** One transaction's worth. Steps never overlap: each reads what the one before has written. */
   async step(): Promise<void> {
     while (this.#running !== null) await this.#running;
-    if (this.behind <= 0) return;
+    if (this.behind <= 0 || this.#isPaused) return;
     this.#running = this.#step();
     try {
       await this.#running;
     } finally {
       this.#running = null;
     }
-  }
-
-  /** Counts everything up to the log's head as taken in: it was taken from the facts themselves. */
-  skipToHead(): Promise<void> {
-    this.position = this.#log.committed;
-    return this.#writer.stage((batch) => batch.changes.push(positionChange(this.position)));
   }
 
   async #step(): Promise<void> {

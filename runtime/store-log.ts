@@ -69,7 +69,8 @@ export class StoreLog {
     this.version = fact.version;
     const bytes = logBytes(fact.version, fact.key, fact.packed, fact.live);
     this.bytes += bytes.length + placeBytes;
-    batch.bytes += bytes.length;
+    // Once here and once, about as long, in the fact.
+    batch.bytes += 2 * bytes.length;
     batch.lastPosition = this.head;
     batch.changes.push({ kind: 'put', table: 'log', key: this.#place(this.head), bytes });
     return this.head;

@@ -30,6 +30,8 @@ export interface StoreOptions extends StoreProduct {
    * a signal: LMDB's memory may not be sound, so that an orderly exit, which frees it, can abort or hang.
    */
   onFault(error: Error): void;
+  /** Work in the background failed for another reason than the disk, e.g. a bug in `words`. It is tried again. */
+  onTrouble?: ((error: Error) => void) | undefined;
   /** How long a transaction took, from its start to the end of its fsync. */
   onCommitTimed?: ((ms: number, entries: number) => void) | undefined;
   limits?: Partial<StoreLimits> | undefined;

@@ -17,6 +17,8 @@ export interface RebuildOptions {
   alsoTake(facts: readonly FoundFact[], batch: Batch): void;
   mostRows: number;
   onProgress(facts: number): void;
+  /** Asked before each step. */
+  isCalledOff(): boolean;
 }
 
 export interface RebuildReport {
@@ -32,7 +34,7 @@ export function isRebuildUnfinished(environment: Environment): boolean {
   return environment.meta.get(markKey) !== undefined;
 }
 
-/** Rejects when the disk fails; the rebuild is then to be started again. */
+/** Rejects when the disk fails or it is called off; the rebuild is then to be started again. */
 export async function rebuildViews(options: RebuildOptions): Promise<RebuildReport> {
   const { facts, target, derive, alsoTake, mostRows, onProgress } = options;
   const commit = new GroupCommit({
@@ -59,6 +61,8 @@ export async function rebuildViews(options: RebuildOptions): Promise<RebuildRepo
   let done = 0;
   let from: Key = '\0';
   for (;;) {
+    if (options.isCalledOff())
+      throw new Error('the rebuild was called off: it begins again at the next start');
     const found = facts.range({ from, to: afterAllKeys, most: factsAtOnce });
     await write((batch) => {
       const taken: FoundFact[] = found.map(({ key, value }) => ({ key, ...value }));

@@ -107,6 +107,7 @@ export class StoreWriter {
         entries.push(this.#stage(write, bytes, { live, nowMs }));
         packed.push(bytes);
       }
+      batch.bytes += (submission.facts.size + submission.views.size) * writeOverheadBytes;
       batch.add(submission);
     } finally {
       submission.clear();
@@ -140,16 +141,14 @@ export class StoreWriter {
   ): Entry {
     assertKey(key);
     const { clock, derive } = this.#options;
-    const { submission, open } = this.commit;
+    const { submission } = this.commit;
     const before = isNew === true ? null : this.rows.writer.fact(key);
     const version = clock.tick(nowMs);
     const bytes = factBytes(version, packed);
-    open.bytes += bytes.length + writeOverheadBytes;
     submission.facts.set(key, { version, value, bytes });
     const entry: Entry = { key, version, value, before, live };
     for (const view of derive(entry, this.rows.writer)) {
       assertKey(view.key);
-      open.bytes += writeOverheadBytes;
       submission.views.set(view.key, view.value);
     }
     return entry;

@@ -8,17 +8,12 @@ import { RecentIndex } from './recent-index.ts';
 import { type SearchFor, SearchIndex } from './search-index.ts';
 import type { StatusId } from './status-id.ts';
 import { statusKindOf } from './status-rest.ts';
-import { type BackupReport, backupStore, newIncarnation } from './store-backup.ts';
-import {
-  assertDataFile,
-  dataFileIn,
-  makeFolder,
-  removeFolder,
-  StoreDisk,
-  syncNewFolder,
-} from './store-disk.ts';
+import { StoreBackground } from './store-background.ts';
+import { type BackupReport, backupStore } from './store-backup.ts';
+import { assertDataFile, makeFolder, removeFolder, StoreDisk } from './store-disk.ts';
 import { CommitError, type Environment, openEnvironment } from './store-environment.ts';
 import { StoreFollower } from './store-follower.ts';
+import { newIncarnation, settleIncarnation } from './store-incarnation.ts';
 import { hiding, listingOf } from './store-listing.ts';
 import { lockFolder, type StoreLock } from './store-lock.ts';
 import { type LogEntry, StoreLog } from './store-log.ts';
@@ -31,29 +26,9 @@ import {
   type RebuildReport,
   rebuildViews,
 } from './store-rebuild.ts';
+import type { StoreStatistics } from './store-statistics.ts';
 import { StoreWriter, type SubmitOptions, type Submitted } from './store-writer.ts';
 import type { Version } from './version.ts';
-import { packWire } from './wire-bytes.ts';
-
-export interface StoreStatistics {
-  /** Log position of the last committed entry. */
-  position: number;
-  /** Entries that the search index has not taken in yet. */
-  searchBehind: number;
-  logBytes: number;
-  fileBytes: number;
-  bytesInFlight: number;
-  entriesInFlight: number;
-  rows: number;
-  rowHits: number;
-  rowMisses: number;
-  idAuthors: number;
-  idHits: number;
-  idMisses: number;
-  freePercent: number;
-  readOnly: boolean;
-  faulted: boolean;
-}
 
 /** The folder or what is in it can't be used: `cause` is what the system said. */
 export class StoreOpenError extends Error {
@@ -89,32 +64,11 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     store.start();
     return store;
   } catch (error) {
-    await environment?.close();
+    if (!(error instanceof CommitError)) await environment?.close();
     await lock.release();
     throw new StoreOpenError(folder, error);
   }
 }
-
-/**
- * A new store, and a copy of another's files, get an incarnation of their own: two lives that both went on under one would
- * give different entries the same place in the log.
- */
-async function settleIncarnation(environment: Environment, folder: string): Promise<void> {
-  const file = dataFileIn(folder);
-  const isNew = environment.incarnation === null;
-  const isCopy = environment.meta.get(fileKey) !== file;
-  if (!isNew && !isCopy) return;
-  await environment.adopt(newIncarnation(environment.incarnation));
-  await environment.commit([{ kind: 'put', table: 'meta', key: fileKey, bytes: packWire(file) }]);
-  environment.refresh();
-  syncNewFolder(folder);
-}
-
-const fileKey = 'file';
-/** One step of trimming. */
-const trimmedAtOnce = 2_000;
-/** How long the search index works on in the background before it lets others have a turn. */
-const searchSpellMs = 20;
 
 interface Parts {
   environment: Environment;
@@ -122,10 +76,6 @@ interface Parts {
   options: StoreOptions;
   limits: StoreLimits;
 }
-
-/** With more writes than this on their way, the search index takes only every so many of its turns. */
-const floodEntries = 100;
-const putOffTimes = 10;
 
 export class Store {
   /** What is committed. */
@@ -140,8 +90,8 @@ export class Store {
   readonly #recent: RecentIndex;
   readonly #search: SearchIndex;
   readonly #follower: StoreFollower;
-  readonly #timers: NodeJS.Timeout[] = [];
-  #trimming: Promise<void> | null = null;
+  readonly #background: StoreBackground;
+  readonly #works = new Set<Promise<unknown>>();
   #closing: Promise<void> | null = null;
 
   constructor(parts: Parts) {
@@ -162,7 +112,12 @@ export class Store {
       read: listedOnDisk(environment, statusKind),
       mostIds: limits.mostIds,
     });
-    this.#search = new SearchIndex({ tables: environment, words, listed });
+    this.#search = new SearchIndex({
+      tables: environment,
+      words,
+      listed,
+      onTrouble: options.onTrouble,
+    });
     this.#writer = new StoreWriter({
       ...limits,
       environment,
@@ -181,13 +136,20 @@ export class Store {
       announced: (entries, position) => options.onCommitted(entries, position),
       timed: (ms, entries) => options.onCommitTimed?.(ms, entries),
       failed: (error) => {
-        this.#stopTimers();
+        this.#background.stop();
         options.onFault(error);
       },
     });
     this.reader = storeReader(environment, this.#writer.rows, this.#recent);
     this.writerReader = this.#writer.rows.writer;
     this.#follower = new StoreFollower(environment, this.#log, this.#writer, this.#search);
+    this.#background = new StoreBackground({
+      ...limits,
+      log: this.#log,
+      writer: this.#writer,
+      follower: this.#follower,
+      onTrouble: options.onTrouble,
+    });
   }
 
   /** Log position of the last committed entry. */
@@ -229,14 +191,8 @@ export class Store {
   }
 
   /** Takes replaced and deleted values out of the log, and its oldest entries when it is too long. */
-  async trimLog(): Promise<void> {
-    while (this.#trimming !== null) await this.#trimming;
-    this.#trimming = this.#trim();
-    try {
-      await this.#trimming;
-    } finally {
-      this.#trimming = null;
-    }
+  trimLog(): Promise<void> {
+    return this.#background.trimLog();
   }
 
   /** Statuses that hold all the words, newest first. What was just written is found after `catchUpSearch`. */
@@ -255,13 +211,19 @@ export class Store {
   }
 
   /** Derives all views and the search index anew. Writes are refused meanwhile. Cut short, it is done again at the next opening. */
-  async rebuild(onProgress: (facts: number) => void = () => {}): Promise<RebuildReport> {
+  rebuild(onProgress: (facts: number) => void = () => {}): Promise<RebuildReport> {
+    return this.#during(this.#rebuild(onProgress));
+  }
+
+  async #rebuild(onProgress: (facts: number) => void): Promise<RebuildReport> {
     this.#writer.closed = { code: 'unavailable', message: 'The views are being rebuilt' };
     try {
+      await this.#follower.pause();
       await this.#writer.commit.drain();
       const { environment, options, limits } = this.#parts;
       const hide = hiding(statusKindOf(options.statusKey), options.listed);
       const report = await rebuildViews({
+        isCalledOff: () => this.#closing !== null,
         facts: environment.facts,
         target: environment,
         derive: options.derive,
@@ -273,7 +235,7 @@ export class Store {
         onProgress,
       });
       this.#writer.rows.forgetViews();
-      await this.#follower.skipToHead();
+      await this.#follower.resumeAtHead();
       if (this.#closing === null) this.#writer.closed = null;
       return report;
     } catch (error) {
@@ -287,13 +249,18 @@ export class Store {
   }
 
   /** Derives all views into an absent folder, compares them with those at hand, removes the folder. Nothing may be written meanwhile. */
-  async compareRebuilt(folder: string): Promise<Comparison> {
+  compareRebuilt(folder: string): Promise<Comparison> {
+    return this.#during(this.#compareRebuilt(folder));
+  }
+
+  async #compareRebuilt(folder: string): Promise<Comparison> {
     await this.#writer.commit.drain();
     const { environment, options, limits } = this.#parts;
     const target = openEnvironment({ folder, mapSizeBytes: limits.mapSizeBytes });
     try {
       await target.adopt(newIncarnation(null));
       await rebuildViews({
+        isCalledOff: () => this.#closing !== null,
         facts: environment.facts,
         target,
         derive: options.derive,
@@ -309,8 +276,18 @@ export class Store {
   }
 
   /** Copies what is committed into an absent or empty folder, while the store goes on. Rejects with `BackupError`. */
-  async backup(folder: string): Promise<BackupReport> {
-    return await backupStore(this.#parts.environment, this.#parts.options.node, folder);
+  backup(folder: string): Promise<BackupReport> {
+    return this.#during(backupStore(this.#parts.environment, this.#parts.options.node, folder));
+  }
+
+  /** The database is not closed under long work: closing waits for it. */
+  async #during<T>(work: Promise<T>): Promise<T> {
+    this.#works.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#works.delete(work);
+    }
   }
 
   statistics(): StoreStatistics {
@@ -336,9 +313,7 @@ export class Store {
 
   /** Begins the work in the background. */
   start(): void {
-    const { searchEveryMs, trimEveryMs } = this.#parts.limits;
-    if (searchEveryMs > 0) this.#every(searchEveryMs, () => this.#followInBackground());
-    if (trimEveryMs > 0) this.#every(trimEveryMs, () => this.trimLog());
+    this.#background.start();
   }
 
   /** Writes what was taken in, then closes. Nothing is accepted from now on. Never rejects for a fault: that was reported. */
@@ -349,10 +324,10 @@ export class Store {
 
   async #close(): Promise<void> {
     this.#writer.closed = { code: 'unavailable', message: 'The store is closing' };
-    this.#stopTimers();
+    this.#background.stop();
     try {
       await this.#writer.commit.drain();
-      await Promise.allSettled([this.#trimming, this.#follower.idle()]);
+      await Promise.allSettled([...this.#works, this.#background.idle()]);
       await this.#writer.commit.drain();
     } catch {
       // `onFault` has been called with it.
@@ -360,46 +335,5 @@ export class Store {
     // After a page that could not be written LMDB's memory is not sound any more: freeing it can abort the process.
     if (!(this.#writer.commit.fault instanceof CommitError)) await this.#parts.environment.close();
     await this.#parts.lock.release();
-  }
-
-  async #trim(): Promise<void> {
-    const { logBytes } = this.#parts.limits;
-    let more = true;
-    while (more && this.#closing === null) {
-      await this.#writer.stage((batch) => {
-        const floor = this.#follower.position;
-        more = this.#log.trim(batch, { mostBytes: logBytes, floor, mostEntries: trimmedAtOnce });
-      });
-    }
-  }
-
-  async #followInBackground(): Promise<void> {
-    const waiting = this.#writer.commit.entriesInFlight;
-    // A flood of writes is stored first and indexed later; but it must not grow without any being indexed.
-    if (waiting > floodEntries && ++this.#putOff % putOffTimes !== 0) return;
-    if (waiting > 0) await this.#follower.step();
-    else await this.#follower.catchUp(searchSpellMs);
-  }
-
-  #putOff = 0;
-
-  #every(ms: number, act: () => Promise<void>): void {
-    let running = false;
-    const timer = setInterval(() => {
-      if (running) return;
-      running = true;
-      // A failure here is the disk's: `onFault` has been called with it.
-      act()
-        .catch(() => {})
-        .finally(() => {
-          running = false;
-        });
-    }, ms);
-    timer.unref();
-    this.#timers.push(timer);
-  }
-
-  #stopTimers(): void {
-    for (const timer of this.#timers.splice(0)) clearInterval(timer);
   }
 }

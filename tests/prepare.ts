@@ -1,11 +1,14 @@
 // Runs before the tests: brings the programs they need that npm does not, or says in one line how to get them.
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { programOnPath } from './support/program.ts';
 
 interface Tool {
+  /** Default: its first command. */
+  name?: string;
   /** Any one of these on the PATH will do. */
   commands: string[];
+  /** Arguments with which it must end well. */
+  proof?: string[];
   debianPackages: string[];
   neededBy: string;
 }
@@ -17,19 +20,27 @@ const tools: Tool[] = [
     neededBy: 'tests/page',
   },
   { commands: ['strace'], debianPackages: ['strace'], neededBy: 'tests/chaos' },
+  { commands: ['toot'], debianPackages: ['toot'], neededBy: 'tests/clients' },
+  {
+    name: 'Mastodon.py',
+    commands: ['python3'],
+    proof: ['-c', 'import mastodon'],
+    debianPackages: ['python3-mastodon'],
+    neededBy: 'tests/clients',
+  },
 ];
 
-const missing = tools.filter((tool) => !tool.commands.some(isOnPath));
+const missing = tools.filter(({ commands, proof }) => programOnPath(commands, proof) === null);
 if (missing.length > 0) prepare(missing);
 
 function prepare(wanted: Tool[]): void {
   const packages = wanted.flatMap((tool) => tool.debianPackages);
-  const canInstall = process.getuid?.() === 0 && isOnPath('apt-get');
+  const canInstall = process.getuid?.() === 0 && programOnPath(['apt-get']) !== null;
   if (canInstall) {
     console.log(`Installing what the tests need: ${packages.join(' ')}`);
     if (aptGet('update') && aptGet('install', '--yes', '--no-install-recommends', ...packages)) return;
   }
-  const needs = wanted.map((tool) => `${tool.commands[0]} (${tool.neededBy})`).join(', ');
+  const needs = wanted.map((tool) => `${tool.name ?? tool.commands[0]} (${tool.neededBy})`).join(', ');
   // Not an error here: the other tests are worth running, and those that need it fail by themselves.
   console.log(`Missing for the tests: ${needs}. On Debian: sudo apt-get install ${packages.join(' ')}`);
 }
@@ -44,15 +55,4 @@ function aptGet(...rest: string[]): boolean {
   if (run.status === 0) return true;
   console.log(`apt-get ${rest.join(' ')} failed:\n${run.stdout}${run.stderr}${run.error?.message ?? ''}`);
   return false;
-}
-
-function isOnPath(command: string): boolean {
-  return (process.env['PATH'] ?? '').split(delimiter).some((folder) => {
-    try {
-      accessSync(join(folder, command), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
 }

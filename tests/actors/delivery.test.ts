@@ -1,7 +1,7 @@
 // Deliveries racing with follows, blocks, mutes, deletes and sleep: what reaches a timeline and a session, and what does not.
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { until } from '../support/until.ts';
 import { openTestCore, type TestCore, testGateway, wholePage } from '../support/core.ts';
+import { until } from '../support/until.ts';
 
 let tested: TestCore;
 
@@ -83,7 +83,9 @@ test('a block by the author ends the follow, empties the timeline, and outlives 
   await tested.quiet();
   expect(await tested.home(bob)).toEqual([]);
   expect(tested.gateway.itemsOf(7)).toHaveLength(1);
-  expect((await tested.refused('follow', { account: bob, target: ada, boosts: true })).code).toBe('forbidden');
+  expect((await tested.refused('follow', { account: bob, target: ada, boosts: true })).code).toBe(
+    'forbidden',
+  );
 
   await tested.ask('unblock', { account: ada, target: bob });
   await tested.post(ada, 'still not followed');
@@ -222,7 +224,10 @@ test('a private post reaches followers alone, a direct one those it names', asyn
   await tested.attach(bob, 7);
   await tested.attach(carol, 8);
   const quiet = await tested.post(ada, 'for followers', { visibility: 'private' });
-  const direct = await tested.post(ada, 'for @carol', { visibility: 'direct', mentions: [{ account: carol, handle: 'carol' }] });
+  const direct = await tested.post(ada, 'for @carol', {
+    visibility: 'direct',
+    mentions: [{ account: carol, handle: 'carol' }],
+  });
   await tested.quiet();
   expect(tested.gateway.itemsOf(7).map((item) => item.kind === 'update' && item.row.id)).toEqual([quiet]);
   expect(tested.gateway.itemsOf(8).map(({ kind }) => kind)).toEqual(['notified']);
@@ -244,7 +249,9 @@ test('boosts come to followers, except from those whose boosts are not wanted an
   const original = await tested.post(carol, 'worth boosting');
   const { id } = await tested.ask('boost', { account: ada, of: original, visibility: 'public' });
   await tested.quiet();
-  expect(tested.gateway.itemsOf(7).map((item) => item.kind === 'update' && item.boosted?.id)).toEqual([original]);
+  expect(tested.gateway.itemsOf(7).map((item) => item.kind === 'update' && item.boosted?.id)).toEqual([
+    original,
+  ]);
   expect(await tested.home(bob)).toEqual([id]);
   expect((await tested.ask('boost', { account: ada, of: original, visibility: 'public' })).id).toBe(id);
 
@@ -265,7 +272,9 @@ test('a follow limit holds, and grows with the followers', async () => {
   expect(adopted).toEqual({ follows: 5000, posts: 0, refused: 1 });
   const last = fans.at(-1);
   if (last === undefined) throw new Error('a last fan');
-  expect((await tested.refused('follow', { account: star, target: last, boosts: true })).code).toBe('invalid');
+  expect((await tested.refused('follow', { account: star, target: last, boosts: true })).code).toBe(
+    'invalid',
+  );
 });
 
 test('a tick goes to every gateway with the sessions it holds, and topics to those that listen', async () => {
@@ -279,13 +288,20 @@ test('a tick goes to every gateway with the sessions it holds, and topics to tho
   await tested.quiet();
   expect(tested.gateway.itemsOf(7)).toHaveLength(1);
   const [update] = other.ticks.flatMap(({ items }) => items);
-  expect(update).toMatchObject({ kind: 'update', row: { id }, topics: expect.arrayContaining(['public', 'tag:news']) });
+  expect(update).toMatchObject({
+    kind: 'update',
+    row: { id },
+    topics: expect.arrayContaining(['public', 'tag:news']),
+  });
   expect(update?.sessions.length).toBe(0);
 });
 
 test('the same idempotency key gives the same post, and one post only', async () => {
   const { ada } = await adaFollowedByBob();
-  const both = await Promise.all([tested.post(ada, 'once', { once: 'k' }), tested.post(ada, 'once', { once: 'k' })]);
+  const both = await Promise.all([
+    tested.post(ada, 'once', { once: 'k' }),
+    tested.post(ada, 'once', { once: 'k' }),
+  ]);
   expect(both[0]).toBe(both[1]);
   expect(await tested.home(ada)).toEqual([both[0]]);
   await tested.ask('publish', {

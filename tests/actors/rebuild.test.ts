@@ -11,10 +11,27 @@ import { openTestCore, type TestCore, wholePage } from '../support/core.ts';
 const people = ['ada', 'bob', 'carol', 'dave'] as const;
 const person = fc.nat({ max: people.length - 1 });
 const act = fc.oneof(
-  fc.record({ kind: fc.constant('post' as const), by: person, to: person, how: fc.constantFrom('public', 'unlisted', 'private', 'direct') }),
-  fc.record({ kind: fc.constantFrom('follow', 'unfollow', 'block', 'unblock', 'mute', 'unmute' as const), by: person, to: person }),
   fc.record({
-    kind: fc.constantFrom('favourite', 'unfavourite', 'boost', 'unboost', 'bookmark', 'reply', 'delete' as const),
+    kind: fc.constant('post' as const),
+    by: person,
+    to: person,
+    how: fc.constantFrom('public', 'unlisted', 'private', 'direct'),
+  }),
+  fc.record({
+    kind: fc.constantFrom('follow', 'unfollow', 'block', 'unblock', 'mute', 'unmute' as const),
+    by: person,
+    to: person,
+  }),
+  fc.record({
+    kind: fc.constantFrom(
+      'favourite',
+      'unfavourite',
+      'boost',
+      'unboost',
+      'bookmark',
+      'reply',
+      'delete' as const,
+    ),
     by: person,
     status: fc.nat({ max: 20 }),
   }),
@@ -27,7 +44,9 @@ async function perform(tested: TestCore, accounts: AccountId[], posted: StatusId
   if (one.kind === 'post') {
     const named = accounts[one.to];
     const mentions = named === undefined ? [] : [{ account: named, handle: people[one.to] ?? '' }];
-    posted.push(await tested.post(account, `a #tag for @${people[one.to]} #other`, { visibility: one.how, mentions }));
+    posted.push(
+      await tested.post(account, `a #tag for @${people[one.to]} #other`, { visibility: one.how, mentions }),
+    );
     return;
   }
   if ('to' in one) {
@@ -44,7 +63,8 @@ async function perform(tested: TestCore, accounts: AccountId[], posted: StatusId
       posted.push(await tested.post(account, 'an answer', { replyTo: id }));
       return;
     case 'delete':
-      for (const author of accounts) await tested.core.handle('deleteStatus', { account: author, id }, tested.gateway, null);
+      for (const author of accounts)
+        await tested.core.handle('deleteStatus', { account: author, id }, tested.gateway, null);
       return;
     case 'boost':
       await tested.ask('boost', { account, of: id, visibility: 'public' });
@@ -62,7 +82,11 @@ async function perform(tested: TestCore, accounts: AccountId[], posted: StatusId
   }
 }
 
-async function expectCountsToBeSizes(tested: TestCore, accounts: AccountId[], posted: StatusId[]): Promise<void> {
+async function expectCountsToBeSizes(
+  tested: TestCore,
+  accounts: AccountId[],
+  posted: StatusId[],
+): Promise<void> {
   const versionPage = { maxId: null, sinceId: null, minId: null, limit: 80 };
   const { rows } = await tested.ask('accounts', { ids: accounts });
   for (const row of rows) {
@@ -71,9 +95,13 @@ async function expectCountsToBeSizes(tested: TestCore, accounts: AccountId[], po
     const following = (await tested.ask('following', { id: row.id, ...versionPage })).accounts;
     expect([row.followers, row.following]).toEqual([followers.length, following.length]);
     const bits = await Promise.all(
-      accounts.map(async (other) => (await tested.ask('relationships', { viewer: other, ids: [row.id] })).bits[0] ?? 0),
+      accounts.map(
+        async (other) => (await tested.ask('relationships', { viewer: other, ids: [row.id] })).bits[0] ?? 0,
+      ),
     );
-    expect(new Set(followers)).toEqual(new Set(accounts.filter((_, place) => ((bits[place] ?? 0) & 1) !== 0)));
+    expect(new Set(followers)).toEqual(
+      new Set(accounts.filter((_, place) => ((bits[place] ?? 0) & 1) !== 0)),
+    );
   }
   const found = await tested.ask('statuses', { ids: posted });
   for (const row of found.rows) {
@@ -85,7 +113,9 @@ async function expectCountsToBeSizes(tested: TestCore, accounts: AccountId[], po
   }
 }
 
-test('whatever people did, views derived anew from the facts are the same records', { timeout: 60_000 }, async () => {
+test('whatever people did, views derived anew from the facts are the same records', {
+  timeout: 60_000,
+}, async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(act, { maxLength: 60 }), async (acts) => {
       const tested = await openTestCore();

@@ -18,10 +18,15 @@ function keyOfItem(item: Pushed): string {
   }
 }
 
-test('a client that drops after any frame misses nothing and sees nothing twice', { timeout: 60_000 }, async () => {
+test('a client that drops after any frame misses nothing and sees nothing twice', {
+  timeout: 60_000,
+}, async () => {
   const step = fc.record({
     /** How many things happen before the client drops. */
-    posts: fc.array(fc.constantFrom('ada', 'bob', 'mention', 'delete', 'favourite', 'follow'), { minLength: 0, maxLength: 8 }),
+    posts: fc.array(fc.constantFrom('ada', 'bob', 'mention', 'delete', 'favourite', 'follow'), {
+      minLength: 0,
+      maxLength: 8,
+    }),
     /** How many of the frames it was sent it has read; the rest are lost with the socket. */
     read: fc.nat({ max: 10 }),
     whileAway: fc.array(fc.constantFrom('ada', 'bob', 'mention', 'delete'), { maxLength: 6 }),
@@ -33,18 +38,24 @@ test('a client that drops after any frame misses nothing and sees nothing twice'
       const tested = await openTestCore({ now: () => nowMs++ });
       try {
         const [ada, bob, carol, dave] = await tested.accounts('ada', 'bob', 'carol', 'dave');
-        if (ada === undefined || bob === undefined || carol === undefined || dave === undefined) throw new Error('four');
+        if (ada === undefined || bob === undefined || carol === undefined || dave === undefined)
+          throw new Error('four');
         for (const target of [ada, bob]) await tested.ask('follow', { account: carol, target, boosts: true });
         const witness = await tested.attach(carol, 1);
         const posted: string[] = [];
         const acts = {
           ada: async () => posted.push(await tested.post(ada, 'by ada')),
           bob: async () => posted.push(await tested.post(bob, 'by bob')),
-          mention: async () => posted.push(await tested.post(ada, 'hi @carol', { mentions: [{ account: carol, handle: 'carol' }] })),
+          mention: async () =>
+            posted.push(
+              await tested.post(ada, 'hi @carol', { mentions: [{ account: carol, handle: 'carol' }] }),
+            ),
           delete: async () => {
             const id = posted.pop();
             if (id === undefined) return;
-            const isAdas = (await tested.ask('authorStatuses', authored(ada))).ids.some((other) => other === id);
+            const isAdas = (await tested.ask('authorStatuses', authored(ada))).ids.some(
+              (other) => other === id,
+            );
             await tested.ask('deleteStatus', { account: isAdas ? ada : bob, id: id as never });
           },
           favourite: async () => {
@@ -78,9 +89,14 @@ test('a client that drops after any frame misses nothing and sees nothing twice'
         expect(new Set(received).size).toBe(received.length);
         // Whatever was deleted before it could be sent again is not sent; its deletion is. All else the witness saw, in its order.
         const seen = tested.gateway.itemsOf(1).map(keyOfItem);
-        const deleted = new Set(seen.filter((key) => key.startsWith('deleted')).map((key) => key.slice('deleted '.length)));
-        const withoutDeleted = (keys: string[]) => keys.filter((key) => !(key.startsWith('update') && deleted.has(key.slice('update '.length))));
-        const shown = withoutDeleted(seen).filter((key) => !key.startsWith('notified') || received.includes(key));
+        const deleted = new Set(
+          seen.filter((key) => key.startsWith('deleted')).map((key) => key.slice('deleted '.length)),
+        );
+        const withoutDeleted = (keys: string[]) =>
+          keys.filter((key) => !(key.startsWith('update') && deleted.has(key.slice('update '.length))));
+        const shown = withoutDeleted(seen).filter(
+          (key) => !key.startsWith('notified') || received.includes(key),
+        );
         expect(withoutDeleted(received)).toEqual(shown);
       } finally {
         await tested.close();
@@ -91,7 +107,16 @@ test('a client that drops after any frame misses nothing and sees nothing twice'
 });
 
 function authored(author: Parameters<Awaited<ReturnType<typeof openTestCore>>['post']>[0]) {
-  return { author, viewer: null, maxId: null, sinceId: null, minId: null, limit: 40, excludeReplies: false, excludeBoosts: false };
+  return {
+    author,
+    viewer: null,
+    maxId: null,
+    sinceId: null,
+    minId: null,
+    limit: 40,
+    excludeReplies: false,
+    excludeBoosts: false,
+  };
 }
 
 test('a cursor that is too old, unreadable or from the future is answered with a resync', async () => {
@@ -100,9 +125,11 @@ test('a cursor that is too old, unreadable or from the future is answered with a
   if (ada === undefined) throw new Error('ada');
   const past = '0'.repeat(24);
   const future = `f${'0'.repeat(23)}`;
-  for (const [session, since] of [past, future, 'nonsense'].entries()) await tested.attach(ada, session + 1, since);
+  for (const [session, since] of [past, future, 'nonsense'].entries())
+    await tested.attach(ada, session + 1, since);
   await tested.quiet();
-  for (const session of [1, 2, 3]) expect(tested.gateway.itemsOf(session).map(({ kind }) => kind)).toEqual(['resync']);
+  for (const session of [1, 2, 3])
+    expect(tested.gateway.itemsOf(session).map(({ kind }) => kind)).toEqual(['resync']);
   await tested.close();
 });
 

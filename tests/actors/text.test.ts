@@ -1,7 +1,15 @@
 // Text as Mastodon reads it: what counts, what is a link, a mention, a hashtag.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { countCharacters, countGraphemes, entitiesOf, localHandle, mentionsOf, tagName, tagsOf } from '../../actors/text.ts';
+import {
+  countCharacters,
+  countGraphemes,
+  entitiesOf,
+  localHandle,
+  mentionsOf,
+  tagName,
+  tagsOf,
+} from '../../actors/text.ts';
 
 const found = (text: string): string[] => entitiesOf(text).map(({ kind, value }) => `${kind} ${value}`);
 
@@ -55,7 +63,22 @@ describe('entities', () => {
   });
 
   it('never overlap, and name the place at which they stand', () => {
-    const parts = fc.constantFrom('@a', '#t', 'https://ex.org/', '(', ')', '.', ' ', 'b', '@', '#', '/', '·', 'é', '\n');
+    const parts = fc.constantFrom(
+      '@a',
+      '#t',
+      'https://ex.org/',
+      '(',
+      ')',
+      '.',
+      ' ',
+      'b',
+      '@',
+      '#',
+      '/',
+      '·',
+      'é',
+      '\n',
+    );
     fc.assert(
       fc.property(fc.array(parts, { maxLength: 40 }), (pieces) => {
         const text = pieces.join('');

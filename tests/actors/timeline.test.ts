@@ -66,37 +66,49 @@ test('a timeline equals a sorted set cut at its length, whatever comes in whatev
 test('every page equals the same cut of the model', () => {
   const bound = fc.option(status, { nil: null });
   fc.assert(
-    fc.property(fc.array(status, { maxLength: 60 }), bound, bound, bound, fc.integer({ min: 1, max: 8 }), (ids, maxId, sinceId, minId, limit) => {
-      const timeline = new Timeline();
-      const model = new Model(800);
-      for (const id of ids) {
-        timeline.insert(id);
-        model.insert(id);
-      }
-      const page = { maxId, sinceId, minId, limit };
-      expect(timeline.page(page)).toEqual(model.page(page));
-    }),
+    fc.property(
+      fc.array(status, { maxLength: 60 }),
+      bound,
+      bound,
+      bound,
+      fc.integer({ min: 1, max: 8 }),
+      (ids, maxId, sinceId, minId, limit) => {
+        const timeline = new Timeline();
+        const model = new Model(800);
+        for (const id of ids) {
+          timeline.insert(id);
+          model.insert(id);
+        }
+        const page = { maxId, sinceId, minId, limit };
+        expect(timeline.page(page)).toEqual(model.page(page));
+      },
+    ),
     { numRuns: 1000 },
   );
 });
 
 test('pages downwards by maxId never skip or repeat while newer posts arrive', () => {
   fc.assert(
-    fc.property(fc.uniqueArray(status, { maxLength: 50 }), fc.array(fc.nat({ max: 3 }), { maxLength: 30 }), (ids, arrivals) => {
-      const timeline = new Timeline();
-      for (const id of ids) timeline.insert(id);
-      const seen: StatusId[] = [];
-      let newMs = epochMs + 1000;
-      for (let maxId: StatusId | null = null, turn = 0; ; turn++) {
-        const page = timeline.page({ maxId, sinceId: null, minId: null, limit: 7 });
-        seen.push(...page);
-        const last = page.at(-1);
-        if (last === undefined) break;
-        maxId = last;
-        for (let arrival = 0; arrival < (arrivals[turn] ?? 0); arrival++) timeline.insert(makeStatusId(newMs++, 1 as AccountId, 0));
-      }
-      expect(seen).toEqual([...ids].sort().reverse());
-    }),
+    fc.property(
+      fc.uniqueArray(status, { maxLength: 50 }),
+      fc.array(fc.nat({ max: 3 }), { maxLength: 30 }),
+      (ids, arrivals) => {
+        const timeline = new Timeline();
+        for (const id of ids) timeline.insert(id);
+        const seen: StatusId[] = [];
+        let newMs = epochMs + 1000;
+        for (let maxId: StatusId | null = null, turn = 0; ; turn++) {
+          const page = timeline.page({ maxId, sinceId: null, minId: null, limit: 7 });
+          seen.push(...page);
+          const last = page.at(-1);
+          if (last === undefined) break;
+          maxId = last;
+          for (let arrival = 0; arrival < (arrivals[turn] ?? 0); arrival++)
+            timeline.insert(makeStatusId(newMs++, 1 as AccountId, 0));
+        }
+        expect(seen).toEqual([...ids].sort().reverse());
+      },
+    ),
     { numRuns: 300 },
   );
 });
@@ -115,7 +127,35 @@ test('pages upwards by minId, while newer posts arrive, give every newer post on
       arrive();
       const seen: StatusId[] = [];
       let minId = added[0] ?? null;
-      for (const count of [...arrivals, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]) {
+      for (const count of [
+        ...arrivals,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+      ]) {
         for (let arrival = 0; arrival < count; arrival++) arrive();
         const page = timeline.page({ maxId: null, sinceId: null, minId, limit: 4 });
         seen.push(...[...page].reverse());
@@ -130,7 +170,11 @@ test('a full timeline takes nothing older than its oldest', () => {
   const timeline = new Timeline(2);
   const [oldest, older, newer] = [1, 2, 3].map((ms) => makeStatusId(epochMs + ms, 1 as AccountId, 0));
   if (oldest === undefined || older === undefined || newer === undefined) throw new Error('three');
-  expect([timeline.insert(older), timeline.insert(newer), timeline.insert(oldest)]).toEqual([true, true, false]);
+  expect([timeline.insert(older), timeline.insert(newer), timeline.insert(oldest)]).toEqual([
+    true,
+    true,
+    false,
+  ]);
   expect(timeline.page(all)).toEqual([newer, older]);
 });
 

@@ -2,7 +2,7 @@
 import { expect } from 'vitest';
 import { runCommand, type Server, startServer } from '../support/server.ts';
 import { until } from '../support/until.ts';
-import { type Person, Record, turnFollow, Watcher, wholeTimeline, writePosts, askJson } from './witness.ts';
+import { askJson, type Person, Record, turnFollow, Watcher, wholeTimeline, writePosts } from './witness.ts';
 
 export type Victim = 'core' | 'gateway' | 'agent';
 
@@ -16,19 +16,34 @@ async function peopleOf(server: Server): Promise<Map<string, Person>> {
     const made = await fetch(`${server.url}/api/v1/apps`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ client_name: 'chaos', redirect_uris: 'urn:ietf:wg:oauth:2.0:oob', scopes: 'read write follow' }),
+      body: JSON.stringify({
+        client_name: 'chaos',
+        redirect_uris: 'urn:ietf:wg:oauth:2.0:oob',
+        scopes: 'read write follow',
+      }),
     });
     const { client_id, client_secret } = (await made.json()) as { client_id: string; client_secret: string };
     const granted = await fetch(`${server.url}/oauth/token`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ grant_type: 'client_credentials', client_id, client_secret, scope: 'read write follow' }),
+      body: JSON.stringify({
+        grant_type: 'client_credentials',
+        client_id,
+        client_secret,
+        scope: 'read write follow',
+      }),
     });
     const { access_token } = (await granted.json()) as { access_token: string };
     const signedUp = await fetch(`${server.url}/api/v1/accounts`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: `Bearer ${access_token}` },
-      body: JSON.stringify({ username: handle, email: `${handle}@example.org`, password: 'correct horse', agreement: true, locale: 'en' }),
+      body: JSON.stringify({
+        username: handle,
+        email: `${handle}@example.org`,
+        password: 'correct horse',
+        agreement: true,
+        locale: 'en',
+      }),
     });
     if (!signedUp.ok) throw new Error(`sign-up of ${handle}: ${signedUp.status} ${await signedUp.text()}`);
     const { access_token: token } = (await signedUp.json()) as { access_token: string };
@@ -72,7 +87,11 @@ export interface RoundsReport {
  * every acknowledged post is there once, every follow is as last acknowledged, every timeline is complete, and watchers have seen
  * each post once and each author in order.
  */
-export async function killRounds(options: { rounds: number; victims: Victim[]; chance: () => number }): Promise<RoundsReport> {
+export async function killRounds(options: {
+  rounds: number;
+  victims: Victim[];
+  chance: () => number;
+}): Promise<RoundsReport> {
   let server = await startServer({ gateways: 2, args: serverArgs });
   const { url, dataDir } = server;
   const servers = [server];
@@ -81,7 +100,12 @@ export async function killRounds(options: { rounds: number; victims: Victim[]; c
     const watchers = readers.map((handle) => new Watcher(url, personOf(people, handle)));
     for (const reader of [...readers, ...idlers]) {
       for (const author of authors) {
-        await askJson(url, `/api/v1/accounts/${personOf(people, author).id}/follow`, personOf(people, reader), { method: 'POST' });
+        await askJson(
+          url,
+          `/api/v1/accounts/${personOf(people, author).id}/follow`,
+          personOf(people, reader),
+          { method: 'POST' },
+        );
       }
     }
     await until(() => watchers.every(({ isOpen }) => isOpen), { what: 'the watchers being connected' });
@@ -112,7 +136,10 @@ export async function killRounds(options: { rounds: number; victims: Victim[]; c
       server = next;
     }
     const settled = record.posts.length + 20;
-    await until(() => fault !== undefined || record.posts.length >= settled, { withinMs: 60_000, what: 'posts after the last round' });
+    await until(() => fault !== undefined || record.posts.length >= settled, {
+      withinMs: 60_000,
+      what: 'posts after the last round',
+    });
     isOver = true;
     await work;
     await check({ url, people, record, watchers });
@@ -168,14 +195,20 @@ async function check({ url, people, record, watchers }: Checked): Promise<void> 
 
   // Watchers: each post once after dropping doubles, each author in order, nobody told to read anew.
   for (const watcher of watchers) {
-    await until(() => new Set(watcher.received.map(({ id }) => id)).size >= all.length, { withinMs: 20_000, what: 'every post at a watcher' }).catch(() => {});
+    await until(() => new Set(watcher.received.map(({ id }) => id)).size >= all.length, {
+      withinMs: 20_000,
+      what: 'every post at a watcher',
+    }).catch(() => {});
     const seen = new Map<string, string>();
     for (const { id, author } of watcher.received) if (!seen.has(id)) seen.set(id, author);
     expect(watcher.resyncs).toBe(0);
     expect(all.filter((id) => !seen.has(id))).toEqual([]);
     for (const author of authors) {
       const ids = [...seen].filter(([, by]) => by === author).map(([id]) => BigInt(id));
-      expect(ids.every((id, place) => place === 0 || id > (ids[place - 1] ?? 0n)), `the order of ${author}`).toBe(true);
+      expect(
+        ids.every((id, place) => place === 0 || id > (ids[place - 1] ?? 0n)),
+        `the order of ${author}`,
+      ).toBe(true);
     }
   }
 }

@@ -16,9 +16,17 @@ function seeded(seed: number): () => number {
 const rounds = Number(process.env['MURMURATION_KILL_ROUNDS'] ?? 50);
 const seed = Number(process.env['MURMURATION_SEED'] ?? Date.now() % 1_000_000);
 
-test('fifty kills of core, gateways and agent lose nothing that was acknowledged', { timeout: 300_000 + rounds * 10_000 }, async () => {
+test('fifty kills of core, gateways and agent lose nothing that was acknowledged', {
+  timeout: 300_000 + rounds * 10_000,
+}, async () => {
   console.log(`seed ${seed}: MURMURATION_SEED=${seed} runs it again`);
-  const report = await killRounds({ rounds, victims: ['core', 'core', 'gateway', 'gateway', 'agent'], chance: seeded(seed) });
-  console.log(`${report.rounds} kills, ${report.posts} posts acknowledged, ${report.drops} drops of two watchers' sockets`);
+  const report = await killRounds({
+    rounds,
+    victims: ['core', 'core', 'gateway', 'gateway', 'agent'],
+    chance: seeded(seed),
+  });
+  console.log(
+    `${report.rounds} kills, ${report.posts} posts acknowledged, ${report.drops} drops of two watchers' sockets`,
+  );
   expect(report.posts).toBeGreaterThan(rounds);
 });

@@ -14,7 +14,12 @@ export interface Person {
 }
 
 /** One request, asked again until the server has an answer other than "not now". Safe for writes: they carry a key or are idempotent. */
-export async function ask(url: string, path: string, person: Person, init: RequestInit = {}): Promise<Response> {
+export async function ask(
+  url: string,
+  path: string,
+  person: Person,
+  init: RequestInit = {},
+): Promise<Response> {
   return await until(
     async () => {
       const response = await fetch(`${url}${path}`, {
@@ -30,7 +35,12 @@ export async function ask(url: string, path: string, person: Person, init: Reque
   );
 }
 
-export async function askJson<T>(url: string, path: string, person: Person, init: RequestInit = {}): Promise<T> {
+export async function askJson<T>(
+  url: string,
+  path: string,
+  person: Person,
+  init: RequestInit = {},
+): Promise<T> {
   const response = await ask(url, path, person, init);
   if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
   return (await response.json()) as T;
@@ -50,7 +60,12 @@ export class Record {
 }
 
 /** Posts until told to stop; every post has a key of its own, named in its text. */
-export async function writePosts(url: string, person: Person, record: Record, isOver: () => boolean): Promise<void> {
+export async function writePosts(
+  url: string,
+  person: Person,
+  record: Record,
+  isOver: () => boolean,
+): Promise<void> {
   while (!isOver()) {
     const key = randomBytes(8).toString('hex');
     const status = await askJson<{ id: string }>(url, '/api/v1/statuses', person, {
@@ -63,7 +78,13 @@ export async function writePosts(url: string, person: Person, record: Record, is
 }
 
 /** Follows and unfollows one person in turn. */
-export async function turnFollow(url: string, person: Person, other: Person, record: Record, isOver: () => boolean): Promise<void> {
+export async function turnFollow(
+  url: string,
+  person: Person,
+  other: Person,
+  record: Record,
+  isOver: () => boolean,
+): Promise<void> {
   for (let isOn = true; !isOver(); isOn = !isOn) {
     const done: { following: boolean } = await askJson<{ following: boolean }>(
       url,
@@ -136,7 +157,11 @@ export class Watcher {
 }
 
 /** All ids of a timeline, page by page through `Link`, newest first. */
-export async function wholeTimeline(url: string, path: string, person: Person): Promise<{ id: string; content: string }[]> {
+export async function wholeTimeline(
+  url: string,
+  path: string,
+  person: Person,
+): Promise<{ id: string; content: string }[]> {
   const all: { id: string; content: string }[] = [];
   let next: string | null = `${path}${path.includes('?') ? '&' : '?'}limit=40`;
   while (next !== null) {

@@ -1,11 +1,12 @@
 // The operator's commands as a user types them, on the real programs: with a running server, and without one.
+import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { samplePeople } from '../../cluster/sample-people.ts';
-import { builtRelease, runCommand, type Server, startServer } from '../support/server.ts';
+import { builtRelease, readRecord, runCommand, type Server, startServer } from '../support/server.ts';
 import { until } from '../support/until.ts';
 
 let folder = '';
@@ -185,4 +186,17 @@ test('a rebuild needs a stopped server, and leaves everything as it was', async 
   await expect(murmuration(['rebuild', '--data', data, ...own()])).rejects.toThrow(
     `error: A server already runs on ${data}`,
   );
+});
+
+test('Ctrl-C in the middle of an import ends its own core, too, and what was imported stays', async () => {
+  const data = join(folder, 'data');
+  const run = runCommand(['import', '--data', data, '--sample', '20000', ...own()]);
+  await until(() => existsSync(join(data, 'core.link')));
+  const core = readRecord(data).children[0]?.pid ?? 0;
+  run.process.kill('SIGINT');
+  expect(await run.ended).toBe('code 1');
+  expect(() => process.kill(core, 0)).toThrow();
+  expect(await readdir(data)).toEqual(['store']);
+  const again = await murmuration(['import', '--data', data, '--sample', '30', ...own()]);
+  expect(counts(again, 'accounts')[0]).toBe(30);
 });

@@ -9,8 +9,8 @@ const root = join(import.meta.dirname, '../..');
 const folder = mkdtempSync(join(tmpdir(), 'murmuration-prepare-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-function plantCommand(name: string): void {
-  writeFileSync(join(folder, name), '#!/bin/sh\n');
+function plantCommand(name: string, does = ''): void {
+  writeFileSync(join(folder, name), `#!/bin/sh\n${does}\n`);
   chmodSync(join(folder, name), 0o755);
 }
 
@@ -24,7 +24,9 @@ function prepare(): { status: number | null; stdout: string } {
   return { status: run.status, stdout: run.stdout };
 }
 
-beforeAll(() => plantCommand('chromium'));
+beforeAll(() => {
+  for (const name of ['chromium', 'toot', 'python3']) plantCommand(name);
+});
 
 test('what is missing, which tests need it and how to get it stand in one line', () => {
   expect(prepare()).toEqual({
@@ -33,7 +35,15 @@ test('what is missing, which tests need it and how to get it stand in one line',
   });
 });
 
-test('nothing is said when all is there', () => {
+test('a program that is there but lacks what it is needed for is missing', () => {
   plantCommand('strace');
+  plantCommand('python3', 'exit 1');
+  expect(prepare().stdout).toBe(
+    'Missing for the tests: Mastodon.py (tests/clients). On Debian: sudo apt-get install python3-mastodon\n',
+  );
+});
+
+test('nothing is said when all is there', () => {
+  for (const name of ['strace', 'python3']) plantCommand(name);
   expect(prepare()).toEqual({ status: 0, stdout: '' });
 });

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { StatusId } from '../../runtime/status-id.ts';
 import type { Store } from '../../runtime/store.ts';
 import { newFolder, openToyStore, submit, upTo, write } from './store-harness.ts';
-import { gone, postFact } from './toy-product.ts';
+import { gone, postFact, toyProduct } from './toy-product.ts';
 import { ada, bo, status } from './toy-statuses.ts';
 
 function find(store: Store, words: string, most = 100): StatusId[] {
@@ -123,6 +123,23 @@ test('words that are as long as can be, empty, or hold strange characters do no 
   for (const [n, word] of words.entries()) expect(find(store, word)).toContain(status(ada, n));
   expect(find(store, '\u2603')).toEqual([status(ada, 2)]);
   expect(store.search({ words: ['', '\0'], below: null, above: null, most: 5 })).toEqual([]);
+});
+
+test('a fact that the product stumbles over is told of, and does not stop the index', async () => {
+  const troubles: Error[] = [];
+  const { store } = await openToyStore(newFolder(), {
+    onTrouble: (error) => troubles.push(error),
+    words: (fact) => {
+      if (Array.isArray(fact.value) && fact.value[0] === 'bad one') throw new Error('a bug');
+      return toyProduct.words(fact);
+    },
+  });
+  await write(store, [postFact(status(ada, 1), 'bad one'), postFact(status(ada, 2), 'good one')]);
+
+  expect(await store.catchUpSearch(10_000)).toBe(true);
+
+  expect(find(store, 'one')).toEqual([status(ada, 2)]);
+  expect(troubles.map(({ message }) => message)).toEqual(['a bug']);
 });
 
 test('any search finds what reading every post would find', async () => {

@@ -34,6 +34,21 @@ test('a backup taken while posts are being written is restored whole, up to its 
   expect(again.store.incarnation).not.toBe(store.incarnation);
 });
 
+test('closing waits for a backup that is under way', async () => {
+  const folder = newFolder();
+  const { store } = await openToyStore(join(folder, 'data'));
+  await write(
+    store,
+    upTo(2_000).map((n) => postFact(status(ada, n), `post ${n}`)),
+  );
+
+  const backup = store.backup(join(folder, 'backup'));
+  await store.close();
+
+  expect(await backup).toMatchObject({ position: 2_000 });
+  expect(existsSync(join(folder, 'backup', 'backup.json'))).toBe(true);
+});
+
 test('the same backup may be restored twice, as two lives', async () => {
   const folder = newFolder();
   const { store } = await openToyStore(join(folder, 'data'));

@@ -128,6 +128,19 @@ test('a rebuild that was cut short is done again at the next opening', async () 
   expect(await store.compareRebuilt(join(folder, 'compare'))).toEqual({ views: 1_002, different: [] });
 });
 
+test('closing calls a rebuild off; it is done again at the next opening', async () => {
+  const folder = newFolder();
+  const first = await openToyStore(folder);
+  await fill(first.store);
+  const rebuilding = first.store.rebuild().catch((error: unknown) => error);
+  await first.store.close();
+  expect(String(await rebuilding)).toContain('called off');
+
+  const { store } = await openToyStore(folder);
+
+  expect(await store.compareRebuilt(join(folder, 'compare'))).toEqual({ views: 1_002, different: [] });
+});
+
 test('views stand in a table of their own', async () => {
   const folder = newFolder();
   const { store } = await openToyStore(folder);

@@ -197,6 +197,29 @@ describe('reading', () => {
     expect(texts(true, 0)).toEqual([]);
   });
 
+  test('values of any size are read as they were written, one by one, by range and from the log', async () => {
+    const folder = newFolder();
+    const first = await openToyStore(folder);
+    const sizes = [0, 3_000, 5_000, 20_000, 40_000, 100_000, 1_000_000];
+    const texts = sizes.map((size) => 'snow \u2603 '.repeat(size / 7) + size);
+    await write(
+      first.store,
+      texts.map((text, n) => postFact(status(ada, n), text)),
+    );
+    await first.store.close();
+    const { store } = await openToyStore(folder);
+    const textOf = ({ value }: { value: unknown }) => (value as string[])[0];
+
+    const keys = texts.map((_, n) => statusKey(status(ada, n)));
+    expect(keys.map((key) => textOf(store.reader.fact(key) ?? { value: [] }))).toEqual(texts);
+    expect(store.reader.facts({ from: keyOf(ada, 's'), to: keyOf(ada, 't'), most: 20 }).map(textOf)).toEqual(
+      texts,
+    );
+    const entries = store.readLog(1, 20);
+    expect(entries.map(textOf)).toEqual(texts);
+    expect(entries.map(({ key }) => key)).toEqual(keys);
+  });
+
   test('views are found by range', async () => {
     const { store } = await openToyStore(newFolder());
     const followers = upTo(3).map((n) => (n + 1) as AccountId);

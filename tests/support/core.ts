@@ -52,7 +52,8 @@ export function testGateway(name: string, role: 'gateway' | 'operator' = 'gatewa
       isHolding = false;
       for (const release of held.splice(0)) release();
     },
-    itemsOf: (session) => ticks.flatMap(({ items }) => items.filter((item) => sessionsOf(item).includes(session))),
+    itemsOf: (session) =>
+      ticks.flatMap(({ items }) => items.filter((item) => sessionsOf(item).includes(session))),
   };
 }
 
@@ -82,7 +83,9 @@ export interface TestCore {
 export const wholePage = { maxId: null, sinceId: null, minId: null, limit: 40 } as const;
 const silent = { info() {}, warn() {}, error() {} };
 
-export async function openTestCore(options: Partial<CoreOptions> & { folder?: string } = {}): Promise<TestCore> {
+export async function openTestCore(
+  options: Partial<CoreOptions> & { folder?: string } = {},
+): Promise<TestCore> {
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'murmuration-core-'));
   const core = await openCore({
     product: behaviours as unknown as Product,
@@ -144,7 +147,8 @@ export async function openTestCore(options: Partial<CoreOptions> & { folder?: st
       return id;
     },
     home: async (account, page = {}) => (await tested.ask('home', { account, ...wholePage, ...page })).ids,
-    attach: async (account, session, since = null) => (await tested.ask('attach', { account, session, since })).cursor,
+    attach: async (account, session, since = null) =>
+      (await tested.ask('attach', { account, session, since })).cursor,
     async quiet() {
       // Deliveries are at most: a letter to an actor, its gather, the flush; each is one turn of the loop.
       for (let turns = 0; turns < 8 || !core.isQuiet; turns++) await turn();
@@ -161,5 +165,7 @@ const operator = testGateway('operator', 'operator');
 
 /** Operators' requests come from an operator, all others from the gateway. */
 function operatorFor(kind: RequestKind, gateway: TestGateway): TestGateway {
-  return ['adopt', 'adoptAccounts', 'issueToken', 'setPassword', 'backup', 'status'].includes(kind) ? operator : gateway;
+  return ['adopt', 'adoptAccounts', 'issueToken', 'setPassword', 'backup', 'status'].includes(kind)
+    ? operator
+    : gateway;
 }

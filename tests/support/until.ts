@@ -13,7 +13,7 @@ export async function until<T>(
   condition: () => T | Promise<T>,
   options: UntilOptions = {},
 ): Promise<NonNullable<Exclude<T, false>>> {
-  const { withinMs = 10_000, everyMs = 10, what = 'the condition' } = options;
+  const { withinMs = 20_000, everyMs = 10, what = 'the condition' } = options;
   const endMs = performance.now() + withinMs;
   let last: unknown;
   for (;;) {

@@ -1,0 +1,16 @@
+// Clients as Debian packages them: toot on the command line, and Mastodon.py, which streams by server-sent events. The flows are in debian/.
+import { afterAll, beforeAll, describe } from 'vitest';
+import { mastodonPyFlow } from './debian/mastodon-py.ts';
+import { tootFlow } from './debian/toot.ts';
+import { openScene, type Scene } from './scene.ts';
+
+let scene: Scene;
+
+beforeAll(async () => {
+  scene = await openScene();
+}, 120_000);
+
+afterAll(() => scene?.close());
+
+describe('toot', () => tootFlow(() => scene));
+describe('Mastodon.py', () => mastodonPyFlow(() => scene));
