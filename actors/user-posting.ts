@@ -8,7 +8,7 @@ import { versionMs } from '../runtime/version.ts';
 import { boostMarkRecord, factKind, onceRecord, statusFact } from './facts.ts';
 import { type Ask, flag } from './messages.ts';
 import { type StatusRecord, statusOf, statusRecord } from './status-record.ts';
-import { countCharacters, mostCharacters } from './text.ts';
+import { countCharacters, countGraphemes, mostCharacters } from './text.ts';
 import { agree, refuse, type UserEffect, type UserState } from './user-state.ts';
 
 /** For how long an Idempotency-Key names its post. */
@@ -47,7 +47,7 @@ export function publish(
   }
   const { text, visibility, sensitive, spoiler, language, replyTo, mentions, app } = ask;
   if (text.trim() === '') return [refuse(moment, 'invalid', "Validation failed: Text can't be blank")];
-  if (countCharacters(text) + countCharacters(spoiler) > mostCharacters) {
+  if (countCharacters(text) + countGraphemes(spoiler) > mostCharacters) {
     return [
       refuse(moment, 'invalid', `Validation failed: Text character limit of ${mostCharacters} exceeded`),
     ];

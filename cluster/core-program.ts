@@ -82,6 +82,6 @@ async function serve(core: Core, { data, log }: { data: string; log: pino.Logger
 }
 
 start().catch((error: unknown) => {
-  process.stderr.write(`murmuration: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exit(1);
 });

@@ -98,8 +98,10 @@ function readId(input: Input, name: string): string | null {
 }
 
 function keptQuery(input: Input): string {
+  const entries = Object.entries(input);
+  if (entries.length === 0) return '';
   const kept = new URLSearchParams();
-  for (const [name, value] of Object.entries(input)) {
+  for (const [name, value] of entries) {
     if (bounds.some((bound) => bound === name)) continue;
     if (Array.isArray(value)) {
       for (const entry of value) if (isPlain(entry)) kept.append(`${name}[]`, String(entry));

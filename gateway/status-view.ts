@@ -4,7 +4,6 @@ import type { AccountId } from '../runtime/account-id.ts';
 import type { StatusId } from '../runtime/status-id.ts';
 import type { ApiRequest } from './endpoint.ts';
 import type { Fragments, StatusFragment } from './fragments.ts';
-import { appendArray } from './json-pieces.ts';
 import { anonymousTail, noReblog, reblogBegins, viewerTail } from './render-status.ts';
 
 /** A status and the viewer's flags of it. */
@@ -28,12 +27,18 @@ export interface StatusView {
   seeOne(id: StatusId, viewing: Viewing): Promise<Seen | null>;
 }
 
-const noReblogBytes = Buffer.from(noReblog);
 const reblogBytes = Buffer.from(reblogBegins);
-const viewerTails = Array.from({ length: 16 }, (_, flags) => Buffer.from(viewerTail(flags)));
-const anonymousBytes = Buffer.from(anonymousTail);
-const plainViewerTails = viewerTails.map((tail) => Buffer.concat([noReblogBytes, tail]));
-const plainAnonymousTail = Buffer.concat([noReblogBytes, anonymousBytes]);
+const opening = Buffer.from('[');
+const closing = Buffer.from(']');
+/** The ends of a status, for each set of flags and (last) for nobody; alone, and followed by another status. */
+const flagSets = Array.from({ length: 16 }, (_, flags) => viewerTail(flags));
+const tails = [...flagSets, anonymousTail];
+const ends = {
+  ofPost: tails.map((tail) => Buffer.from(noReblog + tail)),
+  ofPostBetween: tails.map((tail) => Buffer.from(`${noReblog}${tail},`)),
+  ofBoost: tails.map((tail) => Buffer.from(tail)),
+  ofBoostBetween: tails.map((tail) => Buffer.from(`${tail},`)),
+};
 
 export function createStatusView(fragments: Fragments): StatusView {
   async function judge(ids: readonly StatusId[], { viewer, request }: Viewing): Promise<Uint8Array> {
@@ -89,25 +94,38 @@ export function createStatusView(fragments: Fragments): StatusView {
 }
 
 /** Appends one status's JSON. */
-export function appendStatus(out: Uint8Array[], { post, flags, boosted }: Seen, logged: boolean): void {
+export function appendStatus(out: Uint8Array[], seen: Seen, logged: boolean): void {
+  append(out, seen, { logged, between: false });
+}
+
+/** Appends a JSON array of statuses. This is the hottest loop there is: three pieces a post, commas included. */
+export function appendStatuses(out: Uint8Array[], seen: readonly Seen[], logged: boolean): void {
+  out.push(opening);
+  const last = seen.length - 1;
+  for (const [index, one] of seen.entries()) append(out, one, { logged, between: index !== last });
+  out.push(closing);
+}
+
+interface Place {
+  logged: boolean;
+  /** Another one follows. */
+  between: boolean;
+}
+
+function append(out: Uint8Array[], { post, flags, boosted }: Seen, { logged, between }: Place): void {
+  const set = logged ? flags & 15 : flagSets.length;
   if (boosted === null) {
-    out.push(post.head, post.author.json, plainTail(flags, logged));
+    out.push(post.head, post.author.json, endOf(between ? ends.ofPostBetween : ends.ofPost, set));
     return;
   }
   const { head, bodyAt, author } = boosted.post;
   out.push(post.head, head.subarray(bodyAt), post.author.json, reblogBytes);
-  out.push(head, author.json, plainTail(boosted.flags, logged), tail(flags, logged));
+  out.push(head, author.json, endOf(ends.ofPost, logged ? boosted.flags & 15 : set));
+  out.push(endOf(between ? ends.ofBoostBetween : ends.ofBoost, set));
 }
 
-/** Appends a JSON array of statuses. */
-export function appendStatuses(out: Uint8Array[], seen: readonly Seen[], logged: boolean): void {
-  appendArray(out, seen, (pieces, one) => appendStatus(pieces, one, logged));
-}
-
-function plainTail(flags: number, logged: boolean): Uint8Array {
-  return logged ? (plainViewerTails[flags & 15] ?? plainAnonymousTail) : plainAnonymousTail;
-}
-
-function tail(flags: number, logged: boolean): Uint8Array {
-  return logged ? (viewerTails[flags & 15] ?? anonymousBytes) : anonymousBytes;
+function endOf(all: readonly Uint8Array[], set: number): Uint8Array {
+  const end = all[set];
+  if (end === undefined) throw new Error(`no end for the flags ${set}`);
+  return end;
 }

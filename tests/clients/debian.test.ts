@@ -4,6 +4,8 @@ import { mastodonPyFlow } from './debian/mastodon-py.ts';
 import { tootFlow } from './debian/toot.ts';
 import { openScene, type Scene } from './scene.ts';
 
+/** Most of it is waiting for programs that share few processors with other tests. */
+const slowly = { timeout: 120_000 };
 let scene: Scene;
 
 beforeAll(async () => {
@@ -12,5 +14,5 @@ beforeAll(async () => {
 
 afterAll(() => scene?.close());
 
-describe('toot', () => tootFlow(() => scene));
-describe('Mastodon.py', () => mastodonPyFlow(() => scene));
+describe('toot', slowly, () => tootFlow(() => scene));
+describe('Mastodon.py', slowly, () => mastodonPyFlow(() => scene));

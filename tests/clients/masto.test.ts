@@ -11,6 +11,8 @@ import { streamingFlow } from './masto/streaming.ts';
 import { timelineFlow } from './masto/timelines.ts';
 import { openScene, type Scene } from './scene.ts';
 
+/** Most of it is waiting for programs that share few processors with other tests. */
+const slowly = { timeout: 120_000 };
 let scene: Scene;
 
 beforeAll(async () => {
@@ -19,12 +21,12 @@ beforeAll(async () => {
 
 afterAll(() => scene?.close());
 
-describe('masto logs in', () => loginFlow(() => scene));
-describe('masto keeps a profile', () => profileFlow(() => scene));
-describe('masto posts', () => postingFlow(() => scene));
-describe('masto pages through timelines', () => timelineFlow(() => scene));
-describe('masto deals with people', () => peopleFlow(() => scene));
-describe('masto marks posts', () => markFlow(() => scene));
-describe('masto reads notifications', () => notificationFlow(() => scene));
-describe('masto searches', () => searchFlow(() => scene));
-describe('masto listens', () => streamingFlow(() => scene));
+describe('masto logs in', slowly, () => loginFlow(() => scene));
+describe('masto keeps a profile', slowly, () => profileFlow(() => scene));
+describe('masto posts', slowly, () => postingFlow(() => scene));
+describe('masto pages through timelines', slowly, () => timelineFlow(() => scene));
+describe('masto deals with people', slowly, () => peopleFlow(() => scene));
+describe('masto marks posts', slowly, () => markFlow(() => scene));
+describe('masto reads notifications', slowly, () => notificationFlow(() => scene));
+describe('masto searches', slowly, () => searchFlow(() => scene));
+describe('masto listens', slowly, () => streamingFlow(() => scene));

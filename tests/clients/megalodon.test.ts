@@ -7,6 +7,8 @@ import { streamingFlow } from './megalodon/streaming.ts';
 import { resumeFlow } from './resume.ts';
 import { openScene, type Scene } from './scene.ts';
 
+/** Most of it is waiting for programs that share few processors with other tests. */
+const slowly = { timeout: 120_000 };
 let scene: Scene;
 
 beforeAll(async () => {
@@ -15,8 +17,8 @@ beforeAll(async () => {
 
 afterAll(() => scene?.close());
 
-describe('megalodon logs in', () => loginFlow(() => scene));
-describe('megalodon posts', () => postingFlow(() => scene));
-describe('megalodon reads', () => readingFlow(() => scene));
-describe('megalodon listens', () => streamingFlow(() => scene));
-describe('a client that keeps the cursor', () => resumeFlow(() => scene));
+describe('megalodon logs in', slowly, () => loginFlow(() => scene));
+describe('megalodon posts', slowly, () => postingFlow(() => scene));
+describe('megalodon reads', slowly, () => readingFlow(() => scene));
+describe('megalodon listens', slowly, () => streamingFlow(() => scene));
+describe('a client that keeps the cursor', slowly, () => resumeFlow(() => scene));

@@ -73,14 +73,25 @@ export async function openScene(): Promise<Scene> {
     url,
     socketUrl: url.replace('http', 'ws'),
     async person(handle) {
-      const asked = { username: handle, password, email: `${handle}@example.org`, agreement: true, locale: 'en' };
+      const asked = {
+        username: handle,
+        password,
+        email: `${handle}@example.org`,
+        agreement: true,
+        locale: 'en',
+      };
       const { access_token: token } = await ask<{ access_token: string }>(
         'POST',
         '/api/v1/accounts',
         asked,
         own.access_token,
       );
-      const { id } = await ask<{ id: string }>('GET', '/api/v1/accounts/verify_credentials', undefined, token);
+      const { id } = await ask<{ id: string }>(
+        'GET',
+        '/api/v1/accounts/verify_credentials',
+        undefined,
+        token,
+      );
       return { handle, password, id, token };
     },
     people: (...handles) => Promise.all(handles.map((handle) => scene.person(handle))),
@@ -92,11 +103,17 @@ export async function openScene(): Promise<Scene> {
     async attached(open) {
       const before = await sessions();
       const opened = await open();
-      await until(async () => (await sessions()) > before, { withinMs: 20_000, what: 'the stream to be attached' });
+      await until(async () => (await sessions()) > before, {
+        withinMs: 60_000,
+        what: 'the stream to be attached',
+      });
       return opened;
     },
     async deserted() {
-      await until(async () => (await sessions()) === 0, { withinMs: 20_000, what: 'the last session to leave' });
+      await until(async () => (await sessions()) === 0, {
+        withinMs: 60_000,
+        what: 'the last session to leave',
+      });
     },
     close: () => server.stop(),
   };

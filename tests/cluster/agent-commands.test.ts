@@ -4,10 +4,13 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { beforeEach, expect, onTestFinished, test } from 'vitest';
+import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { samplePeople } from '../../cluster/sample-people.ts';
 import { builtRelease, readRecord, runCommand, type Server, startServer } from '../support/server.ts';
 import { until } from '../support/until.ts';
+
+// Each test starts several programs, and others may be at work on the machine.
+vi.setConfig({ testTimeout: 120_000 });
 
 let folder = '';
 beforeEach(async () => {
@@ -190,7 +193,7 @@ test('a rebuild needs a stopped server, and leaves everything as it was', async 
 
 test('Ctrl-C in the middle of an import ends its own core, too, and what was imported stays', async () => {
   const data = join(folder, 'data');
-  const run = runCommand(['import', '--data', data, '--sample', '20000', ...own()]);
+  const run = runCommand(['import', '--data', data, '--sample', '5000', ...own()]);
   await until(() => existsSync(join(data, 'core.link')));
   const core = readRecord(data).children[0]?.pid ?? 0;
   run.process.kill('SIGINT');

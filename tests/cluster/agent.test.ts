@@ -4,10 +4,13 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { readRecord, runCommand, type Server, type ServerOptions, startServer } from '../support/server.ts';
 import { makeStandInRelease, standInCore } from '../support/stand-in-release.ts';
 import { until } from '../support/until.ts';
+
+// Each test starts several programs, and others may be at work on the machine.
+vi.setConfig({ testTimeout: 120_000 });
 
 let standIns: string;
 beforeAll(async () => {

@@ -24,7 +24,9 @@ export function mastodonPyFlow(scene: () => Scene): void {
   beforeAll(async () => {
     const found = programOnPath(['python3'], ['-c', 'import mastodon']);
     if (found === null)
-      throw new Error('No python3 on the PATH has Mastodon.py. On Debian: sudo apt-get install python3-mastodon');
+      throw new Error(
+        'No python3 on the PATH has Mastodon.py. On Debian: sudo apt-get install python3-mastodon',
+      );
     python = found;
     home = await mkdtemp(join(tmpdir(), 'murmuration-python-'));
     [yann, zoe] = (await scene().people('yann', 'zoe')) as [Person, Person];
@@ -69,7 +71,7 @@ export function mastodonPyFlow(scene: () => Scene): void {
             if (child.exitCode !== null) throw new Error(`the script ended: ${stderr}`);
             return told().find((one) => one.kind === kind);
           },
-          { withinMs: 30_000, what: `${kind} (${stderr})` },
+          { withinMs: 60_000, what: `${kind} (${stderr})` },
         );
       },
       stderr: () => stderr,
@@ -91,7 +93,11 @@ export function mastodonPyFlow(scene: () => Scene): void {
       year: new Date().getUTCFullYear(),
     });
     expect(paged).toEqual({ kind: 'paged', pages: [10, 10, 5], distinct: 25, sorted: true });
-    expect(refused).toMatchObject({ kind: 'refused', status: 422, error: "Validation failed: Text can't be blank" });
+    expect(refused).toMatchObject({
+      kind: 'refused',
+      status: 422,
+      error: "Validation failed: Text can't be blank",
+    });
     expect(unknown).toMatchObject({ kind: 'unknown', status: 404, error: 'Record not found' });
     expect(streams).toEqual({ kind: 'streams', healthy: true });
   });
@@ -113,7 +119,11 @@ export function mastodonPyFlow(scene: () => Scene): void {
     expect(gone.status).toBe(200);
     expect(await listening.next('delete')).toEqual({ kind: 'delete', id });
     await scene().post(zoe, '@yann psst', { visibility: 'direct' });
-    expect(await listening.next('notification')).toEqual({ kind: 'notification', type: 'mention', acct: 'zoe' });
+    expect(await listening.next('notification')).toEqual({
+      kind: 'notification',
+      type: 'mention',
+      acct: 'zoe',
+    });
     expect(listening.stderr()).toBe('');
     listening.child.kill('SIGKILL');
     await listening.ended;

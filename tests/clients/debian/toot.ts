@@ -15,7 +15,7 @@ interface Run {
   stderr: string;
 }
 
-const longestRunMs = 30_000;
+const longestRunMs = 60_000;
 
 export function tootFlow(scene: () => Scene): void {
   let path: string;
@@ -95,7 +95,9 @@ export function tootFlow(scene: () => Scene): void {
     expect([right.code, right.stderr]).toEqual([0, '']);
     expect(right.stdout).toContain('Successfully logged in');
     expect(await said('whoami')).toMatch(
-      new RegExp(`^@theo \n\nID: ${theo.id}\nSince: \\d{4}-\\d\\d-\\d\\d\n\nFollowers: 0\nFollowing: 0\nStatuses: 0\n\n${scene().url}/@theo\n$`),
+      new RegExp(
+        `^@theo \n\nID: ${theo.id}\nSince: \\d{4}-\\d\\d-\\d\\d\n\nFollowers: 0\nFollowing: 0\nStatuses: 0\n\n${scene().url}/@theo\n$`,
+      ),
     );
   });
 
@@ -109,7 +111,7 @@ export function tootFlow(scene: () => Scene): void {
     // Not to be opened in a browser of this machine.
     child.stdin?.write('n\n');
     const address = await until(() => /^(http\S+\/oauth\/authorize\/\?\S+)$/m.exec(printed)?.[1], {
-      withinMs: 20_000,
+      withinMs: 60_000,
       what: 'the address of the login page',
     });
     const { code } = await logInAt(address, ute);
@@ -123,7 +125,15 @@ export function tootFlow(scene: () => Scene): void {
 
   test('posts, and shows the post in timelines, in threads and by search', async () => {
     const id = await post('hello from the terminal, @ute #Uteland');
-    const reply = await post('quietly answered', '--reply-to', id, '--visibility', 'unlisted', '--spoiler-text', 'careful');
+    const reply = await post(
+      'quietly answered',
+      '--reply-to',
+      id,
+      '--visibility',
+      'unlisted',
+      '--spoiler-text',
+      'careful',
+    );
     expect(await scene().post(ute, 'a third voice', { in_reply_to_id: reply })).toBeDefined();
 
     const home_ = await said('timeline', '--once');
@@ -137,7 +147,9 @@ export function tootFlow(scene: () => Scene): void {
     expect(await said('timeline', '--tag', 'uteland', '--once')).toContain(`ID ${id}`);
 
     const thread = await said('thread', reply);
-    const places = ['hello from the terminal', 'quietly answered', 'a third voice'].map((text) => thread.indexOf(text));
+    const places = ['hello from the terminal', 'quietly answered', 'a third voice'].map((text) =>
+      thread.indexOf(text),
+    );
     expect(places.every((place) => place >= 0)).toBe(true);
     expect(places).toEqual(places.toSorted((a, b) => a - b));
     expect(await said('search', 'ute')).toMatch(/Accounts:\n\* @ute \n\nHashtags:\n#uteland\n/);
@@ -191,7 +203,9 @@ export function tootFlow(scene: () => Scene): void {
       code: 1,
       stderr: 'Validation failed: Text is longer than the limit of 500 characters\n',
     });
-    expect(await said('instance', host, '--disable-https')).toContain('running Mastodon 4.2.0 (compatible; Murmuration');
+    expect(await said('instance', host, '--disable-https')).toContain(
+      'running Mastodon 4.2.0 (compatible; Murmuration',
+    );
     expect(await said('logout', `theo@${host}`)).toContain('logged out');
   });
 }

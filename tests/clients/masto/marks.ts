@@ -28,7 +28,9 @@ export function markFlow(scene: () => Scene): void {
     const seen = await nobodys.v1.statuses.$select(id).fetch();
     expect(seen.favouritesCount).toBe(1);
     expect(seen).not.toHaveProperty('favourited');
-    expect((await nobodys.v1.statuses.$select(id).favouritedBy.list()).map(({ acct }) => acct)).toEqual(['wim']);
+    expect((await nobodys.v1.statuses.$select(id).favouritedBy.list()).map(({ acct }) => acct)).toEqual([
+      'wim',
+    ]);
     expect((await rest.v1.favourites.list()).map((status) => status.id)).toEqual([id]);
     expect(await post.unfavourite()).toMatchObject({ favourited: false, favouritesCount: 0 });
     expect(await nobodys.v1.statuses.$select(id).favouritedBy.list()).toEqual([]);
@@ -42,11 +44,19 @@ export function markFlow(scene: () => Scene): void {
     expect(boost.id).not.toBe(id);
     expect(boost).toMatchObject({
       account: { acct: 'wim' },
-      reblog: { id, account: { acct: 'vera' }, reblogged: true, reblogsCount: 1, content: '<p>to be passed on</p>' },
+      reblog: {
+        id,
+        account: { acct: 'vera' },
+        reblogged: true,
+        reblogsCount: 1,
+        content: '<p>to be passed on</p>',
+      },
     });
     expect((await post.reblog()).id).toBe(boost.id);
     expect(await post.fetch()).toMatchObject({ reblogged: true, reblogsCount: 1 });
-    expect((await nobodys.v1.statuses.$select(id).rebloggedBy.list()).map(({ acct }) => acct)).toEqual(['wim']);
+    expect((await nobodys.v1.statuses.$select(id).rebloggedBy.list()).map(({ acct }) => acct)).toEqual([
+      'wim',
+    ]);
 
     const fans = createRestAPIClient({ url: scene().url, accessToken: fan.token });
     const [delivered] = await until(async () => {

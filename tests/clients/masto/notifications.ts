@@ -38,7 +38,9 @@ export function notificationFlow(scene: () => Scene): void {
       expect(Math.abs(Date.parse(createdAt) - Date.now())).toBeLessThan(600_000);
     }
     const [first, second, third, fourth] = told;
-    expect(first).toMatchObject({ status: { id: mention.id, visibility: 'direct', account: { acct: 'hal' } } });
+    expect(first).toMatchObject({
+      status: { id: mention.id, visibility: 'direct', account: { acct: 'hal' } },
+    });
     expect(second).toMatchObject({ status: { id: post.id, reblogsCount: 1, account: { acct: 'gus' } } });
     expect(third).toMatchObject({ status: { id: post.id, favouritesCount: 1 } });
     expect(fourth).not.toHaveProperty('status');
@@ -50,7 +52,8 @@ export function notificationFlow(scene: () => Scene): void {
     expect(await kinds({ excludeTypes: ['mention', 'poll'] })).toEqual(['reblog', 'favourite', 'follow']);
     expect(await kinds({ accountId: gus.id })).toEqual([]);
     const pages: string[][] = [];
-    for await (const page of rest.v1.notifications.list({ limit: 1 })) pages.push(page.map(({ type }) => type));
+    for await (const page of rest.v1.notifications.list({ limit: 1 }))
+      pages.push(page.map(({ type }) => type));
     expect(pages.slice(0, 4)).toEqual([['mention'], ['reblog'], ['favourite'], ['follow']]);
     expect(pages.slice(4).flat()).toEqual([]);
   });

@@ -44,7 +44,12 @@ export function peopleFlow(scene: () => Scene): void {
 
   test('a follow brings the posts, and both lists and counts', async () => {
     const before = await scene().post(bob, 'before the follow');
-    expect(await bob_.follow()).toMatchObject({ ...nothing, id: bob.id, following: true, showingReblogs: true });
+    expect(await bob_.follow()).toMatchObject({
+      ...nothing,
+      id: bob.id,
+      following: true,
+      showingReblogs: true,
+    });
     const after = await scene().post(bob, 'after the follow');
     await until(async () => (await homeOf(anas)).includes(after.id));
     expect(await homeOf(anas)).toEqual([after.id, before.id]);
@@ -52,9 +57,14 @@ export function peopleFlow(scene: () => Scene): void {
       { ...nothing, id: ana.id, followedBy: true },
     ]);
     expect(await bob_.fetch()).toMatchObject({ followersCount: 1, followingCount: 0, statusesCount: 2 });
-    expect(await anas.v1.accounts.verifyCredentials()).toMatchObject({ followersCount: 0, followingCount: 1 });
+    expect(await anas.v1.accounts.verifyCredentials()).toMatchObject({
+      followersCount: 0,
+      followingCount: 1,
+    });
     expect((await bob_.followers.list()).map(({ acct }) => acct)).toEqual(['ana']);
-    expect((await anas.v1.accounts.$select(ana.id).following.list()).map(({ acct }) => acct)).toEqual(['Bob_the_2nd']);
+    expect((await anas.v1.accounts.$select(ana.id).following.list()).map(({ acct }) => acct)).toEqual([
+      'Bob_the_2nd',
+    ]);
     // Again changes nothing but what it says.
     expect(await bob_.follow({ reblogs: false })).toMatchObject({ following: true, showingReblogs: false });
     expect((await bob_.fetch()).followersCount).toBe(1);
@@ -117,9 +127,13 @@ export function peopleFlow(scene: () => Scene): void {
     for (const acct of ['Bob_the_2nd', 'bob_the_2ND', `@bob_the_2nd@${host}`]) {
       expect((await anas.v1.accounts.lookup({ acct })).id).toBe(bob.id);
     }
-    expect(await refusalOf(anas.v1.accounts.lookup({ acct: 'bob_the_3rd' }))).toMatchObject({ statusCode: 404 });
+    expect(await refusalOf(anas.v1.accounts.lookup({ acct: 'bob_the_3rd' }))).toMatchObject({
+      statusCode: 404,
+    });
     expect((await anas.v1.accounts.search.list({ q: 'bob_the' })).map(({ id }) => id)).toEqual([bob.id]);
-    expect(await refusalOf(bob_.follow().then(() => anas.v1.accounts.$select(ana.id).follow()))).toMatchObject({
+    expect(
+      await refusalOf(bob_.follow().then(() => anas.v1.accounts.$select(ana.id).follow())),
+    ).toMatchObject({
       statusCode: 403,
     });
   });

@@ -21,7 +21,8 @@ export function postingFlow(scene: () => Scene): void {
   });
 
   test('a post comes back as it will be shown', async () => {
-    const text = 'Hi @jon & @nobody_here,\nsee https://example.org/a?b=1&c=2 #Birds\n\n<script>alert(1)</script>';
+    const text =
+      'Hi @jon & @nobody_here,\nsee https://example.org/a?b=1&c=2 #Birds\n\n<script>alert(1)</script>';
     const post = await rest.v1.statuses.create({ status: text, spoilerText: 'loud', language: 'en' });
     const { id } = post;
     expect(post).toMatchObject({
@@ -131,7 +132,9 @@ export function postingFlow(scene: () => Scene): void {
   });
 
   test('what cannot be posted is refused in words', async () => {
-    const refused = async (params: mastodon.rest.v1.CreateScheduledStatusParams): Promise<[number, string]> => {
+    const refused = async (
+      params: mastodon.rest.v1.CreateScheduledStatusParams,
+    ): Promise<[number, string]> => {
       const { statusCode, message } = await refusalOf(rest.v1.statuses.create(params));
       return [statusCode, message];
     };

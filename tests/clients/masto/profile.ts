@@ -44,7 +44,9 @@ export function profileFlow(scene: () => Scene): void {
         ],
       },
     });
-    expect(changed.note).toContain(`<a href="${url}/tags/hello" class="mention hashtag" rel="tag">#<span>hello</span></a>`);
+    expect(changed.note).toContain(
+      `<a href="${url}/tags/hello" class="mention hashtag" rel="tag">#<span>hello</span></a>`,
+    );
     expect(changed.note).toContain('<a href="https://example.org/me"');
     expect(changed.fields.map(({ name }) => name)).toEqual(['Site', 'Mood']);
     expect(changed.fields[0]?.value).toContain('href="https://example.org"');
@@ -72,7 +74,9 @@ export function profileFlow(scene: () => Scene): void {
     const changed = await rest.v1.accounts.updateCredentials({ bot: false });
     expect(changed).toMatchObject({ bot: false, displayName: 'Paula <3', discoverable: false });
     expect(changed.fields).toHaveLength(2);
-    expect(await refusalOf(rest.v1.accounts.updateCredentials({ displayName: 'x'.repeat(31) }))).toMatchObject({
+    expect(
+      await refusalOf(rest.v1.accounts.updateCredentials({ displayName: 'x'.repeat(31) })),
+    ).toMatchObject({
       statusCode: 422,
       message: 'Validation failed: Display name is too long (maximum is 30 characters)',
     });

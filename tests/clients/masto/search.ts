@@ -24,7 +24,11 @@ export function searchFlow(scene: () => Scene): void {
     const found = await rest.v2.search.list({ q: 'zeppelin' });
     expect(found.accounts.map(({ acct }) => acct)).toEqual(['zeppelin']);
     expect(found.hashtags).toEqual([
-      expect.objectContaining({ name: 'zeppelinwatch', url: `${scene().url}/tags/zeppelinwatch`, history: [] }),
+      expect.objectContaining({
+        name: 'zeppelinwatch',
+        url: `${scene().url}/tags/zeppelinwatch`,
+        history: [],
+      }),
     ]);
     const words = await rest.v2.search.list({ q: 'łódź zeppelins' });
     expect(words.statuses.map(({ id }) => id)).toEqual([post.id]);

@@ -27,7 +27,7 @@ export function timelineFlow(scene: () => Scene): void {
       ids.unshift(id);
       if (author === tom) byTom.unshift(id);
     }
-  }, 60_000);
+  }, 120_000);
 
   const idsOf = (page: readonly { id: string }[]): string[] => page.map(({ id }) => id);
 

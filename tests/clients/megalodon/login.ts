@@ -26,7 +26,11 @@ export function loginFlow(scene: () => Scene): void {
   });
 
   test('an app is registered, and gets the address to send people to', async () => {
-    app = await nobody.registerApp('an app', { scopes, redirect_uris: callback, website: 'https://app.example' });
+    app = await nobody.registerApp('an app', {
+      scopes,
+      redirect_uris: callback,
+      website: 'https://app.example',
+    });
     expect(app).toMatchObject({
       id: expect.stringMatching(/^\d+$/),
       name: 'an app',
@@ -52,10 +56,17 @@ export function loginFlow(scene: () => Scene): void {
     });
     const client = new Mastodon(url, token.access_token);
     expect((await client.verifyAccountCredentials()).data).toMatchObject({ id: person.id, username: 'Mona' });
-    expect((await client.verifyAppCredentials()).data).toMatchObject({ name: 'an app', website: 'https://app.example' });
+    expect((await client.verifyAppCredentials()).data).toMatchObject({
+      name: 'an app',
+      website: 'https://app.example',
+    });
 
     const again = nobody.fetchAccessToken(app.client_id, app.client_secret, code ?? '', callback);
-    expect(await refusalOf(again)).toMatchObject({ status: 400, error: 'invalid_grant', description: expect.any(String) });
+    expect(await refusalOf(again)).toMatchObject({
+      status: 400,
+      error: 'invalid_grant',
+      description: expect.any(String),
+    });
 
     expect((await client.revokeToken(app.client_id, app.client_secret, token.access_token)).data).toEqual({});
     expect(await refusalOf(client.verifyAccountCredentials())).toEqual({
@@ -112,7 +123,11 @@ export function loginFlow(scene: () => Scene): void {
     });
     const client = new Mastodon(url, own.data.access_token);
     const { data } = await client.registerAccount('newcomer', 'n@example.org', password, true, 'en');
-    expect(data).toMatchObject({ token_type: 'Bearer', scope: 'read write follow', created_at: expect.any(Number) });
+    expect(data).toMatchObject({
+      token_type: 'Bearer',
+      scope: 'read write follow',
+      created_at: expect.any(Number),
+    });
     const newcomer = new Mastodon(url, data.access_token);
     expect((await newcomer.verifyAccountCredentials()).data).toMatchObject({
       username: 'newcomer',

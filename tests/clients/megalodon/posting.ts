@@ -21,7 +21,11 @@ export function postingFlow(scene: () => Scene): void {
     nobodys = new Mastodon(url);
   });
 
-  async function post(by: Mastodon, text: string, options: Parameters<Mastodon['postStatus']>[1] = {}): Promise<Entity.Status> {
+  async function post(
+    by: Mastodon,
+    text: string,
+    options: Parameters<Mastodon['postStatus']>[1] = {},
+  ): Promise<Entity.Status> {
     const { data } = await by.postStatus(text, options);
     if (!('content' in data)) throw new Error(`not a status: ${JSON.stringify(data)}`);
     return data;
@@ -57,7 +61,13 @@ export function postingFlow(scene: () => Scene): void {
 
   test('the same Idempotency-Key is the same post', async () => {
     const once = async (key: string): Promise<string> =>
-      (await client.client.post<{ id: string }>('/api/v1/statuses', { status: 'once' }, { 'Idempotency-Key': key })).data.id;
+      (
+        await client.client.post<{ id: string }>(
+          '/api/v1/statuses',
+          { status: 'once' },
+          { 'Idempotency-Key': key },
+        )
+      ).data.id;
     const first = await once('a');
     expect(await once('a')).toBe(first);
     expect(await once('b')).not.toBe(first);
@@ -65,7 +75,10 @@ export function postingFlow(scene: () => Scene): void {
 
   test('what only followers may see is not there for others', async () => {
     const hidden = await post(client, 'among ourselves', { visibility: 'private' });
-    expect(await refusalOf(piets.getStatus(hidden.id))).toMatchObject({ status: 404, error: 'Record not found' });
+    expect(await refusalOf(piets.getStatus(hidden.id))).toMatchObject({
+      status: 404,
+      error: 'Record not found',
+    });
     await piets.followAccount(olga.id);
     expect((await piets.getStatus(hidden.id)).data.visibility).toBe('private');
     await piets.unfollowAccount(olga.id);
@@ -78,24 +91,43 @@ export function postingFlow(scene: () => Scene): void {
     const two = await post(client, 'two', { in_reply_to_id: one.id });
     const { data } = await client.getStatusContext(one.id);
     expect(data.ancestors.map(({ id }) => id)).toEqual([root.id]);
-    expect(data.descendants.map(({ id, in_reply_to_id, in_reply_to_account_id }) => [id, in_reply_to_id, in_reply_to_account_id])).toEqual([
-      [two.id, one.id, piet.id],
-    ]);
+    expect(
+      data.descendants.map(({ id, in_reply_to_id, in_reply_to_account_id }) => [
+        id,
+        in_reply_to_id,
+        in_reply_to_account_id,
+      ]),
+    ).toEqual([[two.id, one.id, piet.id]]);
     expect((await nobodys.getStatus(root.id)).data.replies_count).toBe(1);
   });
 
   test('favourite, boost and bookmark, and all of it taken back', async () => {
     const { id } = await post(client, 'to be marked');
-    expect((await piets.favouriteStatus(id)).data).toMatchObject({ id, favourited: true, favourites_count: 1 });
+    expect((await piets.favouriteStatus(id)).data).toMatchObject({
+      id,
+      favourited: true,
+      favourites_count: 1,
+    });
     expect((await client.getStatusFavouritedBy(id)).data.map(({ acct }) => acct)).toEqual(['piet']);
     expect((await piets.getFavourites()).data.map((status) => status.id)).toEqual([id]);
-    expect((await piets.unfavouriteStatus(id)).data).toMatchObject({ favourited: false, favourites_count: 0 });
+    expect((await piets.unfavouriteStatus(id)).data).toMatchObject({
+      favourited: false,
+      favourites_count: 0,
+    });
 
     const { data: boost } = await piets.reblogStatus(id);
-    expect(boost).toMatchObject({ account: { acct: 'piet' }, reblog: { id, reblogged: true, reblogs_count: 1 } });
+    expect(boost).toMatchObject({
+      account: { acct: 'piet' },
+      reblog: { id, reblogged: true, reblogs_count: 1 },
+    });
     expect(boost.id).not.toBe(id);
     expect((await client.getStatusRebloggedBy(id)).data.map(({ acct }) => acct)).toEqual(['piet']);
-    expect((await piets.unreblogStatus(id)).data).toMatchObject({ id, reblogged: false, reblogs_count: 0, reblog: null });
+    expect((await piets.unreblogStatus(id)).data).toMatchObject({
+      id,
+      reblogged: false,
+      reblogs_count: 0,
+      reblog: null,
+    });
     expect(await refusalOf(piets.getStatus(boost.id))).toMatchObject({ status: 404 });
 
     expect((await piets.bookmarkStatus(id)).data).toMatchObject({ id, bookmarked: true });
@@ -120,10 +152,9 @@ export function postingFlow(scene: () => Scene): void {
     expect(told.map(({ status }) => status?.id)).toEqual([reply.id, id, id, undefined]);
     const mention = told[0];
     expect((await client.getNotification(mention?.id ?? '')).data).toEqual(mention);
-    expect((await client.getNotifications({ exclude_types: ['mention', 'follow'] })).data.map(({ type }) => type)).toEqual([
-      'reblog',
-      'favourite',
-    ]);
+    expect(
+      (await client.getNotifications({ exclude_types: ['mention', 'follow'] })).data.map(({ type }) => type),
+    ).toEqual(['reblog', 'favourite']);
     await client.dismissNotification(mention?.id ?? '');
     expect((await client.getNotifications()).data).toHaveLength(3);
     await client.dismissNotifications();
@@ -139,7 +170,10 @@ export function postingFlow(scene: () => Scene): void {
   });
 
   test('what cannot be posted is refused in words', async () => {
-    expect(await refusalOf(client.postStatus('', {}))).toMatchObject({ status: 422, error: "Validation failed: Text can't be blank" });
+    expect(await refusalOf(client.postStatus('', {}))).toMatchObject({
+      status: 422,
+      error: "Validation failed: Text can't be blank",
+    });
     expect(await refusalOf(client.postStatus('x'.repeat(501), {}))).toMatchObject({
       status: 422,
       error: 'Validation failed: Text is longer than the limit of 500 characters',
@@ -149,7 +183,12 @@ export function postingFlow(scene: () => Scene): void {
       status: 422,
       error: 'Validation failed: Polls are not supported here',
     });
-    expect(await refusalOf(nobodys.postStatus('x', {}))).toMatchObject({ status: 401, error: 'The access token is invalid' });
-    expect(await refusalOf(new Mastodon(url, 'no-such-token').getHomeTimeline())).toMatchObject({ status: 401 });
+    expect(await refusalOf(nobodys.postStatus('x', {}))).toMatchObject({
+      status: 401,
+      error: 'The access token is invalid',
+    });
+    expect(await refusalOf(new Mastodon(url, 'no-such-token').getHomeTimeline())).toMatchObject({
+      status: 401,
+    });
   });
 }

@@ -27,12 +27,14 @@ export function readingFlow(scene: () => Scene): void {
     for (let number = 0; number < posts; number++) {
       ids.unshift((await scene().post(sven, `walrus number ${number} #Walruses`)).id);
     }
-  }, 60_000);
+  }, 120_000);
 
   test('home is read to its end by the links, none skipped and none twice, while others post', async () => {
     await until(async () => (await client.getHomeTimeline({ limit: 40 })).data.length === posts);
     const first = await client.getHomeTimeline({ limit: 10 });
-    const pages = await followedPages(client, first, () => scene().post(sven, 'in between', { visibility: 'private' }));
+    const pages = await followedPages(client, first, () =>
+      scene().post(sven, 'in between', { visibility: 'private' }),
+    );
     expect(pages).toEqual([ids.slice(0, 10), ids.slice(10, 20), ids.slice(20, 30), ids.slice(30)]);
     const prev = linkOf(first.headers.link, 'prev');
     const newer = await client.client.get<{ id: string }[]>(prev ?? '', {}, {}, true);
@@ -43,7 +45,9 @@ export function readingFlow(scene: () => Scene): void {
   test('an account, a tag, the public and the local timeline have pages, too', async () => {
     const thirds = [ids.slice(0, 15), ids.slice(15, 30), ids.slice(30)];
     const limit = 15;
-    expect(await followedPages(nobodys, await nobodys.getAccountStatuses(sven.id, { limit, only_media: false }))).toEqual(thirds);
+    expect(
+      await followedPages(nobodys, await nobodys.getAccountStatuses(sven.id, { limit, only_media: false })),
+    ).toEqual(thirds);
     expect(await followedPages(nobodys, await nobodys.getTagTimeline('walruses', { limit }))).toEqual(thirds);
     const everybodys = await nobodys.getPublicTimeline({ limit: 40 });
     expect(everybodys.data.map(({ id }) => id).filter((id) => ids.includes(id))).toEqual(ids);
@@ -62,13 +66,24 @@ export function readingFlow(scene: () => Scene): void {
 
   test('follow, mute and block, as both see it', async () => {
     const bySven = async () => (await svens.getRelationships([ruth.id])).data[0];
-    expect((await client.getRelationship(sven.id)).data).toMatchObject({ id: sven.id, following: true, followed_by: false });
+    expect((await client.getRelationship(sven.id)).data).toMatchObject({
+      id: sven.id,
+      following: true,
+      followed_by: false,
+    });
     expect(await bySven()).toMatchObject({ id: ruth.id, following: false, followed_by: true });
     expect((await nobodys.getAccountFollowers(sven.id)).data.map(({ acct }) => acct)).toEqual(['ruth']);
     expect((await nobodys.getAccountFollowing(ruth.id)).data.map(({ acct }) => acct)).toEqual(['sven']);
-    expect((await nobodys.getAccount(sven.id)).data).toMatchObject({ acct: 'sven', followers_count: 1, following_count: 0 });
+    expect((await nobodys.getAccount(sven.id)).data).toMatchObject({
+      acct: 'sven',
+      followers_count: 1,
+      following_count: 0,
+    });
 
-    expect((await client.muteAccount(sven.id, true)).data).toMatchObject({ muting: true, muting_notifications: true });
+    expect((await client.muteAccount(sven.id, true)).data).toMatchObject({
+      muting: true,
+      muting_notifications: true,
+    });
     expect((await client.getMutes()).data.map(({ id }) => id)).toEqual([sven.id]);
     expect((await client.getHomeTimeline()).data).toEqual([]);
     expect((await client.unmuteAccount(sven.id)).data).toMatchObject({ muting: false, following: true });
@@ -76,7 +91,10 @@ export function readingFlow(scene: () => Scene): void {
     expect((await client.blockAccount(sven.id)).data).toMatchObject({ blocking: true, following: false });
     expect(await bySven()).toMatchObject({ blocked_by: true, followed_by: false });
     expect((await client.getBlocks()).data.map(({ id }) => id)).toEqual([sven.id]);
-    expect(await refusalOf(svens.followAccount(ruth.id))).toMatchObject({ status: 403, error: 'This action is not allowed' });
+    expect(await refusalOf(svens.followAccount(ruth.id))).toMatchObject({
+      status: 403,
+      error: 'This action is not allowed',
+    });
     expect((await client.unblockAccount(sven.id)).data).toMatchObject({ blocking: false, following: false });
     expect((await client.unfollowAccount(sven.id)).data).toMatchObject({ following: false });
     expect((await nobodys.getAccountFollowers(sven.id)).data).toEqual([]);
@@ -96,14 +114,23 @@ export function readingFlow(scene: () => Scene): void {
       return answer.data.statuses.length === posts ? answer : null;
     });
     expect(found.statuses.map(({ id }) => id)).toEqual(ids);
-    expect(found.hashtags.map(({ name, url }) => [name, url])).toEqual([['walruses', `${scene().url}/tags/walruses`]]);
+    expect(found.hashtags.map(({ name, url }) => [name, url])).toEqual([
+      ['walruses', `${scene().url}/tags/walruses`],
+    ]);
     expect((await client.search('sven', { type: 'accounts' })).data).toMatchObject({
       accounts: [{ id: sven.id, acct: 'sven' }],
       statuses: [],
       hashtags: [],
     });
     expect((await client.searchAccount('sve')).data.map(({ acct }) => acct)).toEqual(['sven']);
-    expect((await client.search('nothing has this word', {})).data).toEqual({ accounts: [], statuses: [], hashtags: [] });
-    expect(await refusalOf(client.getAccount('4711'))).toMatchObject({ status: 404, error: 'Record not found' });
+    expect((await client.search('nothing has this word', {})).data).toEqual({
+      accounts: [],
+      statuses: [],
+      hashtags: [],
+    });
+    expect(await refusalOf(client.getAccount('4711'))).toMatchObject({
+      status: 404,
+      error: 'Record not found',
+    });
   });
 }
