@@ -8,7 +8,7 @@ const pureRuntime = ['account-id', 'behaviours', 'codec', 'fact', 'key', 'status
 const declarations = ['facts', 'items', 'messages'];
 
 /** Pure product files that gateway/ shares with the actors, beside the declarations. */
-const sharedWithGateway = ['text', 'visibility'];
+const sharedWithGateway = ['text', 'text-entities', 'visibility'];
 
 /** Files outside cluster/ that may touch disk, network, processes or nact. Everything else is a function of its input. */
 const ioFiles = [

@@ -8,8 +8,8 @@ import { wants } from './wanted.ts';
 /** `lost`: items are missing before these. The timeline is built anew when it is next read, and sessions read anew. */
 export function deliver(state: UserState, items: Item[], lost: boolean, moment: Moment): UserEffect[] {
   const effects: UserEffect[] = [];
-  const resync: Item[] = lost ? [{ kind: 'resync', version: moment.watermark }] : [];
-  for (const item of [...resync, ...items]) {
+  if (lost) items.unshift({ kind: 'resync', version: moment.watermark });
+  for (const item of items) {
     if (!wants(state, item, moment.nowMs)) continue;
     switch (item.kind) {
       case 'status':

@@ -45,6 +45,7 @@ const retryAfterS = { soon: '2', later: '60' };
 
 /** Do not use `res` afterwards. */
 export function writeAnswer(res: HttpResponse, response: ApiResponse, envelope: Envelope): void {
+  const body = bodyOf(response.body);
   res.cork(() => {
     res.writeStatus(`${response.status} ${reasons[response.status] ?? 'Status'}`);
     for (const name in response.headers) res.writeHeader(name, safeValue(response.headers[name] ?? ''));
@@ -56,7 +57,6 @@ export function writeAnswer(res: HttpResponse, response: ApiResponse, envelope: 
       res.writeHeader('Content-Type', type);
       res.writeHeader('X-Content-Type-Options', 'nosniff');
     }
-    const body = bodyOf(response.body);
     if (envelope.withoutBody) res.endWithoutBody(byteLength(body), envelope.last);
     else if (response.status === 204 || response.status === 304) res.endWithoutBody(undefined, envelope.last);
     else res.end(body, envelope.last);
@@ -123,7 +123,7 @@ function typeOf(body: ApiBody): string {
 function bodyOf(body: ApiBody): string | Uint8Array {
   switch (body.kind) {
     case 'json':
-      return JSON.stringify(body.value);
+      return JSON.stringify(body.value) ?? 'null';
     case 'pieces':
       return joined(body.pieces);
     case 'text':

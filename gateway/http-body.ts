@@ -73,7 +73,12 @@ function parseMultipart(bytes: Uint8Array, contentType: string): Promise<Form> {
       refuse('The multipart form has no boundary');
       return;
     }
-    const add = (name: string, value: unknown): void => {
+    const add = (name: string | undefined, value: unknown): void => {
+      // The parser's types promise a name; a part whose headers have none comes without.
+      if (name === undefined) {
+        refuse('A part of the form has no name');
+        return;
+      }
       try {
         addField(form, name, value);
       } catch (error) {
@@ -86,6 +91,8 @@ function parseMultipart(bytes: Uint8Array, contentType: string): Promise<Form> {
     });
     parser.on('file', (name, stream) => {
       const file = new UploadedFile();
+      // A file that is cut off fails by itself, and nobody listening would end the process.
+      stream.on('error', () => refuse('The multipart form is broken'));
       stream.on('data', (chunk: Uint8Array) => {
         file.bytes += chunk.length;
       });

@@ -2,6 +2,7 @@
 import type { Answer, Ask, RequestKind } from '../actors/messages.ts';
 import type { Allowance, Answered, CoreClient } from '../cluster/core-client.ts';
 import type { ApiRequest, Caller, Endpoint } from './endpoint.ts';
+import type { Addresses } from './http-address.ts';
 import { type Form, parseForm } from './http-form.ts';
 import { Refusal } from './refusal.ts';
 
@@ -13,8 +14,9 @@ export interface Opening {
   headers: ReadonlyMap<string, string>;
   client: CoreClient;
   startedMs: number;
-  /** Called when an endpoint asks for it: most do not. */
-  ip: () => string;
+  /** The address at the other end of the connection; called when somebody wants to know, while the connection is there. */
+  peer: () => string;
+  addresses: Pick<Addresses, 'clientOf'>;
 }
 
 export class Exchange implements ApiRequest {
@@ -38,9 +40,11 @@ export class Exchange implements ApiRequest {
   readonly #query: string;
   readonly #headers: ReadonlyMap<string, string>;
   readonly #client: CoreClient;
-  readonly #ip: () => string;
+  readonly #findPeer: () => string;
+  readonly #addresses: Pick<Addresses, 'clientOf'>;
   #body: Form | null = null;
   #input: Form | null = null;
+  #peer: string | null = null;
   #address: string | null = null;
 
   constructor(opening: Opening) {
@@ -51,11 +55,18 @@ export class Exchange implements ApiRequest {
     this.#query = opening.query;
     this.#headers = opening.headers;
     this.#client = opening.client;
-    this.#ip = opening.ip;
+    this.#findPeer = opening.peer;
+    this.#addresses = opening.addresses;
+  }
+
+  /** Empty when the connection is gone. */
+  get peer(): string {
+    this.#peer ??= this.aborted ? '' : this.#findPeer();
+    return this.#peer;
   }
 
   get ip(): string {
-    this.#address ??= this.#ip();
+    this.#address ??= this.#addresses.clientOf(this.peer, this.header('x-forwarded-for') ?? '');
     return this.#address;
   }
 
@@ -68,10 +79,6 @@ export class Exchange implements ApiRequest {
   set body(form: Form) {
     this.#body = form;
     this.#input = null;
-  }
-
-  get query(): string {
-    return this.#query;
   }
 
   header(name: string): string | undefined {

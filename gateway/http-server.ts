@@ -1,4 +1,4 @@
-// The HTTP server of a gateway: takes requests from uWebSockets.js, finds their endpoint, and writes what it answers. No endpoint sees a socket.
+// The HTTP server of a gateway: takes requests from uWebSockets.js and writes their answers, until it is told to end. What the answers are is http-responder.ts's part.
 
 import uWS, {
   type HttpRequest,
@@ -9,18 +9,15 @@ import uWS, {
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { CoreClient } from '../cluster/core-client.ts';
-import { checkAccess, invalidToken } from './access.ts';
 import type { Authenticator } from './authenticator.ts';
 import { ApiError, type ApiResponse, type Endpoint } from './endpoint.ts';
-import { createAddresses, neighbourhoodOf, printAddress } from './http-address.ts';
+import { createAddresses, printAddress } from './http-address.ts';
 import { answerOf, writeAnswer, writePreflight } from './http-answer.ts';
-import { mostBodyBytes, parseBody } from './http-body.ts';
+import { mostBodyBytes } from './http-body.ts';
 import { Exchange } from './http-exchange.ts';
-import { createAddressLimit } from './http-limit.ts';
 import { createHttpMetrics } from './http-metrics.ts';
-import { createRoutes } from './http-routes.ts';
+import { createResponder } from './http-responder.ts';
 import { pageEndpoints } from './page-files.ts';
-import { Refusal } from './refusal.ts';
 
 export interface HttpSettings {
   /** `https://example.org`; null: from the Host header. */
@@ -56,17 +53,16 @@ export interface HttpServer {
 
 /** Whose answers browsers of any origin may read. */
 const sharedPath = /^\/(?:api|oauth|nodeinfo|\.well-known)(?:\/|$)/;
-/** What is counted by address when nobody is logged in. */
-const limitedPath = /^\/(?:api|oauth)\//;
 const bodyless = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'CONNECT']);
 const requestIdForm = /^[\w.-]{1,128}$/;
 
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { client, authenticator, settings, log } = options;
   const pages = options.pageFolder === null ? [] : pageEndpoints(options.pageFolder);
-  const routes = createRoutes([...options.endpoints, ...pages]);
+  const endpoints = [...options.endpoints, ...pages];
   const addresses = createAddresses(settings);
-  const addressLimit = createAddressLimit(settings.rateLimit);
+  const { rateLimit } = settings;
+  const responder = createResponder({ endpoints, authenticator, addresses, rateLimit, log });
   const metrics = createHttpMetrics(options.metrics);
   const app = uWS.App();
   const idPrefix = `${process.pid.toString(36)}-${Date.now().toString(36)}-`;
@@ -89,7 +85,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       headers.set(name, value);
     });
     const given = headers.get('x-request-id') ?? '';
-    const exchange: Exchange = new Exchange({
+    const exchange = new Exchange({
       id: requestIdForm.test(given) ? given : idPrefix + (requestCount++).toString(36),
       method,
       path,
@@ -98,7 +94,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       headers,
       client,
       startedMs: performance.now(),
-      ip: () => addresses.clientOf(peerOf(res, exchange), headers.get('x-forwarded-for') ?? ''),
+      peer: () => printAddress(new Uint8Array(res.getRemoteAddress())),
+      addresses,
     });
     open++;
     res.onAborted(() => {
@@ -108,151 +105,57 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       leave();
     });
     if (bodyless.has(method)) void answer(res, exchange, null);
-    else collect(res, exchange, headers);
+    else collect(res, exchange);
   }
 
-  function collect(res: HttpResponse, exchange: Exchange, headers: ReadonlyMap<string, string>): void {
-    const tooLarge = (): void =>
-      finish(
-        res,
-        exchange,
-        answerOf(new ApiError(413, `A body may have ${mostBodyBytes} bytes at most`)),
-        true,
-      );
-    if (Number(headers.get('content-length') ?? 0) > mostBodyBytes) {
-      tooLarge();
+  function collect(res: HttpResponse, exchange: Exchange): void {
+    const refuse = (): void => {
+      const refusal = new ApiError(413, `A body may have ${mostBodyBytes} bytes at most`);
+      finish(res, exchange, { response: answerOf(refusal), last: true });
+    };
+    if (Number(exchange.header('content-length') ?? 0) > mostBodyBytes) {
+      refuse();
       return;
     }
     let body: Buffer | null = null;
     let done = false;
     res.onData((chunk, isLast) => {
       if (done) return;
-      // The bytes are the server's again when this returns: they are copied.
-      const bytes = Buffer.from(chunk);
-      if (chunk.byteLength > 0) body = body === null ? Buffer.from(bytes) : Buffer.concat([body, bytes]);
-      if (body !== null && body.length > mostBodyBytes) {
-        done = true;
-        tooLarge();
-      } else if (isLast) {
-        done = true;
-        void answer(res, exchange, body);
-      }
+      // The bytes are the server's again when this returns: `concat` copies them.
+      if (chunk.byteLength > 0)
+        body = Buffer.concat(body === null ? [Buffer.from(chunk)] : [body, Buffer.from(chunk)]);
+      done = isLast || (body !== null && body.length > mostBodyBytes);
+      if (body !== null && body.length > mostBodyBytes) refuse();
+      else if (isLast) void answer(res, exchange, body);
     });
   }
 
   async function answer(res: HttpResponse, exchange: Exchange, body: Uint8Array | null): Promise<void> {
-    let response: ApiResponse;
-    try {
-      response = await respond(res, exchange, body);
-    } catch (error) {
-      response = answerOf(refusalOf(error, exchange));
-    }
-    if (exchange.limited && response.status !== 429) response = answerOf(tooMany());
-    finish(res, exchange, response, false);
+    const response = await responder.respond(exchange, body);
+    finish(res, exchange, { response, last: draining });
   }
 
-  async function respond(
+  function finish(
     res: HttpResponse,
     exchange: Exchange,
-    body: Uint8Array | null,
-  ): Promise<ApiResponse> {
-    const match = routes.match(exchange.method, exchange.path);
-    if (match.kind === 'unknown') throw new ApiError(404, 'There is nothing here');
-    if (match.kind === 'wrong-method') {
-      const refusal = answerOf(new ApiError(405, `${exchange.method} is not possible here`));
-      return { ...refusal, headers: { Allow: match.allowed.join(', ') } };
-    }
-    const { endpoint } = match;
-    exchange.endpoint = endpoint;
-    exchange.params = match.params;
-    exchange.origin = originOf(res, exchange);
-    await identify(exchange, endpoint);
-    if (exchange.caller === null && limitedPath.test(endpoint.path)) countAddress(exchange);
-    checkAccess(endpoint, exchange.caller);
-    if (body !== null) exchange.body = await parseBody(body, exchange.header('content-type') ?? '');
-    const response = await endpoint.handle(exchange);
-    if (!exchange.counted && exchange.caller !== null) await exchange.tryAsk('admit', {});
-    return response;
-  }
-
-  async function identify(exchange: Exchange, endpoint: Endpoint): Promise<void> {
-    if (endpoint.access === 'none') return;
-    const header = exchange.header('authorization') ?? '';
-    if (header === '') return;
-    const token = /^Bearer +(\S+) *$/i.exec(header)?.[1];
-    const remembered = token === undefined ? null : authenticator.remembered(token);
-    if (remembered !== null) {
-      exchange.caller = remembered;
-      return;
-    }
-    // Guessing at tokens is counted like asking without one.
-    if (token === undefined || !hasRoom(exchange)) throw token === undefined ? invalidToken() : tooMany();
-    const outcome = await authenticator.authenticate(token);
-    if (outcome.ok) {
-      exchange.caller = outcome.value;
-    } else if (outcome.rejection.code === 'unauthorized') {
-      countAddress(exchange);
-      throw invalidToken();
-    } else {
-      throw new Refusal(outcome.rejection);
-    }
-  }
-
-  function hasRoom(exchange: Exchange): boolean {
-    return addressLimit.hasRoom(neighbourhoodOf(exchange.ip), Date.now());
-  }
-
-  function countAddress(exchange: Exchange): void {
-    exchange.allowance = addressLimit.count(neighbourhoodOf(exchange.ip), Date.now());
-    if (exchange.allowance !== null && exchange.allowance.remaining < 0) throw tooMany();
-  }
-
-  function originOf(res: HttpResponse, exchange: Exchange): string {
-    if (settings.publicUrl !== null) return settings.publicUrl;
-    const forwardedProto = exchange.header('x-forwarded-proto') ?? '';
-    const forwardedHost = exchange.header('x-forwarded-host') ?? '';
-    const origin = addresses.originOf(
-      forwardedProto === '' && forwardedHost === '' ? '' : peerOf(res, exchange),
-      {
-        host: exchange.header('host') ?? '',
-        forwardedProto,
-        forwardedHost,
-      },
-    );
-    if (origin === null) throw new ApiError(400, 'The Host header is not a host name');
-    return origin;
-  }
-
-  function refusalOf(error: unknown, exchange: Exchange): ApiError {
-    if (error instanceof ApiError) return error;
-    log.error(
-      { err: error, requestId: exchange.id, method: exchange.method, route: exchange.endpoint?.path },
-      'a request failed',
-    );
-    return new ApiError(500, 'Something went wrong here; it is logged with the X-Request-Id');
-  }
-
-  function finish(res: HttpResponse, exchange: Exchange, response: ApiResponse, last: boolean): void {
+    end: { response: ApiResponse; last: boolean },
+  ): void {
     if (exchange.aborted) return;
     // The response object is dead once it has ended: nothing may come after.
     exchange.aborted = true;
-    writeAnswer(res, response, {
-      requestId: exchange.id,
+    const { id: requestId, method, endpoint, allowance } = exchange;
+    const { status } = end.response;
+    writeAnswer(res, end.response, {
+      requestId,
       shared: sharedPath.test(exchange.path),
-      allowance: exchange.allowance,
-      withoutBody: exchange.method === 'HEAD',
-      last: last || draining,
+      allowance,
+      withoutBody: method === 'HEAD',
+      last: end.last,
     });
     const seconds = (performance.now() - exchange.startedMs) / 1000;
-    const route = exchange.endpoint?.path ?? 'none';
-    const method = exchange.endpoint?.method ?? 'none';
-    metrics.answered({ method, route, status: response.status, seconds });
-    if (log.isLevelEnabled('debug')) {
-      log.debug(
-        { requestId: exchange.id, method: exchange.method, route, status: response.status, seconds },
-        'request',
-      );
-    }
+    const route = endpoint?.path ?? 'none';
+    metrics.answered({ method: endpoint?.method ?? 'none', route, status, seconds });
+    if (log.isLevelEnabled('debug')) log.debug({ requestId, method, route, status, seconds }, 'request');
     leave();
   }
 
@@ -296,12 +199,4 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       app.close();
     },
   };
-}
-
-function peerOf(res: HttpResponse, exchange: Exchange): string {
-  return exchange.aborted ? '' : printAddress(new Uint8Array(res.getRemoteAddress()));
-}
-
-function tooMany(): ApiError {
-  return new ApiError(429, 'Too many requests');
 }

@@ -125,6 +125,7 @@ function loginPage(
   const query = new URLSearchParams(
     Object.entries(fields).filter((entry): entry is [string, string] => entry[1] !== null),
   );
+  const typed = failed?.handle ?? '';
   const signUp = `/auth/sign_up?${new URLSearchParams({ continue: String(query) })}`;
   return pageAnswer({
     title: 'Log in',
@@ -138,15 +139,17 @@ ${scopes.map(scopeLine)}</ul>
 ${faultLine(failed?.fault ?? null)}
 <form method="post" action="/oauth/authorize">
 ${hiddenFields(fields)}<label for="handle">Handle</label>
-<input id="handle" name="handle" value="${failed?.handle ?? ''}" maxlength="100" autocomplete="username" autocapitalize="none" spellcheck="false" required autofocus>
+<input id="handle" name="handle" value="${typed}" maxlength="100" autocomplete="username" autocapitalize="none" spellcheck="false" required${typed === '' ? focus : null}>
 <label for="password">Password</label>
-<input id="password" name="password" type="password" maxlength="1000" autocomplete="current-password" required>
+<input id="password" name="password" type="password" maxlength="1000" autocomplete="current-password" required${typed === '' ? null : focus}>
 <button type="submit">Log in and let it in</button>
 <button type="submit" class="quiet" name="deny" value="1" formnovalidate>Cancel</button>
 </form>
 <p>New here? <a href="${signUp}">Sign up</a>, then come back to this page.</p>`,
   });
 }
+
+const focus = html` autofocus`;
 
 const meanings: Record<string, string> = {
   read: 'read everything of your account',

@@ -1,5 +1,6 @@
 // Plain text as the HTML that clients show: paragraphs, links, mentions, hashtags. Everything else is escaped. Pure.
-import { type Entity, entitiesOf, localHandle, tagName } from '../actors/text.ts';
+import { localHandle, tagName } from '../actors/text.ts';
+import { type Entity, entitiesOf } from '../actors/text-entities.ts';
 
 export interface ContentOptions {
   /** `https://example.org`. */
@@ -11,7 +12,8 @@ export interface ContentOptions {
 /** What of a link is shown, after `https://` and `www.`; all of it stays in the text, so that it can be copied. */
 const shownUrlCharacters = 30;
 const urlPrefix = /^https?:\/\/(?:www\.)?/i;
-const special = /[&<>"']/g;
+const special = /[&<>"']/;
+const everySpecial = /[&<>"']/g;
 const entities: Record<string, string> = {
   '&': '&amp;',
   '<': '&lt;',
@@ -22,8 +24,10 @@ const entities: Record<string, string> = {
 
 /** A post's or a profile's text. Blank lines part paragraphs, line breaks stay; empty text gives an empty string. */
 export function renderContent(text: string, options: ContentOptions): string {
-  const html = renderLine(text.replace(/\r\n?/g, '\n').trim(), options);
+  const lines = text.includes('\r') ? text.replace(/\r\n?/g, '\n') : text;
+  const html = renderLine(lines.trim(), options);
   if (html === '') return '';
+  if (!html.includes('\n')) return `<p>${html}</p>`;
   return html
     .split(/\n{2,}/)
     .map((paragraph) => `<p>${paragraph.replaceAll('\n', '<br />')}</p>`)
@@ -45,7 +49,7 @@ export function renderLine(text: string, options: ContentOptions): string {
 }
 
 export function escapeHtml(text: string): string {
-  return text.replace(special, (character) => entities[character] ?? '');
+  return special.test(text) ? text.replace(everySpecial, (character) => entities[character] ?? '') : text;
 }
 
 export function tagUrl(origin: string, name: string): string {
@@ -81,15 +85,23 @@ function renderEntity(
 
 function renderUrl(url: string): string {
   const prefix = urlPrefix.exec(url)?.[0] ?? '';
-  const rest = [...url.slice(prefix.length)];
-  const shown = rest.slice(0, shownUrlCharacters).join('');
-  const hidden = rest.slice(shownUrlCharacters).join('');
+  const rest = url.slice(prefix.length);
+  // Not through the middle of a character.
+  const cut = isFirstHalf(rest.charCodeAt(shownUrlCharacters - 1))
+    ? shownUrlCharacters - 1
+    : shownUrlCharacters;
+  const shown = rest.slice(0, cut);
+  const hidden = rest.slice(cut);
   return (
     `<a href="${escapeHtml(url)}" target="_blank" rel="nofollow noopener noreferrer" translate="no">` +
     `<span class="invisible">${escapeHtml(prefix)}</span>` +
     `<span class="${hidden === '' ? '' : 'ellipsis'}">${escapeHtml(shown)}</span>` +
     `<span class="invisible">${escapeHtml(hidden)}</span></a>`
   );
+}
+
+function isFirstHalf(code: number): boolean {
+  return code >= 0xd800 && code <= 0xdbff;
 }
 
 export function hostOf(origin: string): string {

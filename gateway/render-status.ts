@@ -2,7 +2,7 @@
 
 import { type AccountRow, flag, type StatusRow } from '../actors/messages.ts';
 import { tagsOf } from '../actors/text.ts';
-import { printStatusId, type StatusId, statusAuthor, statusMs } from '../runtime/status-id.ts';
+import { printStatusId, statusAuthor, statusMs } from '../runtime/status-id.ts';
 import { renderAccount } from './render-account.ts';
 import { profileUrl, renderContent, tagUrl } from './render-content.ts';
 
@@ -19,13 +19,28 @@ export function renderStatusHead(
   author: Pick<AccountRow, 'handle'>,
   origin: string,
 ): StatusHead {
-  const own = open(ownFields(row, author, origin));
-  return { json: `${own},${body(row, origin)},"account":`, bodyAt: own.length + 1 };
+  const own = renderBoostHead(row, author, origin);
+  return { json: `${own}${body(row, origin)},"account":`, bodyAt: own.length };
 }
 
-/** A boost up to where the body of what it boosts goes; what comes after that body is the booster's account. */
-export function renderBoostHead(row: StatusRow, author: Pick<AccountRow, 'handle'>, origin: string): string {
-  return `${open(ownFields(row, author, origin))},`;
+/**
+ * A boost up to where the body of what it boosts goes; what comes after that body is the booster's account.
+ * Written by hand, for it is done for each post that is read for the first time: origins, handles and ids need no escaping.
+ */
+export function renderBoostHead(
+  row: StatusRow,
+  { handle }: Pick<AccountRow, 'handle'>,
+  origin: string,
+): string {
+  const id = printStatusId(row.id);
+  const replyTo = row.replyTo === null ? 'null' : `"${printStatusId(row.replyTo)}"`;
+  const repliedTo = row.replyTo === null ? 'null' : `"${statusAuthor(row.replyTo)}"`;
+  return (
+    `{"id":"${id}","created_at":"${new Date(statusMs(row.id)).toISOString()}","in_reply_to_id":${replyTo}` +
+    `,"in_reply_to_account_id":${repliedTo},"visibility":"${row.visibility}"` +
+    `,"uri":"${origin}/users/${handle}/statuses/${id}","url":"${origin}/@${handle}/${id}"` +
+    `,"edited_at":null,"application":${row.app === null ? 'null' : JSON.stringify(row.app)},`
+  );
 }
 
 /** What stands between a status's account and its viewer's part. */
@@ -69,50 +84,23 @@ export function renderStatus(status: WholeStatus, origin: string, flags: number 
   );
 }
 
-export function statusUrl(origin: string, handle: string, id: StatusId): string {
-  return `${profileUrl(origin, handle)}/${printStatusId(id)}`;
-}
-
-function ownFields(row: StatusRow, { handle }: Pick<AccountRow, 'handle'>, origin: string) {
-  const id = printStatusId(row.id);
-  return {
-    id,
-    created_at: new Date(statusMs(row.id)).toISOString(),
-    in_reply_to_id: row.replyTo === null ? null : printStatusId(row.replyTo),
-    in_reply_to_account_id: row.replyTo === null ? null : String(statusAuthor(row.replyTo)),
-    visibility: row.visibility,
-    uri: `${origin}/users/${handle}/statuses/${id}`,
-    url: statusUrl(origin, handle, row.id),
-    edited_at: null,
-    application: row.app,
-  };
-}
-
 function body(row: StatusRow, origin: string): string {
-  const fields = {
-    sensitive: row.sensitive,
-    spoiler_text: row.spoiler,
-    language: row.language,
-    content: renderContent(row.text, { origin, mentions: row.mentions }),
-    replies_count: row.replies,
-    reblogs_count: row.boosts,
-    favourites_count: row.favourites,
-    media_attachments: [],
-    mentions: row.mentions.map(({ account, handle }) => ({
-      id: String(account),
-      username: handle,
-      acct: handle,
-      url: profileUrl(origin, handle),
-    })),
-    tags: tagsOf(row.text).map((name) => ({ name, url: tagUrl(origin, name) })),
-    emojis: [],
-    card: null,
-    poll: null,
-  };
-  return JSON.stringify(fields).slice(1, -1);
+  const content = renderContent(row.text, { origin, mentions: row.mentions });
+  const mentions = row.mentions.map(({ account, handle }) => ({
+    id: String(account),
+    username: handle,
+    acct: handle,
+    url: profileUrl(origin, handle),
+  }));
+  const tags = tagsOf(row.text).map((name) => ({ name, url: tagUrl(origin, name) }));
+  return (
+    `"sensitive":${row.sensitive},"spoiler_text":${JSON.stringify(row.spoiler)},"language":${JSON.stringify(row.language)}` +
+    `,"content":${JSON.stringify(content)},"replies_count":${row.replies},"reblogs_count":${row.boosts}` +
+    `,"favourites_count":${row.favourites},"media_attachments":[],"mentions":${listOf(mentions)}` +
+    `,"tags":${listOf(tags)},"emojis":[],"card":null,"poll":null`
+  );
 }
 
-/** `{...` without the closing brace. */
-function open(fields: object): string {
-  return JSON.stringify(fields).slice(0, -1);
+function listOf(entries: readonly object[]): string {
+  return entries.length === 0 ? '[]' : JSON.stringify(entries);
 }

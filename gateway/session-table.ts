@@ -129,7 +129,7 @@ export class SessionTable<S extends Seat> {
   }
 
   private detached(seat: S): void {
-    seat.since = this.cursorOf(seat);
+    seat.since = null;
     seat.phase = 'waiting';
     seat.settles = null;
   }

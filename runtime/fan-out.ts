@@ -30,8 +30,10 @@ export interface FanOutOptions<Item, R extends Receiver<Item>> {
   read: PointReader;
   /** The awake actor of an account, if it is awake: deliveries start nobody. */
   awake(account: AccountId): R | undefined;
-  /** A receiver has something due where it had nothing. */
+  /** A receiver has something due where it had nothing. It must not take it before `settle`: more may come in this turn. */
   wake(receiver: R): void;
+  /** Nothing more comes in this turn. */
+  settle(): void;
   /** For gateways that listen to topics. */
   publish(item: Item, topics: string[]): void;
   /** Calls back when the current work of this turn is done. */
@@ -123,6 +125,7 @@ export class FanOut<Item, R extends Receiver<Item>> {
     for (const entry of entries) {
       for (const route of this.#options.route(entry, this.#options.read)) this.#follow(route, batch);
     }
+    this.#options.settle();
     this.#done(batch);
   }
 
@@ -201,6 +204,7 @@ export class FanOut<Item, R extends Receiver<Item>> {
       }
       const finished = this.#walks.filter((walk) => walk.next >= walk.receivers.length);
       this.#walks = this.#walks.filter((walk) => walk.next < walk.receivers.length);
+      this.#options.settle();
       for (const walk of finished) this.#done(walk.batch);
       if (this.#walks.length > 0) this.#walkOn();
     });

@@ -30,6 +30,12 @@ export class Generations<Value> {
     this.#young.set(key, value);
   }
 
+  /** Sets the value of a key that is there; forgets nothing and brings nothing in. */
+  replace(key: string, value: Value): void {
+    if (this.#young.has(key)) this.#young.set(key, value);
+    else if (this.#old.has(key)) this.#old.set(key, value);
+  }
+
   clear(): void {
     this.#young.clear();
     this.#old.clear();

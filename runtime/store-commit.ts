@@ -15,8 +15,11 @@ export interface GroupCommitOptions {
   failed(error: Error): void;
 }
 
-/** A batch of this many entries starts at once when nothing is in flight, so that the disk works while callers resume. */
-const earlyStartEntries = 256;
+/**
+ * A batch of this many entries starts at once when nothing is in flight, so that the disk works while more are taken in. Not
+ * sooner: many small transactions cost more processor time than one large one, up to a fifth.
+ */
+const earlyStartEntries = 1_024;
 
 export class GroupCommit implements Staged {
   readonly submission = new Submission();

@@ -3,7 +3,7 @@ import type { Key } from './key.ts';
 import type { Batch } from './store-batch.ts';
 import type { Environment } from './store-environment.ts';
 import { noVersion, type Version, versionBytes } from './version.ts';
-import { type LoggedFact, logBytes, numberAt, numberChars, packWire } from './wire-bytes.ts';
+import { fourChars, type LoggedFact, logBytes, numberAt, packWire, sixChars } from './wire-bytes.ts';
 
 export interface LogEntry extends LoggedFact {
   /** The node that accepted it. */
@@ -38,6 +38,8 @@ export class StoreLog {
   version: Version = noVersion;
   readonly #node: number;
   readonly #environment: Environment;
+  /** By incarnation: few, and wanted for every entry. */
+  readonly #prefixes = new Map<number, string>();
   #lives: Life[] = [];
 
   /** No entry stands below this position. */
@@ -95,8 +97,13 @@ export class StoreLog {
       const end = (this.#lives[index + 1]?.first ?? this.committed + 1) - 1;
       const start = Math.max(from, life.first, this.#first);
       if (start > end || entries.length >= most) continue;
-      const range = { from: this.#place(start), to: this.#place(end + 1), most: most - entries.length };
-      for (const { key, value } of this.#environment.log.range(this.#within(life, range))) {
+      const prefix = this.#prefix(life.incarnation);
+      const range = {
+        from: prefix + sixChars(start),
+        to: prefix + sixChars(end + 1),
+        most: most - entries.length,
+      };
+      for (const { key, value } of this.#environment.log.range(range)) {
         const position = numberAt(key, 2 * numberBytes, positionBytes);
         entries.push({ ...value, origin: this.#node, incarnation: life.incarnation, position });
       }
@@ -173,21 +180,16 @@ export class StoreLog {
 
   #place(position: number): string {
     const life = this.#lives.findLast(({ first }) => first <= position);
-    return this.#prefix(life?.incarnation ?? 0) + numberChars(position, positionBytes);
+    return this.#prefix(life?.incarnation ?? 0) + sixChars(position);
   }
 
   #prefix(incarnation: number): string {
-    return numberChars(this.#node, numberBytes) + numberChars(incarnation, numberBytes);
-  }
-
-  /** The same range under the life's own incarnation: its end may be the place of the next life's first entry. */
-  #within(life: Life, range: { from: string; to: string; most: number }) {
-    const prefix = this.#prefix(life.incarnation);
-    return {
-      ...range,
-      from: prefix + range.from.slice(prefix.length),
-      to: prefix + range.to.slice(prefix.length),
-    };
+    let prefix = this.#prefixes.get(incarnation);
+    if (prefix === undefined) {
+      prefix = fourChars(this.#node) + fourChars(incarnation);
+      this.#prefixes.set(incarnation, prefix);
+    }
+    return prefix;
   }
 }
 

@@ -77,10 +77,13 @@ export class StoreRows {
     };
   }
 
-  /** Takes in what has just been committed. */
+  /**
+   * Takes in what has just been committed. Rows that nobody has asked for are not brought in by being written: a flood of
+   * posts would drive out what is read, and keep the garbage collector busy.
+   */
   take(batch: Batch): void {
-    for (const [key, fact] of batch.facts) this.#facts.set(key, { version: fact.version, value: fact.value });
-    for (const [key, value] of batch.views) this.#views.set(key, value ?? absent);
+    for (const [key, { version, value }] of batch.facts) this.#facts.replace(key, { version, value });
+    for (const [key, value] of batch.views) this.#views.replace(key, value ?? absent);
   }
 
   get size(): number {

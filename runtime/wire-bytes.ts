@@ -13,6 +13,9 @@ const packr = new Packr({
   mapsAsObjects: true,
 });
 
+// msgpackr packs into pieces as large as this one, one after the other: see `piece` below.
+packr.useBuffer(Buffer.allocUnsafeSlow(64 * 1024));
+
 export function packWire(value: Wire): Buffer {
   return packr.pack(value);
 }
@@ -25,9 +28,24 @@ export function unpackWire(bytes: Uint8Array, start = 0, end = bytes.length): Wi
 const tombstone = 0;
 const present = 1;
 
+/** Small values share one piece of memory: many pieces of their own would keep the garbage collector busy. */
+const slabBytes = 256 * 1024;
+let slab = Buffer.allocUnsafeSlow(slabBytes);
+let used = 0;
+
+function piece(length: number): Buffer {
+  if (length > slabBytes / 8) return Buffer.allocUnsafeSlow(length);
+  if (used + length > slabBytes) {
+    slab = Buffer.allocUnsafeSlow(slabBytes);
+    used = 0;
+  }
+  used += length;
+  return slab.subarray(used - length, used);
+}
+
 /** `encodeStored` of fact.ts, without its detours: this one runs for every write. */
 export function factBytes(version: Version, packed: Uint8Array | null): Buffer {
-  const bytes = Buffer.allocUnsafe(versionBytes + 1 + (packed === null ? 0 : packed.length));
+  const bytes = piece(versionBytes + 1 + (packed === null ? 0 : packed.length));
   writeLatin1(bytes, version, 0);
   bytes[versionBytes] = packed === null ? tombstone : present;
   if (packed !== null) bytes.set(packed, versionBytes + 1);
@@ -64,7 +82,7 @@ const yes = 0xc3;
 /** msgpack of `[version, key, value, live]`, made of the value's own msgpack so that it is packed once. */
 export function logBytes(version: Version, key: Key, packed: Uint8Array | null, live: boolean): Buffer {
   const valueLength = packed === null ? 1 : packed.length;
-  const bytes = Buffer.allocUnsafe(1 + 2 + versionBytes + 3 + key.length + valueLength + 1);
+  const bytes = piece(1 + 2 + versionBytes + 3 + key.length + valueLength + 1);
   let at = 0;
   bytes[at++] = arrayOfFour;
   bytes[at++] = bin8;
@@ -125,17 +143,26 @@ function versionAt(bytes: Uint8Array, at: number): Version {
   ) as Version;
 }
 
-/** Big-endian, `length` characters. */
-export function numberChars(value: number, length: number): string {
-  let characters = '';
-  let rest = value;
-  for (let at = 0; at < length; at++) {
-    characters = String.fromCharCode(rest % 256) + characters;
-    rest = Math.floor(rest / 256);
-  }
-  return characters;
+/** 0..2^32-1, big-endian: sorts as the number does. */
+export function fourChars(value: number): string {
+  return String.fromCharCode((value >>> 24) & 255, (value >>> 16) & 255, (value >>> 8) & 255, value & 255);
 }
 
+/** 0..2^48-1, big-endian. */
+export function sixChars(value: number): string {
+  const high = Math.floor(value / 0x100000000);
+  const low = value >>> 0;
+  return String.fromCharCode(
+    (high >>> 8) & 255,
+    high & 255,
+    (low >>> 24) & 255,
+    (low >>> 16) & 255,
+    (low >>> 8) & 255,
+    low & 255,
+  );
+}
+
+/** The number in `length` characters. */
 export function numberAt(characters: string, at: number, length: number): number {
   let value = 0;
   for (let index = at; index < at + length; index++) value = value * 256 + characters.charCodeAt(index);

@@ -4,12 +4,12 @@ import { describe, expect, it } from 'vitest';
 import {
   countCharacters,
   countGraphemes,
-  entitiesOf,
   localHandle,
   mentionsOf,
   tagName,
   tagsOf,
 } from '../../actors/text.ts';
+import { entitiesOf } from '../../actors/text-entities.ts';
 
 const found = (text: string): string[] => entitiesOf(text).map(({ kind, value }) => `${kind} ${value}`);
 

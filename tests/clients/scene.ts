@@ -1,5 +1,5 @@
 // A server for clients that nobody here wrote, and people on it. What a client does with them is the tests' part.
-import { type Server, startServer } from '../support/server.ts';
+import { type Server, type ServerOptions, startServer } from '../support/server.ts';
 import { until } from '../support/until.ts';
 
 export interface Person {
@@ -30,8 +30,9 @@ export interface Scene {
 
 export const password = 'correct horse battery';
 
-export async function openScene(): Promise<Scene> {
+export async function openScene(options: Pick<ServerOptions, 'env'> = {}): Promise<Scene> {
   const server = await startServer({
+    ...options,
     args: ['--rate-limit', '0', '--sign-ups', '0', '--log-level', 'warn'],
   });
   const { url } = server;

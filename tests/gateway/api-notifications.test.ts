@@ -66,10 +66,14 @@ describe('notifications', () => {
 
   it('can be read one by one, by whom they are for', async () => {
     const [first] = await told();
-    const one = await api.json('GET', `/api/v1/notifications/${first.id}`, { token: alice.token, shape: 'Notification' });
+    const one = await api.json('GET', `/api/v1/notifications/${first.id}`, {
+      token: alice.token,
+      shape: 'Notification',
+    });
     expect(one).toEqual(first);
     await api.ask('GET', `/api/v1/notifications/${first.id}`, { token: bob.token, status: 404 });
-    for (const id of ['1', '0', 'x', '9'.repeat(30)]) await api.ask('GET', `/api/v1/notifications/${id}`, { token: alice.token, status: 404 });
+    for (const id of ['1', '0', 'x', '9'.repeat(30)])
+      await api.ask('GET', `/api/v1/notifications/${id}`, { token: alice.token, status: 404 });
   });
 
   it('about a status that is deleted are gone', async () => {
@@ -82,7 +86,9 @@ describe('notifications', () => {
 
   it('are put away one by one, and all at once', async () => {
     const [, second] = await told();
-    expect(await api.json('POST', `/api/v1/notifications/${second.id}/dismiss`, { token: alice.token })).toEqual({});
+    expect(
+      await api.json('POST', `/api/v1/notifications/${second.id}/dismiss`, { token: alice.token }),
+    ).toEqual({});
     expect(kinds(await told())).toEqual(['mention', 'favourite', 'follow']);
     expect(await api.json('POST', '/api/v1/notifications/clear', { token: alice.token })).toEqual({});
     expect(await told()).toEqual([]);
@@ -91,7 +97,7 @@ describe('notifications', () => {
     await api.ask('POST', '/api/v1/notifications/x/dismiss', { token: alice.token, status: 404 });
   });
 
-  it('are one\'s own', async () => {
+  it("are one's own", async () => {
     await api.ask('GET', '/api/v1/notifications', { status: 401 });
     const poster = await api.person('poster', 'write');
     await api.ask('GET', '/api/v1/notifications', { token: poster.token, status: 403 });

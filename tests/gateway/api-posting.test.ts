@@ -39,15 +39,28 @@ describe('a post', () => {
   });
 
   it.each([
-    ['urlencoded', 'application/x-www-form-urlencoded', 'status=one+two%21&sensitive=True&visibility=private'],
+    [
+      'urlencoded',
+      'application/x-www-form-urlencoded',
+      'status=one+two%21&sensitive=True&visibility=private',
+    ],
     [
       'multipart',
       'multipart/form-data; boundary=B',
       '--B\r\nContent-Disposition: form-data; name="status"\r\n\r\none two!\r\n--B\r\nContent-Disposition: form-data; name="sensitive"\r\n\r\n1\r\n--B\r\nContent-Disposition: form-data; name="visibility"\r\n\r\nprivate\r\n--B--\r\n',
     ],
-    ['JSON', 'application/json', '{"status":"one two!","sensitive":true,"visibility":"private","media_ids":[],"poll":null}'],
+    [
+      'JSON',
+      'application/json',
+      '{"status":"one two!","sensitive":true,"visibility":"private","media_ids":[],"poll":null}',
+    ],
   ])('may come as %s', async (_, type, body) => {
-    const status = await api.json<Entity>('POST', '/api/v1/statuses', { token: alice.token, type, body, shape: 'Status' });
+    const status = await api.json<Entity>('POST', '/api/v1/statuses', {
+      token: alice.token,
+      type,
+      body,
+      shape: 'Status',
+    });
     expect(status).toMatchObject({ content: '<p>one two!</p>', sensitive: true, visibility: 'private' });
   });
 
@@ -55,8 +68,14 @@ describe('a post', () => {
     const carol = await api.person('carol');
     const source = { privacy: 'private', sensitive: true, language: 'de' };
     await api.ask('PATCH', '/api/v1/accounts/update_credentials', { token: carol.token, body: { source } });
-    expect(await api.post(carol, 'leise')).toMatchObject({ visibility: 'private', sensitive: true, language: 'de' });
-    expect(await api.post(carol, 'laut', { visibility: 'public', sensitive: false, language: 'nonsense!' })).toMatchObject({
+    expect(await api.post(carol, 'leise')).toMatchObject({
+      visibility: 'private',
+      sensitive: true,
+      language: 'de',
+    });
+    expect(
+      await api.post(carol, 'laut', { visibility: 'public', sensitive: false, language: 'nonsense!' }),
+    ).toMatchObject({
       visibility: 'public',
       sensitive: false,
       language: 'de',
@@ -64,7 +83,10 @@ describe('a post', () => {
   });
 
   it('with a content warning alone has that as its text', async () => {
-    expect(await api.post(alice, '', { spoiler_text: 'only this' })).toMatchObject({ content: '<p>only this</p>', spoiler_text: '' });
+    expect(await api.post(alice, '', { spoiler_text: 'only this' })).toMatchObject({
+      content: '<p>only this</p>',
+      spoiler_text: '',
+    });
   });
 
   it('may have 500 characters, counted as Mastodon counts them', async () => {
@@ -80,10 +102,24 @@ describe('a post', () => {
   });
 
   it('by an app is shown with the name of the app', async () => {
-    const app = { name: 'Tests', website: 'https://tests.example.org', redirectUris: ['urn:ietf:wg:oauth:2.0:oob'], scopes: 'read write', ip: '' };
+    const app = {
+      name: 'Tests',
+      website: 'https://tests.example.org',
+      redirectUris: ['urn:ietf:wg:oauth:2.0:oob'],
+      scopes: 'read write',
+      ip: '',
+    };
     const { clientId } = await api.core.ask('createApp', { ...app, ip: '10.9.9.9' });
-    const { token } = await api.core.ask('createToken', { account: alice.account, clientId, scopes: 'read write' });
-    const status = await api.json<Entity>('POST', '/api/v1/statuses', { token, body: { status: 'by app' }, shape: 'Status' });
+    const { token } = await api.core.ask('createToken', {
+      account: alice.account,
+      clientId,
+      scopes: 'read write',
+    });
+    const status = await api.json<Entity>('POST', '/api/v1/statuses', {
+      token,
+      body: { status: 'by app' },
+      shape: 'Status',
+    });
     expect(status.application).toEqual({ name: 'Tests', website: 'https://tests.example.org' });
   });
 
@@ -94,7 +130,9 @@ describe('a post', () => {
       in_reply_to_account_id: alice.id,
     });
     expect(await api.post(bob, 'no reply', { in_reply_to_id: '' })).toMatchObject({ in_reply_to_id: null });
-    expect(await refused({ status: 'x', in_reply_to_id: '12345' }, 404)).toBe('The status that this answers is not there');
+    expect(await refused({ status: 'x', in_reply_to_id: '12345' }, 404)).toBe(
+      'The status that this answers is not there',
+    );
   });
 });
 
@@ -122,7 +160,12 @@ describe('what is not supported', () => {
 
 describe('the same Idempotency-Key', () => {
   const keyed = (key: string, status: string, person = alice): Promise<Entity> =>
-    api.json('POST', '/api/v1/statuses', { token: person.token, body: { status }, headers: { 'idempotency-key': key }, shape: 'Status' });
+    api.json('POST', '/api/v1/statuses', {
+      token: person.token,
+      body: { status },
+      headers: { 'idempotency-key': key },
+      shape: 'Status',
+    });
 
   it('gives the same status, also when asked at once', async () => {
     const [one, other] = await Promise.all([keyed('k1', 'once'), keyed('k1', 'once')]);
@@ -142,6 +185,10 @@ describe('the same Idempotency-Key', () => {
 
 it('posting needs the scope for it', async () => {
   const reader = await api.person('reader', 'read write:favourites');
-  const reply = await api.ask('POST', '/api/v1/statuses', { token: reader.token, body: { status: 'x' }, status: 403 });
+  const reply = await api.ask('POST', '/api/v1/statuses', {
+    token: reader.token,
+    body: { status: 'x' },
+    status: 403,
+  });
   expect(reply.body).toEqual({ error: 'This action is outside the authorized scopes' });
 });

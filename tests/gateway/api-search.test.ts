@@ -17,10 +17,17 @@ beforeAll(async () => {
 afterAll(() => api.close());
 
 const search = (query: string, person?: Person): Promise<Entity> =>
-  api.json('GET', `/api/v2/search?${query}`, { ...(person === undefined ? {} : { token: person.token }), shape: 'Search' });
+  api.json('GET', `/api/v2/search?${query}`, {
+    ...(person === undefined ? {} : { token: person.token }),
+    shape: 'Search',
+  });
 const found = async (query: string, person?: Person): Promise<unknown> => {
   const { accounts, statuses, hashtags } = await search(query, person);
-  return [accounts.map(({ acct }: Entity) => acct), statuses.map(({ id }: Entity) => id), hashtags.map(({ name }: Entity) => name)];
+  return [
+    accounts.map(({ acct }: Entity) => acct),
+    statuses.map(({ id }: Entity) => id),
+    hashtags.map(({ name }: Entity) => name),
+  ];
 };
 
 describe('a search', () => {
@@ -62,6 +69,9 @@ describe('a search', () => {
 it('a tag is told by its name', async () => {
   const tag = await api.json('GET', '/api/v1/tags/ANIMALS', { shape: 'Tag' });
   expect(tag).toEqual({ id: 'animals', name: 'animals', url: `${api.url}/tags/animals`, history: [] });
-  expect(await api.json('GET', '/api/v1/tags/animals', { token: bob.token, shape: 'Tag' })).toHaveProperty('following', false);
+  expect(await api.json('GET', '/api/v1/tags/animals', { token: bob.token, shape: 'Tag' })).toHaveProperty(
+    'following',
+    false,
+  );
   await api.ask('GET', '/api/v1/tags/...', { status: 404 });
 });

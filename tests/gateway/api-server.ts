@@ -84,7 +84,8 @@ export async function startApi(options: ApiServerOptions = {}): Promise<ApiServe
   const client: CoreClient = {
     async call<K extends RequestKind>(kind: K, ask: Ask<K>, counted?: { limitKey: string }) {
       calls.set(kind, (calls.get(kind) ?? 0) + 1);
-      if (!isUp) return { ok: false, rejection: { code: 'unavailable', message: 'The core cannot be reached' } };
+      if (!isUp)
+        return { ok: false, rejection: { code: 'unavailable', message: 'The core cannot be reached' } };
       const { outcome, allowance } = await core.core.handle(kind, ask, core.gateway, counted ?? null);
       const answered = outcome.ok ? { ok: true as const, value: outcome.value as Answer<K> } : outcome;
       return allowance === undefined ? answered : { ...answered, allowance };
@@ -105,7 +106,12 @@ export async function startApi(options: ApiServerOptions = {}): Promise<ApiServe
     endpoints: [...api.endpoints, ...(options.endpoints ?? [])],
     client,
     authenticator,
-    settings: { publicUrl: null, trustedProxy: false, rateLimit: { requests: 0, windowS: 300 }, ...options.settings },
+    settings: {
+      publicUrl: null,
+      trustedProxy: false,
+      rateLimit: { requests: 0, windowS: 300 },
+      ...options.settings,
+    },
     log: pino({ level: 'error' }, { write: (line: string) => faults.push(line) }),
     metrics: registry,
     pageFolder: options.pageFolder ?? null,
@@ -138,9 +144,15 @@ export async function startApi(options: ApiServerOptions = {}): Promise<ApiServe
       });
       const said = await answer.text();
       const isJson = (answer.headers.get('content-type') ?? '').startsWith('application/json');
-      const reply = { status: answer.status, headers: answer.headers, body: isJson ? JSON.parse(said) : said };
+      const reply = {
+        status: answer.status,
+        headers: answer.headers,
+        body: isJson ? JSON.parse(said) : said,
+      };
       if (answer.status !== status) {
-        throw new Error(`${method} ${path}: ${answer.status} instead of ${status}: ${said} ${faults.join('')}`);
+        throw new Error(
+          `${method} ${path}: ${answer.status} instead of ${status}: ${said} ${faults.join('')}`,
+        );
       }
       if (answer.status >= 400) checkShape('Error', reply.body);
       else if (shape !== undefined) checkShape(shape, reply.body);
@@ -160,9 +172,16 @@ export async function startApi(options: ApiServerOptions = {}): Promise<ApiServe
       return withToken(account, handle, 'read write follow');
     },
     post: (author, status, fields = {}) =>
-      server.json('POST', '/api/v1/statuses', { token: author.token, body: { status, ...fields }, shape: 'Status' }),
+      server.json('POST', '/api/v1/statuses', {
+        token: author.token,
+        body: { status, ...fields },
+        shape: 'Status',
+      }),
     async follow(follower, followee) {
-      await server.ask('POST', `/api/v1/accounts/${followee.id}/follow`, { token: follower.token, shape: 'Relationship' });
+      await server.ask('POST', `/api/v1/accounts/${followee.id}/follow`, {
+        token: follower.token,
+        shape: 'Relationship',
+      });
     },
     down() {
       isUp = false;

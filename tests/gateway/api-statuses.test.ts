@@ -28,27 +28,37 @@ describe('a status', () => {
     ['unlisted', [200, 200, 200, 200]],
     ['private', [200, 200, 200, 404]],
     ['direct', [200, 404, 200, 404]],
-  ])('that is %s is seen by whom it is for, and is not there for others', async (visibility, [author, follower, named, nobody]) => {
-    const { id } = await api.post(alice, 'for @carol', { visibility });
-    await read(id, alice, author);
-    await read(id, bob, follower);
-    await read(id, carol, named);
-    await read(id, undefined, nobody);
-    for (const path of ['context', 'favourited_by', 'reblogged_by']) {
-      await api.ask('GET', `/api/v1/statuses/${id}/${path}`, { status: nobody ?? 404 });
-    }
-    if (follower === 404) {
-      for (const act of ['favourite', 'bookmark', 'reblog', 'unfavourite', 'unbookmark', 'unreblog']) {
-        await api.ask('POST', `/api/v1/statuses/${id}/${act}`, { token: bob.token, status: 404 });
+  ])(
+    'that is %s is seen by whom it is for, and is not there for others',
+    async (visibility, [author, follower, named, nobody]) => {
+      const { id } = await api.post(alice, 'for @carol', { visibility });
+      await read(id, alice, author);
+      await read(id, bob, follower);
+      await read(id, carol, named);
+      await read(id, undefined, nobody);
+      for (const path of ['context', 'favourited_by', 'reblogged_by']) {
+        await api.ask('GET', `/api/v1/statuses/${id}/${path}`, { status: nobody ?? 404 });
       }
-      await api.ask('POST', '/api/v1/statuses', { token: bob.token, body: { status: 'x', in_reply_to_id: id }, status: 404 });
-      await api.ask('GET', `/api/v1/statuses/${id}/source`, { token: bob.token, status: 404 });
-    }
-  });
+      if (follower === 404) {
+        for (const act of ['favourite', 'bookmark', 'reblog', 'unfavourite', 'unbookmark', 'unreblog']) {
+          await api.ask('POST', `/api/v1/statuses/${id}/${act}`, { token: bob.token, status: 404 });
+        }
+        await api.ask('POST', '/api/v1/statuses', {
+          token: bob.token,
+          body: { status: 'x', in_reply_to_id: id },
+          status: 404,
+        });
+        await api.ask('GET', `/api/v1/statuses/${id}/source`, { token: bob.token, status: 404 });
+      }
+    },
+  );
 
-  it.each(['0', '1', '9'.repeat(30), '9'.repeat(60), 'x', '-1', '%00'])('with an id nobody made (%s) is not there', async (id) => {
-    await read(id, alice, 404);
-  });
+  it.each(['0', '1', '9'.repeat(30), '9'.repeat(60), 'x', '-1', '%00'])(
+    'with an id nobody made (%s) is not there',
+    async (id) => {
+      await read(id, alice, 404);
+    },
+  );
 
   it('is not there for those whom its author blocks', async () => {
     const dave = await api.person('dave');
@@ -63,12 +73,17 @@ describe('a status', () => {
     const two = await api.post(alice, 'two');
     const hidden = await api.post(alice, 'hidden', { visibility: 'private' });
     const path = `/api/v1/statuses?id[]=${two.id}&id[]=${hidden.id}&id%5B%5D=${one.id}&id[]=5&id[]=x`;
-    expect(ids(await api.json('GET', path, { token: carol.token, shape: 'Status[]' }))).toEqual([two.id, one.id]);
+    expect(ids(await api.json('GET', path, { token: carol.token, shape: 'Status[]' }))).toEqual([
+      two.id,
+      one.id,
+    ]);
   });
 
   it('gives its source to those who see it', async () => {
     const { id } = await api.post(alice, 'a < b & #c', { spoiler_text: 'maths' });
-    expect(await api.json('GET', `/api/v1/statuses/${id}/source`, { token: bob.token, shape: 'StatusSource' })).toEqual({
+    expect(
+      await api.json('GET', `/api/v1/statuses/${id}/source`, { token: bob.token, shape: 'StatusSource' }),
+    ).toEqual({
       id,
       text: 'a < b & #c',
       spoiler_text: 'maths',
@@ -78,7 +93,8 @@ describe('a status', () => {
 
 describe('a thread', () => {
   it('is what was answered, up to the first, and the answers, each followed by its own', async () => {
-    const reply = async (author: Person, to: Entity, text: string): Promise<Entity> => api.post(author, text, { in_reply_to_id: to.id });
+    const reply = async (author: Person, to: Entity, text: string): Promise<Entity> =>
+      api.post(author, text, { in_reply_to_id: to.id });
     const root = await api.post(alice, 'root');
     const middle = await reply(bob, root, 'middle');
     const asked = await reply(alice, middle, 'asked');
@@ -87,11 +103,18 @@ describe('a thread', () => {
     const underFirst = await reply(alice, first, 'under first');
     const path = `/api/v1/statuses/${asked.id}/context`;
     for (const token of [undefined, bob.token]) {
-      const context = await api.json<Entity>('GET', path, { ...(token === undefined ? {} : { token }), shape: 'Context' });
+      const context = await api.json<Entity>('GET', path, {
+        ...(token === undefined ? {} : { token }),
+        shape: 'Context',
+      });
       expect(ids(context.ancestors)).toEqual([root.id, middle.id]);
       expect(ids(context.descendants)).toEqual([first.id, underFirst.id, second.id]);
     }
-    expect(await read(asked.id)).toMatchObject({ replies_count: 2, in_reply_to_id: middle.id, in_reply_to_account_id: bob.id });
+    expect(await read(asked.id)).toMatchObject({
+      replies_count: 2,
+      in_reply_to_id: middle.id,
+      in_reply_to_account_id: bob.id,
+    });
   });
 
   it('leaves out what the reader may not see', async () => {
@@ -99,16 +122,24 @@ describe('a thread', () => {
     const hidden = await api.post(alice, 'hidden', { in_reply_to_id: root.id, visibility: 'private' });
     const under = await api.post(bob, 'under hidden', { in_reply_to_id: hidden.id });
     const path = `/api/v1/statuses/${root.id}/context`;
-    expect(ids((await api.json<Entity>('GET', path, { token: bob.token })).descendants)).toEqual([hidden.id, under.id]);
-    expect(ids((await api.json<Entity>('GET', path, { token: carol.token })).descendants)).toEqual([under.id]);
-    const around = await api.json<Entity>('GET', `/api/v1/statuses/${under.id}/context`, { token: carol.token });
+    expect(ids((await api.json<Entity>('GET', path, { token: bob.token })).descendants)).toEqual([
+      hidden.id,
+      under.id,
+    ]);
+    expect(ids((await api.json<Entity>('GET', path, { token: carol.token })).descendants)).toEqual([
+      under.id,
+    ]);
+    const around = await api.json<Entity>('GET', `/api/v1/statuses/${under.id}/context`, {
+      token: carol.token,
+    });
     expect(ids(around.ancestors)).toEqual([root.id]);
   });
 
   it('that is long is cut for those who are not logged in', async () => {
     const root = await api.post(alice, 'root');
     let last = root;
-    for (let depth = 0; depth < 42; depth++) last = await api.post(alice, `depth ${depth}`, { in_reply_to_id: last.id });
+    for (let depth = 0; depth < 42; depth++)
+      last = await api.post(alice, `depth ${depth}`, { in_reply_to_id: last.id });
     const up = `/api/v1/statuses/${last.id}/context`;
     expect((await api.json<Entity>('GET', up)).ancestors).toHaveLength(40);
     expect((await api.json<Entity>('GET', up, { token: bob.token })).ancestors).toHaveLength(42);
@@ -124,13 +155,22 @@ describe('a mark', () => {
     ['bookmark', 'bookmarked', 'bookmarks'],
   ])('%s is set, listed and taken back, and doing it twice does it once', async (act, field, list) => {
     const { id } = await api.post(alice, `to ${act}`);
-    const mark = (deed: string): Promise<Entity> => api.json('POST', `/api/v1/statuses/${id}/${deed}`, { token: bob.token, shape: 'Status' });
+    const mark = (deed: string): Promise<Entity> =>
+      api.json('POST', `/api/v1/statuses/${id}/${deed}`, { token: bob.token, shape: 'Status' });
     await mark(act);
-    expect(await mark(act)).toMatchObject({ id, [field]: true, favourites_count: act === 'favourite' ? 1 : 0 });
-    expect(ids(await api.json('GET', `/api/v1/${list}`, { token: bob.token, shape: 'Status[]' }))).toContain(id);
+    expect(await mark(act)).toMatchObject({
+      id,
+      [field]: true,
+      favourites_count: act === 'favourite' ? 1 : 0,
+    });
+    expect(ids(await api.json('GET', `/api/v1/${list}`, { token: bob.token, shape: 'Status[]' }))).toContain(
+      id,
+    );
     await mark(`un${act}`);
     expect(await mark(`un${act}`)).toMatchObject({ id, [field]: false, favourites_count: 0 });
-    expect(ids(await api.json('GET', `/api/v1/${list}`, { token: bob.token, shape: 'Status[]' }))).not.toContain(id);
+    expect(
+      ids(await api.json('GET', `/api/v1/${list}`, { token: bob.token, shape: 'Status[]' })),
+    ).not.toContain(id);
   });
 
   it('lists walk to their end by Link', async () => {
@@ -141,7 +181,8 @@ describe('a mark', () => {
       marked.unshift(id);
     }
     const first = await api.ask('GET', '/api/v1/bookmarks?limit=3', { token: carol.token });
-    const next = /<([^>]+)>; rel="next"/.exec(first.headers.get('link') ?? '')?.[1]?.replace(api.url, '') ?? '';
+    const next =
+      /<([^>]+)>; rel="next"/.exec(first.headers.get('link') ?? '')?.[1]?.replace(api.url, '') ?? '';
     const second = await api.ask('GET', next, { token: carol.token });
     expect([...ids(first.body), ...ids(second.body)]).toEqual(marked);
     expect(second.headers.get('link')).not.toContain('rel="next"');
@@ -163,26 +204,42 @@ describe('a mark', () => {
 describe('a boost', () => {
   it('is a new status around the old one, once each, and can be taken back', async () => {
     const { id } = await api.post(alice, 'boost me');
-    const boost = (): Promise<Entity> => api.json('POST', `/api/v1/statuses/${id}/reblog`, { token: bob.token, shape: 'Status' });
+    const boost = (): Promise<Entity> =>
+      api.json('POST', `/api/v1/statuses/${id}/reblog`, { token: bob.token, shape: 'Status' });
     const first = await boost();
-    expect(first).toMatchObject({ account: { acct: 'bob' }, reblogged: true, reblog: { id, reblogged: true, reblogs_count: 1 } });
+    expect(first).toMatchObject({
+      account: { acct: 'bob' },
+      reblogged: true,
+      reblog: { id, reblogged: true, reblogs_count: 1 },
+    });
     expect(first.id).not.toBe(id);
     expect((await boost()).id).toBe(first.id);
-    const back = await api.json<Entity>('POST', `/api/v1/statuses/${id}/unreblog`, { token: bob.token, shape: 'Status' });
+    const back = await api.json<Entity>('POST', `/api/v1/statuses/${id}/unreblog`, {
+      token: bob.token,
+      shape: 'Status',
+    });
     expect(back).toMatchObject({ id, reblogged: false, reblogs_count: 0, reblog: null });
     await read(first.id, bob, 404);
   });
 
   it('stands for what it boosts when it is marked, answered or boosted', async () => {
     const original = await api.post(alice, 'the original');
-    const boost = await api.json<Entity>('POST', `/api/v1/statuses/${original.id}/reblog`, { token: bob.token });
-    const marked = await api.json<Entity>('POST', `/api/v1/statuses/${boost.id}/favourite`, { token: carol.token });
+    const boost = await api.json<Entity>('POST', `/api/v1/statuses/${original.id}/reblog`, {
+      token: bob.token,
+    });
+    const marked = await api.json<Entity>('POST', `/api/v1/statuses/${boost.id}/favourite`, {
+      token: carol.token,
+    });
     expect(marked).toMatchObject({ id: original.id, favourited: true });
     const reply = await api.post(carol, 'an answer', { in_reply_to_id: boost.id });
     expect(reply).toMatchObject({ in_reply_to_id: original.id, in_reply_to_account_id: alice.id });
-    const again = await api.json<Entity>('POST', `/api/v1/statuses/${boost.id}/reblog`, { token: carol.token });
+    const again = await api.json<Entity>('POST', `/api/v1/statuses/${boost.id}/reblog`, {
+      token: carol.token,
+    });
     expect(again.reblog.id).toBe(original.id);
-    const context = await api.json<Entity>('GET', `/api/v1/statuses/${boost.id}/context`, { token: bob.token });
+    const context = await api.json<Entity>('GET', `/api/v1/statuses/${boost.id}/context`, {
+      token: bob.token,
+    });
     expect(ids(context.descendants)).toEqual([reply.id]);
   });
 
@@ -195,17 +252,28 @@ describe('a boost', () => {
 
   it('can be seen by fewer than what it boosts', async () => {
     const { id } = await api.post(alice, 'public');
-    const boost = await api.json<Entity>('POST', `/api/v1/statuses/${id}/reblog`, { token: bob.token, body: { visibility: 'private' } });
+    const boost = await api.json<Entity>('POST', `/api/v1/statuses/${id}/reblog`, {
+      token: bob.token,
+      body: { visibility: 'private' },
+    });
     expect(boost.visibility).toBe('private');
     await read(boost.id, undefined, 404);
-    await api.ask('POST', `/api/v1/statuses/${id}/reblog`, { token: carol.token, body: { visibility: 'direct' }, status: 422 });
+    await api.ask('POST', `/api/v1/statuses/${id}/reblog`, {
+      token: carol.token,
+      body: { visibility: 'direct' },
+      status: 422,
+    });
   });
 });
 
 describe('deleting', () => {
   it('gives the status back with its text, and it is gone', async () => {
     const { id } = await api.post(alice, 'oh <no>');
-    const gone = await api.json<Entity>('DELETE', `/api/v1/statuses/${id}`, { token: alice.token, body: {}, shape: 'Status' });
+    const gone = await api.json<Entity>('DELETE', `/api/v1/statuses/${id}`, {
+      token: alice.token,
+      body: {},
+      shape: 'Status',
+    });
     expect(gone).toMatchObject({ id, text: 'oh <no>', content: '<p>oh &lt;no&gt;</p>' });
     await read(id, alice, 404);
     await api.ask('DELETE', `/api/v1/statuses/${id}`, { token: alice.token, status: 404 });
@@ -217,16 +285,18 @@ describe('deleting', () => {
     await read(id);
   });
 
-  it('takes the answers\' count and the boosts with it', async () => {
+  it("takes the answers' count and the boosts with it", async () => {
     const root = await api.post(alice, 'root');
     const answer = await api.post(bob, 'answer', { in_reply_to_id: root.id });
-    const boost = await api.json<Entity>('POST', `/api/v1/statuses/${answer.id}/reblog`, { token: carol.token });
+    const boost = await api.json<Entity>('POST', `/api/v1/statuses/${answer.id}/reblog`, {
+      token: carol.token,
+    });
     await api.ask('DELETE', `/api/v1/statuses/${answer.id}`, { token: bob.token });
     expect(await read(root.id)).toMatchObject({ replies_count: 0 });
     await read(boost.id, carol, 404);
   });
 
-  it('of one\'s own boost takes only the boost', async () => {
+  it("of one's own boost takes only the boost", async () => {
     const { id } = await api.post(alice, 'stays');
     const boost = await api.json<Entity>('POST', `/api/v1/statuses/${id}/reblog`, { token: bob.token });
     await api.ask('DELETE', `/api/v1/statuses/${boost.id}`, { token: bob.token, shape: 'Status' });

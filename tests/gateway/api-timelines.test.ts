@@ -28,17 +28,24 @@ async function pagesOf(path: string, token?: string): Promise<string[]> {
 }
 
 describe('the home timeline', () => {
-  it('has the posts of those one follows and one\'s own, newest first, and walks to its end by Link', async () => {
+  it("has the posts of those one follows and one's own, newest first, and walks to its end by Link", async () => {
     await api.follow(bob, alice);
     const posted: string[] = [];
-    for (let count = 0; count < 9; count++) posted.unshift((await api.post(count % 3 === 0 ? bob : alice, `post ${count}`)).id);
+    for (let count = 0; count < 9; count++)
+      posted.unshift((await api.post(count % 3 === 0 ? bob : alice, `post ${count}`)).id);
     await api.post(carol, 'not for bob');
     expect(await pagesOf('/api/v1/timelines/home?limit=4', bob.token)).toEqual(posted);
-    const older = await api.json<Entity>('GET', `/api/v1/timelines/home?max_id=${posted[3]}&limit=2`, { token: bob.token });
+    const older = await api.json<Entity>('GET', `/api/v1/timelines/home?max_id=${posted[3]}&limit=2`, {
+      token: bob.token,
+    });
     expect(ids(older)).toEqual([posted[4], posted[5]]);
-    const newest = await api.json<Entity>('GET', `/api/v1/timelines/home?since_id=${posted[5]}&limit=2`, { token: bob.token });
+    const newest = await api.json<Entity>('GET', `/api/v1/timelines/home?since_id=${posted[5]}&limit=2`, {
+      token: bob.token,
+    });
     expect(ids(newest)).toEqual([posted[0], posted[1]]);
-    const above = await api.json<Entity>('GET', `/api/v1/timelines/home?min_id=${posted[5]}&limit=2`, { token: bob.token });
+    const above = await api.json<Entity>('GET', `/api/v1/timelines/home?min_id=${posted[5]}&limit=2`, {
+      token: bob.token,
+    });
     expect(ids(above)).toEqual([posted[3], posted[4]]);
   });
 
@@ -46,8 +53,17 @@ describe('the home timeline', () => {
     const { id } = await api.post(alice, 'to like');
     await api.ask('POST', `/api/v1/statuses/${id}/favourite`, { token: bob.token });
     await api.ask('POST', `/api/v1/statuses/${id}/bookmark`, { token: bob.token });
-    const [first] = await api.json<Entity>('GET', '/api/v1/timelines/home?limit=1', { token: bob.token, shape: 'Status[]' });
-    expect(first).toMatchObject({ id, favourited: true, bookmarked: true, reblogged: false, favourites_count: 1 });
+    const [first] = await api.json<Entity>('GET', '/api/v1/timelines/home?limit=1', {
+      token: bob.token,
+      shape: 'Status[]',
+    });
+    expect(first).toMatchObject({
+      id,
+      favourited: true,
+      bookmarked: true,
+      reblogged: false,
+      favourites_count: 1,
+    });
     const [own] = await api.json<Entity>('GET', '/api/v1/timelines/home?limit=1', { token: alice.token });
     expect(own).toMatchObject({ id, favourited: false, bookmarked: false, favourites_count: 1 });
   });
@@ -55,15 +71,28 @@ describe('the home timeline', () => {
   it('shows a boost with what it boosts, and how the reader marked that', async () => {
     const { id } = await api.post(carol, 'worth boosting');
     await api.ask('POST', `/api/v1/statuses/${id}/favourite`, { token: bob.token });
-    const boost = await api.json<Entity>('POST', `/api/v1/statuses/${id}/reblog`, { token: alice.token, shape: 'Status' });
-    const [first] = await api.json<Entity>('GET', '/api/v1/timelines/home?limit=1', { token: bob.token, shape: 'Status[]' });
-    expect(first).toMatchObject({ id: boost.id, account: { acct: 'alice' }, reblog: { id, favourited: true, account: { acct: 'carol' } } });
+    const boost = await api.json<Entity>('POST', `/api/v1/statuses/${id}/reblog`, {
+      token: alice.token,
+      shape: 'Status',
+    });
+    const [first] = await api.json<Entity>('GET', '/api/v1/timelines/home?limit=1', {
+      token: bob.token,
+      shape: 'Status[]',
+    });
+    expect(first).toMatchObject({
+      id: boost.id,
+      account: { acct: 'alice' },
+      reblog: { id, favourited: true, account: { acct: 'carol' } },
+    });
   });
 
   it('shows a changed profile at once, on posts that were read before', async () => {
     const { id } = await api.post(alice, 'by whom?');
     await api.json('GET', '/api/v1/timelines/home', { token: bob.token });
-    await api.ask('PATCH', '/api/v1/accounts/update_credentials', { token: alice.token, body: { display_name: 'Alice Liddell' } });
+    await api.ask('PATCH', '/api/v1/accounts/update_credentials', {
+      token: alice.token,
+      body: { display_name: 'Alice Liddell' },
+    });
     const [first] = await api.json<Entity>('GET', '/api/v1/timelines/home?limit=1', { token: bob.token });
     expect(first).toMatchObject({ id, account: { display_name: 'Alice Liddell' } });
   });
@@ -93,11 +122,14 @@ describe('the home timeline', () => {
 describe('the public timeline', () => {
   it('has public posts only, for anybody, without what depends on a viewer', async () => {
     await api.post(alice, 'for all');
-    for (const visibility of ['unlisted', 'private', 'direct']) await api.post(alice, `${visibility} @bob`, { visibility });
+    for (const visibility of ['unlisted', 'private', 'direct'])
+      await api.post(alice, `${visibility} @bob`, { visibility });
     const page = await api.ask('GET', '/api/v1/timelines/public?local=true&limit=40', { shape: 'Status[]' });
     expect(texts(page.body)[0]).toBe('for all');
     expect(texts(page.body).join()).not.toMatch(/unlisted|private|direct/);
-    expect(texts(await api.json('GET', '/api/v1/timelines/public', { token: bob.token, shape: 'Status[]' }))[0]).toBe('for all');
+    expect(
+      texts(await api.json('GET', '/api/v1/timelines/public', { token: bob.token, shape: 'Status[]' }))[0],
+    ).toBe('for all');
   });
 
   it('walks to its end by Link', async () => {
@@ -108,7 +140,8 @@ describe('the public timeline', () => {
 
   it('shows nobody a post that was deleted a moment after the page was made', async () => {
     const { id } = await api.post(alice, 'here and gone');
-    const first = async (): Promise<string | undefined> => ids(await api.json('GET', '/api/v1/timelines/public?limit=7'))[0];
+    const first = async (): Promise<string | undefined> =>
+      ids(await api.json('GET', '/api/v1/timelines/public?limit=7'))[0];
     expect(await first()).toBe(id);
     await api.ask('DELETE', `/api/v1/statuses/${id}`, { token: alice.token });
     expect(await first()).not.toBe(id);
@@ -116,7 +149,9 @@ describe('the public timeline', () => {
 
   it('of other servers and of media is empty', async () => {
     expect(await api.json('GET', '/api/v1/timelines/public?remote=true')).toEqual([]);
-    expect(await api.json('GET', '/api/v1/timelines/public?only_media=true', { token: bob.token })).toEqual([]);
+    expect(await api.json('GET', '/api/v1/timelines/public?only_media=true', { token: bob.token })).toEqual(
+      [],
+    );
   });
 });
 

@@ -19,12 +19,21 @@ function desk(most?: number) {
       asked.push(token);
       const isGone = revoked.has(token);
       desk.onTheWay();
-      if (isGone) return { ok: false, rejection: { code: 'unauthorized', message: 'The access token is invalid' } };
-      const value = { tokenId: `id-${token}`, account: accountIdOf('alice'), clientId: 'c', scopes: 'read write' };
+      if (isGone)
+        return { ok: false, rejection: { code: 'unauthorized', message: 'The access token is invalid' } };
+      const value = {
+        tokenId: `id-${token}`,
+        account: accountIdOf('alice'),
+        clientId: 'c',
+        scopes: 'read write',
+      };
       return { ok: true, value: value as unknown as Answer<K> };
     },
   };
-  return { desk, authenticator: createAuthenticator({ client: desk, ...(most === undefined ? {} : { most }) }) };
+  return {
+    desk,
+    authenticator: createAuthenticator({ client: desk, ...(most === undefined ? {} : { most }) }),
+  };
 }
 
 const changed = (...tokens: string[]) => ({ statuses: [], accounts: [], tokens });
@@ -44,7 +53,10 @@ it('a revoked token is forgotten at once', async () => {
   core.revoked.add('t');
   authenticator.changed(changed('id-t'));
   expect(authenticator.remembered('t')).toBeNull();
-  expect(await authenticator.authenticate('t')).toMatchObject({ ok: false, rejection: { code: 'unauthorized' } });
+  expect(await authenticator.authenticate('t')).toMatchObject({
+    ok: false,
+    rejection: { code: 'unauthorized' },
+  });
 });
 
 it('a token that is revoked while the answer is on its way does not count', async () => {
@@ -54,7 +66,10 @@ it('a token that is revoked while the answer is on its way does not count', asyn
     core.revoked.add('t');
     authenticator.changed(changed('id-t'));
   };
-  expect(await authenticator.authenticate('t')).toMatchObject({ ok: false, rejection: { code: 'unauthorized' } });
+  expect(await authenticator.authenticate('t')).toMatchObject({
+    ok: false,
+    rejection: { code: 'unauthorized' },
+  });
 });
 
 it('nothing is remembered when the link is gone, nor used while the lease is out', async () => {
@@ -70,7 +85,10 @@ it('nothing is remembered when the link is gone, nor used while the lease is out
 
 it.each(['', 'a b', 'ü', 'x'.repeat(201), 'a\n'])('the core is not troubled with %j', async (token) => {
   const { desk: core, authenticator } = desk();
-  expect(await authenticator.authenticate(token)).toMatchObject({ ok: false, rejection: { code: 'unauthorized' } });
+  expect(await authenticator.authenticate(token)).toMatchObject({
+    ok: false,
+    rejection: { code: 'unauthorized' },
+  });
   expect(core.asked).toEqual([]);
 });
 

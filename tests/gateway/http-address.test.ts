@@ -38,9 +38,12 @@ describe('the origin', () => {
     expect(some.originOf('10.0.0.1', { ...forwarded, forwardedHost: '' })).toBe('https://here.org');
   });
 
-  it.each(['', 'a b', 'a/b', 'a"b', '<x>', 'a:b', 'x'.repeat(300)])('is nothing when the Host is %j', (host) => {
-    expect(nobody.originOf('1.1.1.1', { ...plain, host })).toBeNull();
-  });
+  it.each(['', 'a b', 'a/b', 'a"b', '<x>', 'a:b', 'x'.repeat(300)])(
+    'is nothing when the Host is %j',
+    (host) => {
+      expect(nobody.originOf('1.1.1.1', { ...plain, host })).toBeNull();
+    },
+  );
 
   it.each(['here.org:8080', '[::1]:8080', '127.0.0.1'])('may be at %s', (host) => {
     expect(nobody.originOf('1.1.1.1', { ...plain, host })).toBe(`http://${host}`);
@@ -50,7 +53,9 @@ describe('the origin', () => {
 it('prints addresses of both kinds, and IPv4 inside IPv6 as IPv4', () => {
   expect(printAddress(Uint8Array.of(127, 0, 0, 1))).toBe('127.0.0.1');
   expect(printAddress(Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 10, 0, 0, 1))).toBe('10.0.0.1');
-  expect(printAddress(Uint8Array.of(0x20, 1, 13, 184, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1))).toBe('2001:db8:0:0:0:0:0:1');
+  expect(printAddress(Uint8Array.of(0x20, 1, 13, 184, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1))).toBe(
+    '2001:db8:0:0:0:0:0:1',
+  );
   expect(printAddress(new Uint8Array(0))).toBe('');
 });
 

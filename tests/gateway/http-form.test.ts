@@ -13,7 +13,10 @@ it.each([
   ['a=b%20c+d%2B', { a: 'b c d+' }],
   ['id[]=1&id[]=2', { id: ['1', '2'] }],
   ['id%5B%5D=1&id%5B%5D=2', { id: ['1', '2'] }],
-  ['source[privacy]=private&source%5Bsensitive%5D=true', { source: { privacy: 'private', sensitive: 'true' } }],
+  [
+    'source[privacy]=private&source%5Bsensitive%5D=true',
+    { source: { privacy: 'private', sensitive: 'true' } },
+  ],
   ['f[0][name]=a&f[0][value]=b&f[1][name]=c', { f: { 0: { name: 'a', value: 'b' }, 1: { name: 'c' } } }],
   ['f[][name]=a&f[][value]=b&f[][name]=c', { f: [{ name: 'a', value: 'b' }, { name: 'c' }] }],
   ['poll[options][]=x&poll[options][]=y', { poll: { options: ['x', 'y'] } }],

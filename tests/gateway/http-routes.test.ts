@@ -30,12 +30,16 @@ describe('a path', () => {
     expect(found(method, path)).toEqual(match);
   });
 
-  it.each(['/api', '/api/v1/accounts', '/api/v1/accounts//statuses', '/api/v1/accounts/%ff', '//', `/${'a/'.repeat(30)}`])(
-    '%s is unknown',
-    (path) => {
-      expect(found('GET', path)).toBe('unknown');
-    },
-  );
+  it.each([
+    '/api',
+    '/api/v1/accounts',
+    '/api/v1/accounts//statuses',
+    '/api/v1/accounts/%ff',
+    '//',
+    `/${'a/'.repeat(30)}`,
+  ])('%s is unknown', (path) => {
+    expect(found('GET', path)).toBe('unknown');
+  });
 
   it('with another method names those it has', () => {
     expect(routes.match('DELETE', '/api/v1/statuses')).toEqual({ kind: 'wrong-method', allowed: ['POST'] });

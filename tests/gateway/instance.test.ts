@@ -1,3 +1,4 @@
+// What the server says of itself: both instance forms, nodeinfo, preferences, each held against Mastodon's shapes.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { instanceEndpoints } from '../../gateway/instance-endpoints.ts';
 import { nodeinfoEndpoints } from '../../gateway/nodeinfo-endpoints.ts';

@@ -1,3 +1,4 @@
+// Signing up, by the API and by the page: what is refused and how it is said.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { oauthAppEndpoints } from '../../gateway/oauth-app-endpoints.ts';
 import { oauthAuthorizeEndpoints } from '../../gateway/oauth-authorize-endpoints.ts';

@@ -1,3 +1,4 @@
+// Apps, the login page and tokens: every grant, and everything that must not give one.
 import { createHash, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { oauthAppEndpoints } from '../../gateway/oauth-app-endpoints.ts';
@@ -20,7 +21,7 @@ beforeAll(async () => {
     endpoints: [...oauthAppEndpoints(), ...oauthAuthorizeEndpoints(), ...oauthTokenEndpoints()],
     core: { now: () => now },
   });
-  ann = await api.person('ann');
+  ann = await api.signedUp('ann');
   app = await register({ redirect_uris: [oob, web, custom], scopes: 'read write:statuses' });
 });
 
@@ -224,7 +225,7 @@ describe('the login page', () => {
   });
 
   test('after many wrong passwords even the right one is refused for a while', async () => {
-    await api.person('guarded');
+    await api.signedUp('guarded');
     const attempt = (given: string) =>
       ask('POST', '/oauth/authorize', { ...request(), handle: 'guarded', password: given });
     // What other tests got wrong is forgotten.

@@ -20,7 +20,11 @@ function pages(isUp = () => true) {
     statuses: new Set([shown]),
     accounts: new Set([author]),
   });
-  const cache = createPageCache({ metrics: createCacheMetrics(new Registry()), isUp, now: () => clock.nowMs });
+  const cache = createPageCache({
+    metrics: createCacheMetrics(new Registry()),
+    isUp,
+    now: () => clock.nowMs,
+  });
   const read = async (make = async () => page()) => {
     const { body } = await cache.get('key', make);
     return body.kind === 'json' ? body.value : null;

@@ -37,17 +37,25 @@ describe('the page', () => {
   });
 
   it.each(['br', 'gzip', 'identity'])('comes in %s for those who take it', async (coding) => {
-    const bodies: Record<string, (bytes: Buffer) => Buffer> = { br: brotliDecompressSync, gzip: gunzipSync, identity: (bytes) => bytes };
+    const bodies: Record<string, (bytes: Buffer) => Buffer> = {
+      br: brotliDecompressSync,
+      gzip: gunzipSync,
+      identity: (bytes) => bytes,
+    };
     const http = await import('node:http');
-    const { headers, bytes } = await new Promise<{ headers: Record<string, unknown>; bytes: Buffer }>((resolve, reject) => {
-      const request = http.get(`${api.url}/app.js`, { headers: { 'accept-encoding': coding === 'gzip' ? 'gzip, br;q=0' : coding } });
-      request.on('error', reject);
-      request.on('response', async (response) => {
-        const chunks: Buffer[] = [];
-        for await (const chunk of response) chunks.push(chunk);
-        resolve({ headers: response.headers, bytes: Buffer.concat(chunks) });
-      });
-    });
+    const { headers, bytes } = await new Promise<{ headers: Record<string, unknown>; bytes: Buffer }>(
+      (resolve, reject) => {
+        const request = http.get(`${api.url}/app.js`, {
+          headers: { 'accept-encoding': coding === 'gzip' ? 'gzip, br;q=0' : coding },
+        });
+        request.on('error', reject);
+        request.on('response', async (response) => {
+          const chunks: Buffer[] = [];
+          for await (const chunk of response) chunks.push(chunk);
+          resolve({ headers: response.headers, bytes: Buffer.concat(chunks) });
+        });
+      },
+    );
     expect(headers['content-encoding']).toBe(coding === 'identity' ? undefined : coding);
     expect(headers['vary']).toBe('Accept-Encoding');
     expect(bodies[coding]?.(bytes).toString()).toBe(script);
@@ -62,7 +70,8 @@ describe('the page', () => {
   });
 
   it('serves nothing that is not a page file', async () => {
-    for (const path of ['/app.js.map', '/../package.json', '/nothing.js', '/app.js/x']) expect((await raw(path)).status).toBe(404);
+    for (const path of ['/app.js.map', '/../package.json', '/nothing.js', '/app.js/x'])
+      expect((await raw(path)).status).toBe(404);
   });
 });
 

@@ -5,7 +5,11 @@ import { linkHeader, readOrderBounds, readStatusBounds, statusNeighbours } from 
 import { accountIdOf } from '../../runtime/handle.ts';
 import { makeStatusId, printStatusId, type StatusId } from '../../runtime/status-id.ts';
 
-const [newest, middle, oldest] = [3, 2, 1].map((ms) => makeStatusId(ms, accountIdOf('alice'), 1)) as [StatusId, StatusId, StatusId];
+const [newest, middle, oldest] = [3, 2, 1].map((ms) => makeStatusId(ms, accountIdOf('alice'), 1)) as [
+  StatusId,
+  StatusId,
+  StatusId,
+];
 const ids = [newest, middle, oldest];
 const request = { origin: 'https://here.org', path: '/api/v1/timelines/home', input: {} };
 
@@ -86,7 +90,9 @@ describe('single values', () => {
   });
 
   it('that are neither true nor false are refused', () => {
-    expect(() => readBool({ given: 'maybe' }, 'given')).toThrow('Validation failed: given must be true or false');
+    expect(() => readBool({ given: 'maybe' }, 'given')).toThrow(
+      'Validation failed: given must be true or false',
+    );
   });
 
   it('are texts that survive the way to the disk', () => {

@@ -50,11 +50,31 @@ describe('a text', () => {
 });
 
 it('a field of a profile has no paragraphs', () => {
-  expect(renderLine('a & https://a.org', { origin: options.origin, mentions: [] })).toMatch(/^a &amp; <a href="https:\/\/a.org"/);
+  expect(renderLine('a & https://a.org', { origin: options.origin, mentions: [] })).toMatch(
+    /^a &amp; <a href="https:\/\/a.org"/,
+  );
 });
 
 it('no text becomes markup of its own, or loses a character', () => {
-  const bits = fc.constantFrom('<', '>', '"', "'", '&', 'javascript:', 'https://ex.org/', '@Bob', '#t', ' ', 'a', '&lt;', '\\', '`', '(', ')', '=');
+  const bits = fc.constantFrom(
+    '<',
+    '>',
+    '"',
+    "'",
+    '&',
+    'javascript:',
+    'https://ex.org/',
+    '@Bob',
+    '#t',
+    ' ',
+    'a',
+    '&lt;',
+    '\\',
+    '`',
+    '(',
+    ')',
+    '=',
+  );
   fc.assert(
     fc.property(fc.array(bits, { maxLength: 40 }), (parts) => {
       const text = parts.join('').trim();
@@ -67,7 +87,13 @@ it('no text becomes markup of its own, or loses a character', () => {
       }
       const plain = shown.replace(/<[^>]*>/g, '');
       expect(plain).not.toMatch(/[<>"']/);
-      const entities: Record<string, string> = { '&lt;': '<', '&gt;': '>', '&quot;': '"', '&#39;': "'", '&amp;': '&' };
+      const entities: Record<string, string> = {
+        '&lt;': '<',
+        '&gt;': '>',
+        '&quot;': '"',
+        '&#39;': "'",
+        '&amp;': '&',
+      };
       expect(plain.replace(/&(?:lt|gt|quot|#39|amp);/g, (entity) => entities[entity] ?? '')).toBe(text);
     }),
   );

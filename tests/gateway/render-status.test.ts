@@ -2,7 +2,14 @@
 import fc from 'fast-check';
 import { Registry } from 'prom-client';
 import { expect, it } from 'vitest';
-import type { AccountRow, Answer, Ask, NotificationRow, RequestKind, StatusRow } from '../../actors/messages.ts';
+import type {
+  AccountRow,
+  Answer,
+  Ask,
+  NotificationRow,
+  RequestKind,
+  StatusRow,
+} from '../../actors/messages.ts';
 import type { Answered } from '../../cluster/core-client.ts';
 import { createCacheMetrics } from '../../gateway/cache-metrics.ts';
 import { entityWriter } from '../../gateway/entity-writer.ts';
@@ -17,7 +24,10 @@ import { checkShape, checkViewer } from '../support/schema.ts';
 const origin = 'https://here.org';
 const ms = fc.integer({ min: 0, max: 4e12 });
 const count = fc.nat(1_000_000);
-const words = fc.array(fc.constantFrom('hello', '@bob', '#Tag', 'https://ex.org/ü?a=b', '"<&>\'', '\n\n', '👨‍👩‍👧', '\u2028'), { maxLength: 12 });
+const words = fc.array(
+  fc.constantFrom('hello', '@bob', '#Tag', 'https://ex.org/ü?a=b', '"<&>\'', '\n\n', '👨‍👩‍👧', '\u2028'),
+  { maxLength: 12 },
+);
 const text = words.map((parts) => parts.join(' '));
 const handle = fc.constantFrom('alice', 'Bob', 'x_1');
 const visibility = fc.constantFrom('public', 'unlisted', 'private', 'direct');
@@ -25,22 +35,22 @@ const language = fc.constantFrom(null, 'en', 'pt-BR');
 
 const account: fc.Arbitrary<AccountRow> = fc
   .record({
-  handle,
-  createdMs: ms,
-  displayName: text,
-  note: text,
-  bot: fc.boolean(),
-  locked: fc.boolean(),
-  discoverable: fc.boolean(),
-  fields: fc.array(fc.record({ name: text, value: text }), { maxLength: 4 }),
-  visibility,
-  sensitive: fc.boolean(),
-  language,
-  followers: count,
-  following: count,
-  statuses: count,
-  lastStatusMs: fc.option(ms),
-})
+    handle,
+    createdMs: ms,
+    displayName: text,
+    note: text,
+    bot: fc.boolean(),
+    locked: fc.boolean(),
+    discoverable: fc.boolean(),
+    fields: fc.array(fc.record({ name: text, value: text }), { maxLength: 4 }),
+    visibility,
+    sensitive: fc.boolean(),
+    language,
+    followers: count,
+    following: count,
+    statuses: count,
+    lastStatusMs: fc.option(ms),
+  })
   .map((row) => ({ ...row, id: accountIdOf(row.handle) }));
 
 function statusBy(author: AccountRow, boostOf: StatusId | null): fc.Arbitrary<StatusRow> {
@@ -53,7 +63,11 @@ function statusBy(author: AccountRow, boostOf: StatusId | null): fc.Arbitrary<St
     language,
     replyTo: fc.option(ms.map((at) => makeStatusId(at, accountIdOf('zed'), 1))),
     mentions: fc.constantFrom([], [{ account: accountIdOf('bob'), handle: 'Bob' }]),
-    app: fc.constantFrom(null, { name: 'An "app"', website: null }, { name: 'Other', website: 'https://app.org' }),
+    app: fc.constantFrom(
+      null,
+      { name: 'An "app"', website: null },
+      { name: 'Other', website: 'https://app.org' },
+    ),
     boostOf: fc.constant(boostOf),
     favourites: count,
     boosts: count,
@@ -63,7 +77,10 @@ function statusBy(author: AccountRow, boostOf: StatusId | null): fc.Arbitrary<St
 
 const post = account.chain((author) => statusBy(author, null).map((row) => ({ author, row })));
 const boost = fc
-  .tuple(post, account.filter(({ handle: name }) => name === 'x_1'))
+  .tuple(
+    post,
+    account.filter(({ handle: name }) => name === 'x_1'),
+  )
   .filter(([{ author }]) => author.handle !== 'x_1')
   .chain(([boosted, author]) => statusBy(author, boosted.row.id).map((row) => ({ author, row, boosted })));
 const flags = fc.nat(15);
@@ -79,11 +96,18 @@ it('any account is a valid Account, and a valid CredentialAccount', () => {
 
 it('any status and any boost is a valid Status, with what depends on the viewer or without', () => {
   fc.assert(
-    fc.property(fc.oneof(post.map((one) => ({ ...one, boosted: null })), boost), fc.option(flags), (status, seen) => {
-      const entity: unknown = JSON.parse(renderStatus(status, origin, seen));
-      checkShape('Status', entity);
-      checkViewer(entity, seen !== null);
-    }),
+    fc.property(
+      fc.oneof(
+        post.map((one) => ({ ...one, boosted: null })),
+        boost,
+      ),
+      fc.option(flags),
+      (status, seen) => {
+        const entity: unknown = JSON.parse(renderStatus(status, origin, seen));
+        checkShape('Status', entity);
+        checkViewer(entity, seen !== null);
+      },
+    ),
   );
 });
 
@@ -104,7 +128,9 @@ it('a boost carries what it boosts, and its content, too', () => {
   fc.assert(
     fc.property(boost, (status) => {
       const entity = JSON.parse(renderStatus(status, origin, 0));
-      expect(entity.reblog).toEqual(JSON.parse(renderStatus({ ...status.boosted, boosted: null }, origin, 0)));
+      expect(entity.reblog).toEqual(
+        JSON.parse(renderStatus({ ...status.boosted, boosted: null }, origin, 0)),
+      );
       expect(entity.content).toBe(entity.reblog.content);
       expect(entity.id).not.toBe(entity.reblog.id);
       expect(entity.account.acct).toBe('x_1');
@@ -114,36 +140,47 @@ it('a boost carries what it boosts, and its content, too', () => {
 
 it('put together from cached pieces, a status is what it is at once', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.oneof(post.map((one) => ({ ...one, boosted: null })), boost), flags, fc.boolean(), async (status, seen, logged) => {
-      const pairs = [status, ...(status.boosted === null ? [] : [status.boosted])];
-      const call = async <K extends RequestKind>(kind: K, ask: Ask<K>): Promise<Answered<K>> => {
-        const { ids } = ask as { ids: unknown[] };
-        const rows = ids.map((id) => {
-          const pair = pairs.find(({ row, author }) => (kind === 'statuses' ? row.id : author.id) === id);
-          return kind === 'statuses' ? pair?.row : pair?.author;
+    fc.asyncProperty(
+      fc.oneof(
+        post.map((one) => ({ ...one, boosted: null })),
+        boost,
+      ),
+      flags,
+      fc.boolean(),
+      async (status, seen, logged) => {
+        const pairs = [status, ...(status.boosted === null ? [] : [status.boosted])];
+        const call = async <K extends RequestKind>(kind: K, ask: Ask<K>): Promise<Answered<K>> => {
+          const { ids } = ask as { ids: unknown[] };
+          const rows = ids.map((id) => {
+            const pair = pairs.find(({ row, author }) => (kind === 'statuses' ? row.id : author.id) === id);
+            return kind === 'statuses' ? pair?.row : pair?.author;
+          });
+          const value = kind === 'judge' ? { flags: Uint8Array.from(ids, () => seen) } : { rows };
+          return { ok: true, value: value as Answer<K> };
+        };
+        const fragments = createFragments({
+          client: { call, isUp: true },
+          metrics: createCacheMetrics(new Registry()),
         });
-        const value = kind === 'judge' ? { flags: Uint8Array.from(ids, () => seen) } : { rows };
-        return { ok: true, value: value as Answer<K> };
-      };
-      const fragments = createFragments({ client: { call, isUp: true }, metrics: createCacheMetrics(new Registry()) });
-      const request = {
-        origin,
-        ask: async <K extends RequestKind>(kind: K, ask: Ask<K>) => {
-          const answered = await call(kind, ask);
-          if (!answered.ok) throw new Error('refused');
-          return answered.value;
-        },
-      };
-      const view = createStatusView(fragments);
-      const viewing = { viewer: logged ? accountIdOf('zed') : null, request };
-      for (const time of ['first', 'again']) {
-        const found = await view.seeOne(status.row.id, viewing);
-        if (found === null) throw new Error(`not seen ${time}`);
-        const pieces: Uint8Array[] = [];
-        appendStatus(pieces, found, logged);
-        expect(Buffer.concat(pieces).toString()).toBe(renderStatus(status, origin, logged ? seen : null));
-      }
-    }),
+        const request = {
+          origin,
+          ask: async <K extends RequestKind>(kind: K, ask: Ask<K>) => {
+            const answered = await call(kind, ask);
+            if (!answered.ok) throw new Error('refused');
+            return answered.value;
+          },
+        };
+        const view = createStatusView(fragments);
+        const viewing = { viewer: logged ? accountIdOf('zed') : null, request };
+        for (const time of ['first', 'again']) {
+          const found = await view.seeOne(status.row.id, viewing);
+          if (found === null) throw new Error(`not seen ${time}`);
+          const pieces: Uint8Array[] = [];
+          appendStatus(pieces, found, logged);
+          expect(Buffer.concat(pieces).toString()).toBe(renderStatus(status, origin, logged ? seen : null));
+        }
+      },
+    ),
   );
 });
 
@@ -157,7 +194,12 @@ it('a notification in a stream is a valid Notification, with its status or witho
   });
   fc.assert(
     fc.property(notification, account, fc.option(post), (row, from, about) => {
-      const rows = { notification: row, account: from, status: about?.row ?? null, author: about?.author ?? null };
+      const rows = {
+        notification: row,
+        account: from,
+        status: about?.row ?? null,
+        author: about?.author ?? null,
+      };
       const entity: unknown = JSON.parse(entityWriter.notification(rows, origin));
       checkShape('Notification', entity);
       expect(entity).toHaveProperty('type', row.kind);

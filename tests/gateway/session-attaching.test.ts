@@ -1,3 +1,4 @@
+// Attaching sessions at a core that is slow, busy or gone.
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Answered } from '../../cluster/core-client.ts';
 import type { Caller } from '../../gateway/endpoint.ts';

@@ -1,3 +1,4 @@
+// What waits for a slow socket: order and bounds.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { mostLiveBytes, mostMissedBytes, Outbox } from '../../gateway/session-outbox.ts';

@@ -1,3 +1,4 @@
+// The session table by itself: numbers, and cursors against a model of a core whose link comes and goes.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { eachNumber, type Seat, SessionTable, settlingMs } from '../../gateway/session-table.ts';

@@ -1,3 +1,4 @@
+// Sessions across pauses of the core, restarts of the gateway, silent and slow clients, and drops at random.
 import { afterEach, expect, test } from 'vitest';
 import { until } from '../support/until.ts';
 import { type Frame, openEvents, openStream, RefusedError, type StreamClient } from './stream-client.ts';

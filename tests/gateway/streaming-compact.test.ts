@@ -1,3 +1,4 @@
+// The compact form over real sockets.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../support/until.ts';
 import { openStream, type StreamClient } from './stream-client.ts';

@@ -1,3 +1,4 @@
+// How one event is written: each form once, shared by all.
 import { describe, expect, test } from 'vitest';
 import type { AccountRow, StatusRow } from '../../actors/messages.ts';
 import { type EntityWriter, type KnownAccounts, StreamEvent } from '../../gateway/streaming-event.ts';

@@ -1,3 +1,4 @@
+// Server-sent events over real connections.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { checkShape } from '../support/schema.ts';
 import { until } from '../support/until.ts';

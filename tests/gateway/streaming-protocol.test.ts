@@ -1,3 +1,4 @@
+// What clients may say, and whatever else they say.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {

@@ -1,3 +1,4 @@
+// Streams by WebSocket, against a whole gateway with a real core behind a real link.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { checkShape } from '../support/schema.ts';
 import { until } from '../support/until.ts';

@@ -38,6 +38,7 @@ function opened(options: { slice?: number; mostDue?: number } = {}) {
     read: { fact: () => null, view: () => undefined },
     awake: () => undefined,
     wake: (receiver) => woken.push(receiver),
+    settle: () => {},
     publish: () => {},
     later: (callback) => later.push(callback),
     advanced: () => advanced.push(fanOut.watermark),

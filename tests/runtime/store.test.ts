@@ -254,6 +254,20 @@ describe('reading', () => {
     expect(store.reader.fact(statusKey(status(ada, 9)))?.value).toEqual(['here', 'public']);
   });
 
+  test('rows that nobody asked for are not kept in memory for having been written', async () => {
+    const { store } = await openToyStore(newFolder());
+    await write(store, [postFact(status(ada, 0), 'x')]);
+    const { rows } = store.statistics();
+
+    await write(
+      store,
+      upTo(200).map((n) => ({ ...postFact(status(ada, n + 1), 'x'), isNew: true as const })),
+    );
+
+    expect(store.statistics().rows).toBe(rows);
+    expect(store.reader.view(postsView(ada))).toBe(201);
+  });
+
   test('rows in memory stay within their bound', async () => {
     const { store } = await openToyStore(newFolder(), { limits: { mostRows: 20 } });
 
@@ -261,8 +275,10 @@ describe('reading', () => {
       store,
       upTo(200).map((n) => postFact(status(ada, n), 'x')),
     );
+    for (const n of upTo(200)) store.reader.fact(statusKey(status(ada, n)));
 
     expect(store.statistics().rows).toBeLessThanOrEqual(20);
+    expect(store.statistics().rows).toBeGreaterThan(2);
     expect(store.reader.fact(statusKey(status(ada, 0)))?.value).toEqual(['x', 'public']);
   });
 

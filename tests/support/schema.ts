@@ -14,7 +14,16 @@ ajv.addSchema(JSON.parse(text), 'mastodon');
 const alwaysThere: Record<string, string[]> = {
   Account: ['url', 'last_status_at', 'discoverable'],
   CredentialAccount: ['url', 'last_status_at', 'discoverable', 'source', 'role'],
-  Status: ['url', 'in_reply_to_id', 'in_reply_to_account_id', 'reblog', 'poll', 'card', 'language', 'edited_at'],
+  Status: [
+    'url',
+    'in_reply_to_id',
+    'in_reply_to_account_id',
+    'reblog',
+    'poll',
+    'card',
+    'language',
+    'edited_at',
+  ],
 };
 /** With a token, these too; without one, none of them. */
 const viewersOwn = ['favourited', 'reblogged', 'muted', 'bookmarked', 'pinned', 'filtered'];
@@ -25,16 +34,20 @@ const validators = new Map<string, ValidateFunction>();
 export function checkShape(name: string, value: unknown): void {
   const plain = name.replace(/\[\]$/, '');
   if (plain !== name) {
-    if (!Array.isArray(value)) throw new Error(`expected a list of ${plain}, got ${JSON.stringify(value).slice(0, 300)}`);
+    if (!Array.isArray(value))
+      throw new Error(`expected a list of ${plain}, got ${JSON.stringify(value).slice(0, 300)}`);
     for (const entry of value) checkShape(plain, entry);
     return;
   }
   const validate = validatorOf(plain);
   if (!validate(value)) {
-    throw new Error(`not a ${plain}: ${ajv.errorsText(validate.errors)}\n${JSON.stringify(value, null, 1).slice(0, 3000)}`);
+    throw new Error(
+      `not a ${plain}: ${ajv.errorsText(validate.errors)}\n${JSON.stringify(value, null, 1).slice(0, 3000)}`,
+    );
   }
   for (const field of alwaysThere[plain] ?? []) {
-    if (typeof value !== 'object' || value === null || !(field in value)) throw new Error(`a ${plain} without ${field}`);
+    if (typeof value !== 'object' || value === null || !(field in value))
+      throw new Error(`a ${plain} without ${field}`);
   }
 }
 

@@ -122,6 +122,18 @@ export function peopleFlow(scene: () => Scene): void {
     expect(relations.map(({ id, followedBy }) => [id, followedBy])).toEqual(fans.map(({ id }) => [id, true]));
   });
 
+  test('two hundred relationships are asked for at once, in an address of that length', async () => {
+    const ids = Array.from({ length: 199 }, (_, number) => String(10 ** 15 + number));
+    const relations = await anas.v1.accounts.relationships.fetch({ id: [...ids, bob.id] });
+    expect(relations.map(({ id }) => id)).toEqual([bob.id]);
+    expect(
+      await refusalOf(anas.v1.accounts.relationships.fetch({ id: [...ids, bob.id, '1'] })),
+    ).toMatchObject({
+      statusCode: 422,
+      message: 'Validation failed: id may have 200 entries at most',
+    });
+  });
+
   test('an account is found by its name, whatever its case', async () => {
     const host = new URL(scene().url).host;
     for (const acct of ['Bob_the_2nd', 'bob_the_2ND', `@bob_the_2nd@${host}`]) {
