@@ -144,6 +144,8 @@ export class UserActors<State, Message extends { kind: string }, Item> {
   /** Entries that have reached the disk, in order. */
   committed(entries: readonly Entry[]): void {
     this.#fanOut.committed(entries);
+    // Most of what follows from a transaction is there now: it goes out with the answers to those who wrote it.
+    if (this.#flushIsDue) this.#flush();
   }
 
   /** Starts the account's actor if need be. Never rejects: refusals and faults are outcomes. */
@@ -363,7 +365,9 @@ export class UserActors<State, Message extends { kind: string }, Item> {
   #flushSoon(): void {
     if (this.#flushIsDue) return;
     this.#flushIsDue = true;
-    setImmediate(() => this.#flush());
+    setImmediate(() => {
+      if (this.#flushIsDue) this.#flush();
+    });
   }
 
   #flush(): void {

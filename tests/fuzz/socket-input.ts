@@ -99,7 +99,7 @@ export function socketInput(chance: Chance): SocketInput {
         text(
           JSON.stringify({
             type: chance.pick(['sub', '', 1, null, ['subscribe']]),
-            stream: chance.pick([1, null, {}, ['user'], 'x'.repeat(chance.below(3000))]),
+            stream: chance.pick<unknown>([1, null, {}, ['user'], 'x'.repeat(chance.below(3000))]),
           }),
         ),
       );
