@@ -53,22 +53,34 @@ export interface FragmentsOptions {
   mostAccountBytes?: number;
 }
 
+interface ShownAccount extends AccountFragment {
+  origin: string;
+}
+
+interface ShownStatus extends StatusFragment {
+  origin: string;
+  by: HeldAccount;
+}
+
+type HeldAccount = Held<AccountRow, ShownAccount>;
+type HeldStatus = Held<StatusRow, ShownStatus>;
+
 const mebibyte = 1024 * 1024;
 
 export function createFragments(options: FragmentsOptions): Fragments {
   const { client, metrics, mostStatusBytes = 128 * mebibyte, mostAccountBytes = 48 * mebibyte } = options;
-  const accountRows = new RowCache<AccountId, AccountRow>({
+  const accountRows = new RowCache<AccountId, AccountRow, ShownAccount>({
     load: async (ids) => (await call('accounts', { ids })).rows,
     mostAsked: mostAccounts,
     mostBytes: mostAccountBytes,
     sizeOf: ({ note, fields }) => 2000 + 3 * note.length + 800 * fields.length,
   });
-  const statusRows = new RowCache<StatusId, StatusRow>({
+  const statusRows = new RowCache<StatusId, StatusRow, ShownStatus>({
     load: async (ids) => (await call('statuses', { ids })).rows,
     mostAsked: mostStatuses,
     mostBytes: mostStatusBytes,
     sizeOf: ({ text, spoiler, mentions }) =>
-      2000 + 4 * text.length + 2 * spoiler.length + 250 * mentions.length,
+      1500 + 3 * text.length + 2 * spoiler.length + 250 * mentions.length,
   });
   const counts = { hits: 0, misses: 0 };
   metrics.lookups('row', accountRows);
@@ -88,59 +100,77 @@ export function createFragments(options: FragmentsOptions): Fragments {
     if (!client.isUp) throw new Refusal({ code: 'unavailable', message: 'The core cannot be reached' });
   }
 
-  function rendered<Row>(held: Held<Row>, origin: string, render: () => { json: string; at: number }): void {
-    if (held.origin === origin) {
+  function showAccount(held: HeldAccount, origin: string): ShownAccount {
+    if (held.shown?.origin === origin) {
       counts.hits++;
-      return;
+      return held.shown;
     }
     counts.misses++;
-    const { json, at } = render();
-    held.bytes = Buffer.from(json);
-    held.at = at === 0 ? 0 : Buffer.byteLength(json.slice(0, at));
-    held.origin = origin;
+    const json = Buffer.from(JSON.stringify(renderAccount(held.row, origin)));
+    held.shown = { row: held.row, json, origin };
+    return held.shown;
   }
 
-  function accountFragment(held: Held<AccountRow>, origin: string): AccountFragment {
-    rendered(held, origin, () => ({ json: JSON.stringify(renderAccount(held.row, origin)), at: 0 }));
-    return { row: held.row, json: held.bytes };
+  function showStatus(held: HeldStatus, by: HeldAccount, origin: string): ShownStatus {
+    const author = showAccount(by, origin);
+    const { row, shown } = held;
+    if (shown?.origin === origin) {
+      counts.hits++;
+      // The post is as it was; its author is not.
+      held.shown = { ...shown, author, by };
+    } else {
+      counts.misses++;
+      held.shown = { row, ...renderHead(row, by.row, origin), author, by, origin };
+    }
+    return held.shown;
   }
 
-  function statusFragment(held: Held<StatusRow>, author: Held<AccountRow>, origin: string): StatusFragment {
-    rendered(held, origin, () => {
-      if (held.row.boostOf !== null) return { json: renderBoostHead(held.row, author.row, origin), at: 0 };
-      const { json, bodyAt } = renderStatusHead(held.row, author.row, origin);
-      return { json, at: bodyAt };
-    });
-    return { row: held.row, head: held.bytes, bodyAt: held.at, author: accountFragment(author, origin) };
+  /** What is there to show at once: the hottest path of all reads. */
+  function remembered(id: StatusId, origin: string): ShownStatus | null {
+    const shown = statusRows.get(id)?.shown ?? null;
+    if (shown === null || shown.origin !== origin || !shown.by.isKept) return null;
+    accountRows.hits++;
+    counts.hits += 2;
+    return shown;
+  }
+
+  async function lookUp(ids: readonly StatusId[], origin: string): Promise<Map<StatusId, ShownStatus>> {
+    const posts = new Map<StatusId, HeldStatus | undefined>(ids.map((id) => [id, statusRows.peek(id)]));
+    const authors = new Map<AccountId, HeldAccount | undefined>();
+    for (const author of new Set(ids.map(statusAuthor))) authors.set(author, accountRows.get(author));
+    const [fetchedPosts, fetchedAuthors] = await Promise.all([
+      statusRows.fetch(absent(posts)),
+      accountRows.fetch(absent(authors)),
+    ]);
+    const found = new Map<StatusId, ShownStatus>();
+    for (const [id, known] of posts) {
+      const author = statusAuthor(id);
+      const held = known ?? fetchedPosts.get(id);
+      const by = authors.get(author) ?? fetchedAuthors.get(author);
+      if (held !== undefined && by !== undefined) found.set(id, showStatus(held, by, origin));
+    }
+    return found;
   }
 
   return {
     async accounts(ids, origin) {
       demandLease();
-      const found = ids.map((id) => accountRows.get(id));
-      const missing = ids.filter((_, index) => found[index] === undefined);
+      const known = new Map<AccountId, HeldAccount | undefined>(ids.map((id) => [id, accountRows.get(id)]));
+      const missing = absent(known);
       const fetched = missing.length === 0 ? null : await accountRows.fetch(missing);
-      return ids.map((id, index) => {
-        const held = found[index] ?? fetched?.get(id);
-        return held === undefined ? null : accountFragment(held, origin);
+      return ids.map((id) => {
+        const held = known.get(id) ?? fetched?.get(id);
+        return held === undefined ? null : showAccount(held, origin);
       });
     },
 
     async statuses(ids, origin) {
       demandLease();
-      const found = ids.map((id) => statusRows.get(id));
-      const authors = ids.map((id) => accountRows.get(statusAuthor(id)));
-      const missing = ids.filter((_, index) => found[index] === undefined);
-      const missingAuthors = ids.map(statusAuthor).filter((_, index) => authors[index] === undefined);
-      const [fetched, fetchedAuthors] =
-        missing.length + missingAuthors.length === 0
-          ? [null, null]
-          : await Promise.all([statusRows.fetch(missing), accountRows.fetch(missingAuthors)]);
-      return ids.map((id, index) => {
-        const held = found[index] ?? fetched?.get(id);
-        const author = authors[index] ?? fetchedAuthors?.get(statusAuthor(id));
-        return held === undefined || author === undefined ? null : statusFragment(held, author, origin);
-      });
+      const shown = ids.map((id) => remembered(id, origin));
+      const missing = ids.filter((_, index) => shown[index] === null);
+      if (missing.length === 0) return shown;
+      const found = await lookUp(missing, origin);
+      return ids.map((id, index) => shown[index] ?? found.get(id) ?? null);
     },
 
     changed({ statuses, accounts }) {
@@ -153,4 +183,18 @@ export function createFragments(options: FragmentsOptions): Fragments {
       accountRows.clear();
     },
   };
+}
+
+function renderHead(
+  row: StatusRow,
+  author: AccountRow,
+  origin: string,
+): Pick<StatusFragment, 'head' | 'bodyAt'> {
+  if (row.boostOf !== null) return { head: Buffer.from(renderBoostHead(row, author, origin)), bodyAt: 0 };
+  const { json, bodyAt } = renderStatusHead(row, author, origin);
+  return { head: Buffer.from(json), bodyAt: Buffer.byteLength(json.slice(0, bodyAt)) };
+}
+
+function absent<Id>(known: ReadonlyMap<Id, unknown>): Id[] {
+  return [...known].filter(([, held]) => held === undefined).map(([id]) => id);
 }

@@ -15,6 +15,7 @@ import { createAddresses, printAddress } from './http-address.ts';
 import { answerOf, writeAnswer, writePreflight } from './http-answer.ts';
 import { mostBodyBytes } from './http-body.ts';
 import { Exchange } from './http-exchange.ts';
+import { Gathering } from './http-gathering.ts';
 import { createHttpMetrics } from './http-metrics.ts';
 import { createResponder } from './http-responder.ts';
 import { pageEndpoints } from './page-files.ts';
@@ -81,7 +82,9 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       return;
     }
     const headers = new Map<string, string>();
+    let isAmbiguous = false;
     req.forEach((name, value) => {
+      if (name === 'content-length') isAmbiguous ||= (headers.get(name) ?? value) !== value;
       headers.set(name, value);
     });
     const given = headers.get('x-request-id') ?? '';
@@ -104,8 +107,15 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       metrics.aborted();
       leave();
     });
-    if (bodyless.has(method)) void answer(res, exchange, null);
+    if (isAmbiguous) refuseAmbiguous(res, exchange);
+    else if (bodyless.has(method)) void answer(res, exchange, null);
     else collect(res, exchange);
+  }
+
+  /** Two lengths: a proxy in front may have read the other one, and what it took for a body would be a request here. */
+  function refuseAmbiguous(res: HttpResponse, exchange: Exchange): void {
+    const refusal = new ApiError(400, 'Content-Length is given twice');
+    finish(res, exchange, { response: answerOf(refusal), last: true });
   }
 
   function collect(res: HttpResponse, exchange: Exchange): void {
@@ -117,16 +127,15 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       refuse();
       return;
     }
-    let body: Buffer | null = null;
+    const body = new Gathering();
     let done = false;
     res.onData((chunk, isLast) => {
       if (done) return;
-      // The bytes are the server's again when this returns: `concat` copies them.
-      if (chunk.byteLength > 0)
-        body = Buffer.concat(body === null ? [Buffer.from(chunk)] : [body, Buffer.from(chunk)]);
-      done = isLast || (body !== null && body.length > mostBodyBytes);
-      if (body !== null && body.length > mostBodyBytes) refuse();
-      else if (isLast) void answer(res, exchange, body);
+      // The bytes are the server's again when this returns: they are copied.
+      body.add(new Uint8Array(chunk));
+      done = isLast || body.length > mostBodyBytes;
+      if (body.length > mostBodyBytes) refuse();
+      else if (isLast) void answer(res, exchange, body.length === 0 ? null : body.bytes());
     });
   }
 

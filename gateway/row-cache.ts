@@ -1,14 +1,13 @@
 // Rows of the core, remembered with what was rendered of them until the core says that they changed. What is rendered is fragments.ts's part.
 import { LRUCache } from 'lru-cache';
 
-/** A row, and its fragment for one origin: rendered when first shown, and anew when shown under another. */
-export interface Held<Row> {
+/** A row, and what was rendered of it. */
+export interface Held<Row, Shown> {
   row: Row;
-  /** Empty: nothing is rendered yet. */
-  origin: string;
-  bytes: Uint8Array;
-  /** A place in `bytes` that the renderer wants back. */
-  at: number;
+  /** Null: nothing is rendered yet. */
+  shown: Shown | null;
+  /** False when it is not (yet, any more) what the cache remembers: whoever holds on to it must ask anew. */
+  isKept: boolean;
 }
 
 export interface RowCacheOptions<Id, Row> {
@@ -21,23 +20,24 @@ export interface RowCacheOptions<Id, Row> {
   sizeOf: (row: Row) => number;
 }
 
-type Loading<Id, Row> = Promise<Map<Id, Held<Row>>>;
+type Loading<Id, Row, Shown> = Promise<Map<Id, Held<Row, Shown>>>;
 
-const nothing = new Uint8Array(0);
-
-export class RowCache<Id extends string | number, Row extends object> {
+export class RowCache<Id extends string | number, Row extends object, Shown> {
   hits = 0;
   misses = 0;
   readonly #options: RowCacheOptions<Id, Row>;
-  readonly #held: LRUCache<Id, Held<Row>>;
+  readonly #held: LRUCache<Id, Held<Row, Shown>>;
   /** Who is being asked for. A row that changes meanwhile is taken out: its answer is used by those who wait, and not kept. */
-  readonly #loading = new Map<Id, Loading<Id, Row>>();
+  readonly #loading = new Map<Id, Loading<Id, Row, Shown>>();
 
   constructor(options: RowCacheOptions<Id, Row>) {
     this.#options = options;
     this.#held = new LRUCache({
       maxSize: options.mostBytes,
       sizeCalculation: ({ row }) => options.sizeOf(row),
+      dispose: (held) => {
+        held.isKept = false;
+      },
     });
   }
 
@@ -50,18 +50,23 @@ export class RowCache<Id extends string | number, Row extends object> {
   }
 
   /** What is remembered. Counts a hit or a miss. */
-  get(id: Id): Held<Row> | undefined {
+  get(id: Id): Held<Row, Shown> | undefined {
     const held = this.#held.get(id);
     if (held === undefined) this.misses++;
     else this.hits++;
     return held;
   }
 
+  /** What is remembered, without counting. */
+  peek(id: Id): Held<Row, Shown> | undefined {
+    return this.#held.get(id);
+  }
+
   /** Asks for these; those that others are asking for already are waited for. Absent from the result: not there. */
-  async fetch(ids: Iterable<Id>): Promise<Map<Id, Held<Row>>> {
-    const found = new Map<Id, Held<Row>>();
+  async fetch(ids: Iterable<Id>): Promise<Map<Id, Held<Row, Shown>>> {
+    const found = new Map<Id, Held<Row, Shown>>();
     const wanted: Id[] = [];
-    const waiting = new Map<Id, Loading<Id, Row>>();
+    const waiting = new Map<Id, Loading<Id, Row, Shown>>();
     for (const id of new Set(ids)) {
       const loading = this.#loading.get(id);
       if (loading === undefined) wanted.push(id);
@@ -96,19 +101,19 @@ export class RowCache<Id extends string | number, Row extends object> {
     this.#loading.clear();
   }
 
-  async #load(ids: Id[]): Loading<Id, Row> {
+  async #load(ids: Id[]): Loading<Id, Row, Shown> {
     const rows = await this.#options.load(ids);
-    const loaded = new Map<Id, Held<Row>>();
+    const loaded = new Map<Id, Held<Row, Shown>>();
     for (const [index, id] of ids.entries()) {
       const row = rows[index];
-      if (row) loaded.set(id, { row, origin: '', bytes: nothing, at: 0 });
+      if (row) loaded.set(id, { row, shown: null, isKept: false });
     }
     return loaded;
   }
 
   /** Keeps what nobody changed in between. */
-  async #settle(ids: Id[], loading: Loading<Id, Row>): Promise<void> {
-    let loaded: Map<Id, Held<Row>> | null = null;
+  async #settle(ids: Id[], loading: Loading<Id, Row, Shown>): Promise<void> {
+    let loaded: Map<Id, Held<Row, Shown>> | null = null;
     try {
       loaded = await loading;
     } catch {
@@ -118,7 +123,9 @@ export class RowCache<Id extends string | number, Row extends object> {
       if (this.#loading.get(id) !== loading) continue;
       this.#loading.delete(id);
       const held = loaded?.get(id);
-      if (held !== undefined) this.#held.set(id, held);
+      if (held === undefined) continue;
+      held.isKept = true;
+      this.#held.set(id, held);
     }
   }
 }

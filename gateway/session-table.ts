@@ -129,7 +129,7 @@ export class SessionTable<S extends Seat> {
   }
 
   private detached(seat: S): void {
-    seat.since = null;
+    seat.since = this.cursorOf(seat);
     seat.phase = 'waiting';
     seat.settles = null;
   }

@@ -11,7 +11,7 @@ function slowTable() {
   const table = new Map<string, Row>();
   const asked: string[][] = [];
   const answers: (() => void)[] = [];
-  const cache = new RowCache<string, Row>({
+  const cache = new RowCache<string, Row, string>({
     load(ids) {
       asked.push(ids);
       const rows = ids.map((id) => table.get(id) ?? null);
@@ -101,9 +101,32 @@ it('holds no more bytes than it may, and drops what was used longest ago', async
   expect(cache.bytes).toBeLessThanOrEqual(1000);
 });
 
+it('who holds on to a row can tell whether it is still what is remembered', async () => {
+  const { cache, put, answer } = slowTable();
+  put('a', 'x'.repeat(600));
+  const early = cache.fetch(['a']);
+  answer();
+  const held = (await early).get('a');
+  expect(held?.isKept).toBe(true);
+  cache.forget(['a']);
+  expect(held?.isKept).toBe(false);
+  for (const id of ['b', 'c']) {
+    put(id, 'x'.repeat(600));
+    const found = cache.fetch([id]);
+    answer();
+    await found;
+  }
+  expect(cache.get('c')?.isKept).toBe(true);
+  const asked = cache.fetch(['d']);
+  put('d', 'late');
+  cache.clear();
+  answer();
+  expect((await asked).get('d')?.isKept ?? false).toBe(false);
+});
+
 it('a failure is told to those who wait, and the next one asks again', async () => {
   let fails = true;
-  const cache = new RowCache<string, Row>({
+  const cache = new RowCache<string, Row, string>({
     load: async (ids) => {
       if (fails) throw new Error('no core');
       return ids.map(() => ({ text: 'there' }));
