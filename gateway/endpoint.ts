@@ -1,7 +1,8 @@
 // An endpoint: what every HTTP route of the API is made of. The server that runs them is http-server.ts; no endpoint sees a socket.
-import type { AccountId } from '../runtime/account-id.ts';
+
 import type { Answer, Ask, RequestKind } from '../actors/messages.ts';
 import type { Answered } from '../cluster/core-client.ts';
+import type { AccountId } from '../runtime/account-id.ts';
 
 /** Who asks, from the bearer token. */
 export interface Caller {

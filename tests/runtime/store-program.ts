@@ -1,8 +1,9 @@
-// Runs store-child.ts as a process, and gives its lines as they come. Under strace when asked.
+// Runs store-child.ts as a process, and gives its lines as they come. Under strace when asked. Killed after the test at the latest.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { afterEach } from 'vitest';
 import { until } from '../support/until.ts';
 
 export interface StoreProgram {
@@ -27,6 +28,12 @@ export interface StoreProgramOptions {
   strace?: string[];
 }
 
+const running = new Set<StoreProgram>();
+
+afterEach(async () => {
+  await Promise.all([...running].map((program) => program.kill()));
+});
+
 const child = join(import.meta.dirname, 'store-child.ts');
 
 export async function startStoreProgram(
@@ -37,7 +44,11 @@ export async function startStoreProgram(
   const [command = '', ...args] = strace === undefined ? node : ['strace', '-f', ...strace, ...node];
   // One thread writes: strace counts the calls of each thread apart.
   const env = { ...process.env, UV_THREADPOOL_SIZE: '1' };
-  const started: ChildProcess = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
+  const started: ChildProcess = spawn(command, args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env,
+    detached: true,
+  });
   await once(started, 'spawn');
   const lines: string[] = [];
   const errors: string[] = [];
@@ -52,10 +63,12 @@ export async function startStoreProgram(
   const pid = () =>
     Number(lines.find((found) => found.startsWith('open '))?.slice('open '.length) ?? started.pid);
   const kill = async () => {
-    if (started.exitCode === null && started.signalCode === null) process.kill(pid(), 'SIGKILL');
+    // The whole group: a program whose strace is killed goes on without it.
+    if (started.exitCode === null && started.signalCode === null)
+      process.kill(-Number(started.pid), 'SIGKILL');
     await exited;
   };
-  return {
+  const program: StoreProgram = {
     get pid() {
       return pid();
     },
@@ -70,4 +83,7 @@ export async function startStoreProgram(
     exited,
     kill,
   };
+  running.add(program);
+  void exited.then(() => running.delete(program));
+  return program;
 }
