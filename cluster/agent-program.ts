@@ -38,12 +38,22 @@ export interface ProgramStart {
 const memoryFlags = ['--max-semi-space-size=64'];
 
 /**
+ * Of a request's first line and headers together. uWebSockets.js refuses more than 4096 unless it finds this in its environment as it
+ * is loaded; 200 relationships asked for at once, or the cookies of everything else that runs on localhost, are more.
+ */
+const mostHeaderBytes = 16_384;
+
+/**
  * Starts `core.mjs` or `gateway.mjs` with plain node, in a session of its own: it lives on when the agent or the terminal dies,
  * and Ctrl-C reaches it only through the agent. Its output goes to the agent's standard error, so that it still goes somewhere then.
  */
 export function startProgram({ role, release, settings, onProgress }: ProgramStart): RunningProgram {
   const child = spawn(process.execPath, [...memoryFlags, join(release, `${role}.mjs`)], {
-    env: { ...process.env, [settingsVariable]: JSON.stringify(settings) },
+    env: {
+      ...process.env,
+      [settingsVariable]: JSON.stringify(settings),
+      UWS_HTTP_MAX_HEADERS_SIZE: String(mostHeaderBytes),
+    },
     stdio: ['ignore', 2, 2, 'ipc'],
     detached: true,
   });

@@ -30,7 +30,8 @@ async function start(): Promise<void> {
     log,
     onFault(error) {
       log.fatal({ err: error }, 'the disk failed: nothing was acknowledged that is not on it; the core ends');
-      process.exit(1);
+      // Not by `exit`: after a page that could not be written LMDB's memory is not sound, and freeing it can abort half-way.
+      process.kill(process.pid, 'SIGKILL');
     },
     limits: { minFreePercent: settings.minFreePercent },
   });

@@ -393,6 +393,7 @@ export async function openCore(options: CoreOptions): Promise<Core> {
     node,
     now,
     onFault,
+    onTrouble: (error) => options.log.warn({ err: error }, 'something in the background of the store failed'),
     derive: (entry, read) => product.derive(entry, read),
     listed: (key, value) => product.listed(key, value),
     statusKey: (id) => product.statusKey(id),

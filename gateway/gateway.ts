@@ -116,20 +116,26 @@ export function createGateway(options: GatewayOptions): Gateway {
   addSockets(server.app, { ...streams, ...(pingAfterS === undefined ? {} : { pingAfterS }) });
   const events = addEvents(server.app, { ...streams, ...(thumpMs === undefined ? {} : { thumpMs }) });
 
+  async function stop(): Promise<void> {
+    const drained = server.drain();
+    events.stop();
+    hub.close();
+    const isDrained = await Promise.race([drained.then(() => true), after(drainMs)]);
+    if (!isDrained) log.warn({}, 'some requests were not answered in time');
+    await client.close();
+    server.close();
+  }
+
+  let stopped: Promise<void> | null = null;
   return {
     async listen(port, host) {
       const listening = await server.listen(port, host);
       await up;
       return listening;
     },
-    async stop() {
-      const drained = server.drain();
-      events.stop();
-      hub.close();
-      const isDrained = await Promise.race([drained.then(() => true), after(drainMs)]);
-      if (!isDrained) log.warn({}, 'some requests were not answered in time');
-      await client.close();
-      server.close();
+    stop() {
+      stopped ??= stop();
+      return stopped;
     },
   };
 }

@@ -15,8 +15,10 @@ export interface FuzzOptions {
   inputs: number;
 }
 
+const programs = ['core', 'gateway'] as const;
+
 export interface Growth {
-  program: 'core' | 'gateway';
+  program: (typeof programs)[number];
   before: Memory;
   after: Memory;
 }
@@ -45,12 +47,11 @@ export async function fuzzRun({ seed, inputs }: FuzzOptions): Promise<FuzzReport
     const { server } = scene;
     const [gatewayPid = 0] = server.gatewayPids();
     const corePid = server.corePid();
-    const programs = [
-      { program: 'gateway' as const, inspector: await Inspector.open(server, gatewayPid) },
-      { program: 'core' as const, inspector: await Inspector.open(server, corePid) },
-    ];
-    inspectors.push(...programs.map(({ inspector }) => inspector));
-    const measure = () => Promise.all(programs.map(({ inspector }) => inspector.measure()));
+    const gateway = await Inspector.open(server, gatewayPid);
+    inspectors.push(gateway);
+    const core = await Inspector.open(server, corePid);
+    inspectors.push(core);
+    const measure = async () => ({ gateway: await gateway.measure(), core: await core.measure() });
 
     const known = await whatIsThere(scene);
     const tally: Tally = { inputs: 0, outcomes: new Map() };
@@ -66,10 +67,10 @@ export async function fuzzRun({ seed, inputs }: FuzzOptions): Promise<FuzzReport
 
     expect([server.corePid(), server.gatewayPids()]).toEqual([corePid, [gatewayPid]]);
     expect(errorsIn(server.stderr())).toEqual([]);
-    const growth = programs.map(({ program }, at) => ({
+    const growth = programs.map((program) => ({
       program,
-      before: demand(before[at]),
-      after: demand(after[at]),
+      before: before[program],
+      after: after[program],
     }));
     const { outcomes } = tally;
     return {
@@ -83,11 +84,6 @@ export async function fuzzRun({ seed, inputs }: FuzzOptions): Promise<FuzzReport
     for (const inspector of inspectors) inspector.close();
     await scene.close();
   }
-}
-
-function demand(memory: Memory | undefined): Memory {
-  if (memory === undefined) throw new Error('not measured');
-  return memory;
 }
 
 async function whatIsThere(scene: Scene): Promise<Known> {

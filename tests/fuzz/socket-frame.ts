@@ -70,7 +70,8 @@ export function faultOfFrame({ opcode: kind, payload }: ServerFrame): string | n
     case opcode.close: {
       if (payload.length === 0) return null;
       const code = payload.length === 1 ? 0 : payload.readUInt16BE(0);
-      return closeCodes.has(code) ? null : `closed with ${code}`;
+      // The client's own code is sent back: 3000 to 4999 are free for it to choose, and noise may choose one.
+      return closeCodes.has(code) || (code >= 3000 && code < 5000) ? null : `closed with ${code}`;
     }
     case opcode.text: {
       const said: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload));
