@@ -7,7 +7,7 @@ import { atEnd } from './cleanup.ts';
 import { count, decimal, median, milliseconds } from './figures.ts';
 import { type HttpReport, httpFaults } from './load/reports.ts';
 import { type Ack, type PreparedRequest, prepareLoad, readBodies } from './load/requests.ts';
-import { startPeer } from './peers/peer.ts';
+import { startBundled, startPeer } from './peers/peer.ts';
 import { requireFree } from './ports.ts';
 import { makeTexts, postText, seqPlaceholder, timePlaceholder } from './posts.ts';
 import { withClock } from './progress.ts';
@@ -51,7 +51,7 @@ export async function post(asked: PostOptions): Promise<Result> {
   await requireFree(options.port);
   const folder = await mkdtemp(path.join(os.tmpdir(), 'murmuration-bench-'));
   const takeBack = atEnd(() => rm(folder, { recursive: true, force: true }));
-  const core = await startPeer('post-core.ts', { authors: options.authors, seed: options.seed });
+  const core = await startBundled('post-core.ts', { authors: options.authors, seed: options.seed });
   const bare = await startPeer('peers/bare-lmdb.ts', {});
   const putsPath = path.join(folder, 'puts');
   const { authors, seconds } = options;

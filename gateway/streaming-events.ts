@@ -34,6 +34,12 @@ const paths: Record<string, string> = {
 
 const greeting = Buffer.from(':)\n');
 const thump = Buffer.from(':thump\n');
+/**
+ * Follows whatever is sent, as a chunk of its own. uWebSockets.js writes the end of a chunk with the beginning of the next, and there
+ * are clients that hand nothing on before they have seen that end (urllib3, and so all that is written in Python): without it they
+ * would hear of an event with the next thump.
+ */
+const pusher = Buffer.from(':\n');
 
 /** Adds the routes of event streams, and of their health. */
 export function addEvents(
@@ -132,7 +138,8 @@ class EventsSession extends Session {
     if (response === null) return true;
     let taken = true;
     response.cork(() => {
-      taken = response.write(frame);
+      response.write(frame);
+      taken = response.write(pusher);
     });
     return taken;
   }
