@@ -1,3 +1,4 @@
+// The hybrid clock: never back, whatever the wall does.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { hybridClock } from '../../runtime/clock.ts';

@@ -1,3 +1,4 @@
+// Codecs: what was declared goes there and back, and nothing else gets in.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {

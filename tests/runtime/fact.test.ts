@@ -1,3 +1,4 @@
+// Facts: how they merge, and how they are stored.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { encodeStored, type Fact, mergeFacts, storedValue, storedVersion } from '../../runtime/fact.ts';

@@ -1,3 +1,4 @@
+// Keys: they sort as what they name does, and prefixes are ranges.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {

@@ -1,3 +1,4 @@
+// Each author's newest ids, and the merge over many authors.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { AccountId } from '../../runtime/account-id.ts';

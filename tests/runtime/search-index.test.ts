@@ -1,3 +1,4 @@
+// The search index: found by all words, gone when deleted, in step with the log.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { StatusId } from '../../runtime/status-id.ts';

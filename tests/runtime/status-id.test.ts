@@ -1,3 +1,4 @@
+// Status ids: there and back, and in the order of time.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { MalformedError } from '../../runtime/codec.ts';

@@ -1,3 +1,4 @@
+// Group commit: what shares a transaction, what waits, and what a fault ends.
 import { expect, test } from 'vitest';
 import type { Batch } from '../../runtime/store-batch.ts';
 import { GroupCommit } from '../../runtime/store-commit.ts';

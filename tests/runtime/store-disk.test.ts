@@ -1,3 +1,4 @@
+// A disk that is nearly full: what is refused, what is still taken.
 import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';

@@ -1,3 +1,4 @@
+// kill -9, a failed fsync, and the trace that an fsync stands before every answer.
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { newFolder, openToyStore } from './store-harness.ts';

@@ -1,3 +1,4 @@
+// One program at a time on a data folder.
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';

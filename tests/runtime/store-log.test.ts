@@ -1,3 +1,4 @@
+// The log: positions, lives, trimming, and what must leave it.
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { restoreStore } from '../../runtime/store-backup.ts';

@@ -1,3 +1,4 @@
+// Views derived anew are the views that were there.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { open } from 'lmdb';

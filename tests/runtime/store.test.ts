@@ -1,3 +1,4 @@
+// The store on a real disk: writing, reading, and what each sees of the other.
 import { describe, expect, test } from 'vitest';
 import type { AccountId } from '../../runtime/account-id.ts';
 import { accountKey, afterPrefix, keyOf } from '../../runtime/key.ts';

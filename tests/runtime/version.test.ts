@@ -1,3 +1,4 @@
+// Versions and cursors: order and form.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
