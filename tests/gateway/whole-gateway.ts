@@ -106,7 +106,7 @@ export async function startWholeGateway(options: WholeOptions = {}): Promise<Who
   };
 
   await startCore();
-  const gateway = createGateway({
+  const gateway = await createGateway({
     index: 0,
     data,
     pageFolder: null,
