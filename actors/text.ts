@@ -17,10 +17,12 @@ const plainAscii = /^[\n\x20-\x7e]*$/;
 const mayJoin =
   /[\p{M}\p{Cf}\p{Grapheme_Extend}\r\u0D4E\u0E33\u0EB3\u1100-\u11FF\uA960-\uA97F\uD7B0-\uD7FF\u{111C2}\u{111C3}\u{1193F}\u{11941}\u{11A3A}\u{11A84}-\u{11A89}\u{11D46}\u{11F02}\u{1F1E6}-\u{1F1FF}\u{1F3FB}-\u{1F3FF}]/u;
 const surrogatePair = /[\u{10000}-\u{10FFFF}]/gu;
-const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
+/** Not there in browsers from before 2024: they count code points. */
+const graphemes =
+  typeof Intl.Segmenter === 'undefined' ? null : new Intl.Segmenter('en', { granularity: 'grapheme' });
 
-/** What a post counts: graphemes, a link as 23, a mention without its host. Content warnings count beside it, by `countGraphemes`. */
-export function countCharacters(text: string): number {
+/** What a post counts: graphemes, a link as 23 (or as `perLink`), a mention without its host. Content warnings count beside it, by `countGraphemes`. */
+export function countCharacters(text: string, perLink = urlCharacters): number {
   let counted = '';
   let characters = 0;
   let at = 0;
@@ -33,7 +35,7 @@ export function countCharacters(text: string): number {
     } else {
       // A space keeps what stands before and after the link from growing together.
       counted += ' ';
-      characters += urlCharacters - 1;
+      characters += perLink - 1;
     }
   }
   return characters + countGraphemes(counted + text.slice(at));
@@ -44,6 +46,7 @@ export function countGraphemes(text: string): number {
   if (plainAscii.test(text)) return text.length;
   // The segmenter costs microseconds a character: most scripts do without it.
   if (!mayJoin.test(text)) return text.length - (text.match(surrogatePair)?.length ?? 0);
+  if (graphemes === null) return [...text].length;
   let count = 0;
   for (const _ of graphemes.segment(text)) count++;
   return count;
