@@ -20,7 +20,12 @@ async function start(): Promise<void> {
   const { version } = manifest.parse(
     JSON.parse(readFileSync(join(settings.release, 'manifest.json'), 'utf8')),
   );
-  const gateway = createGateway({ ...settings, version, log, pageFolder: join(settings.release, 'page') });
+  const gateway = await createGateway({
+    ...settings,
+    version,
+    log,
+    pageFolder: join(settings.release, 'page'),
+  });
   process.on('SIGTERM', stopOnce(gateway, log));
   const port = await gateway.listen(settings.port, settings.host);
   log.info({ host: settings.host, port }, 'the gateway serves');

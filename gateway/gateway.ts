@@ -17,6 +17,7 @@ import { oauthAppEndpoints } from './oauth-app-endpoints.ts';
 import { oauthAuthorizeEndpoints } from './oauth-authorize-endpoints.ts';
 import { oauthTokenEndpoints } from './oauth-token-endpoints.ts';
 import { signUpEndpoints } from './sign-up-endpoints.ts';
+import { dropAnchor } from './streaming-anchor.ts';
 import { addEvents } from './streaming-events.ts';
 import { StreamingHub } from './streaming-hub.ts';
 import { createStreamingMeter } from './streaming-meter.ts';
@@ -48,12 +49,13 @@ export interface Gateway {
 /** Answers that take longer than this are given up: the agent waits 10 s before it kills. */
 const drainMs = 8000;
 
-export function createGateway(options: GatewayOptions): Gateway {
+export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const { index, data, log, version } = options;
   const name = `gateway-${index}`;
   const metrics = new Registry();
   metrics.setDefaultLabels({ process: name });
   collectDefaultMetrics({ register: metrics, prefix: 'murmuration_' });
+  const anchor = await dropAnchor();
   let reached: () => void = () => {};
   const up = new Promise<void>((resolve) => {
     reached = resolve;
@@ -113,7 +115,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   });
   const streams = { hub, authenticator, addresses: createAddresses(options) };
   const { pingAfterS, thumpMs } = options;
-  addSockets(server.app, { ...streams, ...(pingAfterS === undefined ? {} : { pingAfterS }) });
+  addSockets(server.app, { ...streams, anchor, ...(pingAfterS === undefined ? {} : { pingAfterS }) });
   const events = addEvents(server.app, { ...streams, ...(thumpMs === undefined ? {} : { thumpMs }) });
 
   async function stop(): Promise<void> {
@@ -123,6 +125,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     const isDrained = await Promise.race([drained.then(() => true), after(drainMs)]);
     if (!isDrained) log.warn({}, 'some requests were not answered in time');
     await client.close();
+    anchor.close();
     server.close();
   }
 

@@ -1,15 +1,18 @@
 // Streams by WebSocket: the upgrade with its token, clients' frames, and the session behind each socket.
 import type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t, WebSocket } from 'uWebSockets.js';
 import type { Authenticator } from './authenticator.ts';
+import type { Caller } from './endpoint.ts';
 import type { Addresses } from './http-address.ts';
 import { type Closing, Session, type SessionOptions } from './session.ts';
 import { originOf, statusLines } from './streaming-address.ts';
+import type { Anchor } from './streaming-anchor.ts';
 import { compactRefusal } from './streaming-compact.ts';
 import type { StreamingHub } from './streaming-hub.ts';
 import { type Handshake, parseClientFrame, parseHandshake, type Refusal } from './streaming-protocol.ts';
 
 export interface SocketsOptions {
   hub: StreamingHub;
+  anchor: Pick<Anchor, 'hold'>;
   authenticator: Authenticator;
   addresses: Pick<Addresses, 'originOf'>;
   /** After this long without a sound a socket is pinged; it is closed when nothing comes for 16 s more. Tests take less. */
@@ -20,6 +23,16 @@ export interface SocketsOptions {
 interface Slot {
   session: SocketSession;
   handshake: Handshake;
+}
+
+/** An upgrade request, copied: its native object lives no longer than its handler. */
+interface Asking {
+  key: string;
+  extensions: string;
+  handshake: Handshake;
+  /** Null: its Host header names none. */
+  origin: string | null;
+  context: us_socket_context_t;
 }
 
 /** Commands are short. What is longer is refused with a close frame; what is far longer is not even read. */
@@ -34,40 +47,57 @@ const graceS = 16;
 /** Adds the routes of WebSocket streams. */
 export function addSockets(
   app: TemplatedApp,
-  { hub, authenticator, addresses, pingAfterS = 30 }: SocketsOptions,
+  { hub, anchor, authenticator, addresses, pingAfterS = 30 }: SocketsOptions,
 ): void {
-  async function upgrade(res: HttpResponse, req: HttpRequest, context: us_socket_context_t): Promise<void> {
-    // All of `req` is read before the first await: it is gone afterwards.
-    const key = req.getHeader('sec-websocket-key');
-    const extensions = req.getHeader('sec-websocket-extensions');
-    const handshake = parseHandshake({
-      query: req.getQuery(),
-      authorization: req.getHeader('authorization'),
-      protocols: req.getHeader('sec-websocket-protocol'),
-    });
-    const origin = hub.isClosing ? null : originOf(addresses, res, req);
+  function upgrade(res: HttpResponse, req: HttpRequest, context: us_socket_context_t): void {
+    // All of `req` is read here: it is gone after the first await.
+    const asking: Asking = {
+      key: req.getHeader('sec-websocket-key'),
+      extensions: req.getHeader('sec-websocket-extensions'),
+      handshake: parseHandshake({
+        query: req.getQuery(),
+        authorization: req.getHeader('authorization'),
+        protocols: req.getHeader('sec-websocket-protocol'),
+      }),
+      origin: originOf(addresses, res, req),
+      context,
+    };
+    const { token } = asking.handshake;
+    const known = token === null ? null : authenticator.remembered(token);
+    if (hub.isClosing) refuse(res, 503);
+    else if (asking.origin === null) refuse(res, 400);
+    else if (token === null) refuse(res, 401);
+    else if (known !== null) answer(res, asking, known);
+    else void askCore(res, asking, token);
+  }
+
+  async function askCore(res: HttpResponse, asking: Asking, token: string): Promise<void> {
     let gone = false;
     res.onAborted(() => {
       gone = true;
     });
-    const refuse = (status: number): void => {
-      if (gone) return;
-      gone = true;
-      res.cork(() => res.writeStatus(statusLines[status] ?? '400 Bad Request').endWithoutBody(0, true));
-    };
-    if (origin === null) return refuse(hub.isClosing ? 503 : 400);
-    const token = handshake.token;
-    if (token === null) return refuse(401);
     const outcome = await authenticator.authenticate(token);
     if (gone) return;
-    if (!outcome.ok) return refuse(outcome.rejection.code === 'unauthorized' ? 401 : 503);
     // It may have been revoked between the answer and this line: nobody would close a socket that is not there yet.
-    const caller = authenticator.remembered(token);
-    if (caller === null || hub.isClosing) return refuse(503);
-    if (caller.account === null) return refuse(401);
-    const session = new SocketSession({ caller, account: caller.account, origin, form: handshake.form });
+    const known = outcome.ok ? authenticator.remembered(token) : null;
+    if (!outcome.ok && outcome.rejection.code === 'unauthorized') refuse(res, 401);
+    else if (known === null || hub.isClosing) refuse(res, 503);
+    else anchor.hold(() => answer(res, asking, known));
+  }
+
+  function answer(
+    res: HttpResponse,
+    { key, extensions, handshake, origin, context }: Asking,
+    caller: Caller,
+  ): void {
+    const { account } = caller;
+    if (account === null || origin === null) {
+      refuse(res, 401);
+      return;
+    }
+    const session = new SocketSession({ caller, account, origin, form: handshake.form });
     const slot: Slot = { session, handshake };
-    res.cork(() => res.upgrade(slot, key, handshake.protocol, extensions, context));
+    res.upgrade(slot, key, handshake.protocol, extensions, context);
   }
 
   const behaviour = {
@@ -173,4 +203,9 @@ class SocketSession extends Session {
         : Buffer.from(JSON.stringify({ error: refusal.error, status: refusal.status }));
     if (!this.send(frame)) this.end({ code: 1013, reason: 'slow-consumer' });
   }
+}
+
+/** Without a body, and the connection closes: a client that is refused here has nothing more to say. */
+function refuse(res: HttpResponse, status: number): void {
+  res.cork(() => res.writeStatus(statusLines[status] ?? '400 Bad Request').endWithoutBody(0, true));
 }
