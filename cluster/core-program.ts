@@ -62,16 +62,15 @@ async function serve(core: Core, { data, log }: { data: string; log: pino.Logger
   core.serve(links);
   const linkFile = join(data, linkFileName);
   const incarnation = randomBytes(8).toString('hex');
-  await writeLinkFile(linkFile, { port: links.port, key, pid: process.pid, incarnation });
-  log.info({ port: links.port, position: core.store.position }, 'the core serves');
-  tellAgent({ ready: true });
+  const written = writeLinkFile(linkFile, { port: links.port, key, pid: process.pid, incarnation });
+  // Before anybody can know of this core: who stops it from then on finds no core.link left behind.
   let isStopping = false;
   process.on('SIGTERM', () => {
     if (isStopping) return;
     isStopping = true;
     log.info({}, 'the core stops');
-    links
-      .close()
+    written
+      .then(() => links.close())
       .then(() => core.close())
       .then(() => removeLinkFile(linkFile, incarnation))
       .then(() => process.exit(0))
@@ -80,6 +79,9 @@ async function serve(core: Core, { data, log }: { data: string; log: pino.Logger
         process.exit(1);
       });
   });
+  await written;
+  log.info({ port: links.port, position: core.store.position }, 'the core serves');
+  tellAgent({ ready: true });
 }
 
 start().catch((error: unknown) => {

@@ -1,41 +1,42 @@
-// An anchor: a socket of the process to itself, inside whose cork other sockets are upgraded after an await.
+// An anchor: a response of the process to itself that never ends, inside whose cork other sockets are upgraded after an await.
 //
-// uWebSockets.js 20.51 must not be asked to upgrade a response inside that response's own cork: when the memory of the socket does not
-// move, cork goes on to read the socket as the response it no longer is, and now and then closes it at once (uNetworking/uWebSockets#1929).
-// Without any cork it warns on stderr, for each upgrade. Inside the cork of another socket it does neither. The price is that the few
-// lines of the answer go out by themselves. In the synchronous part of a handler none of this applies.
+// uWebSockets.js 20.51 must not upgrade a response inside that response's own cork: when the socket's memory does not move, cork goes on
+// to read the socket as the response it no longer is, and now and then closes it at once (uNetworking/uWebSockets#1929, fixed in versions
+// that need Node 22). Without any cork it warns on stderr for each upgrade. Inside the cork of another response it does neither; the
+// price is that the lines of the answer go out one by one. In the synchronous part of a handler none of this applies.
 
-import uWS, { type us_listen_socket, type WebSocket } from 'uWebSockets.js';
+import uWS, { type HttpResponse, type us_listen_socket } from 'uWebSockets.js';
 import { randomBytes } from 'node:crypto';
-import { WebSocket as Client } from 'ws';
+import { connect, type Socket } from 'node:net';
 
 export interface Anchor {
-  /** Runs it at once, corked elsewhere. Not for the synchronous part of a handler. */
+  /** Runs it at once, inside a cork. Not for the synchronous part of a handler. */
   hold(act: () => void): void;
   close(): void;
 }
 
 const againMs = 1000;
 
-/** Resolves when it holds. Rejects when this machine has no loopback to connect by. */
+/** Resolves when it holds. Rejects on a machine without a loopback address. */
 export async function dropAnchor(): Promise<Anchor> {
   const app = uWS.App();
   // Nobody else on the machine can guess it.
   const path = `/${randomBytes(24).toString('hex')}`;
-  let socket: WebSocket<object> | null = null;
-  let client: Client | null = null;
+  let response: HttpResponse | null = null;
+  let client: Socket | null = null;
   let again: NodeJS.Timeout | null = null;
   let isClosed = false;
+  let held: () => void = () => {};
 
-  app.ws<object>(path, {
-    idleTimeout: 0,
-    maxPayloadLength: 128,
-    open(opened) {
-      socket = opened;
-    },
-    close() {
-      socket = null;
-    },
+  app.get(path, (res) => {
+    response = res;
+    res.onAborted(() => {
+      response = null;
+    });
+    held();
+  });
+  app.any('/*', (res) => {
+    res.close();
   });
   const listening = await new Promise<us_listen_socket>((resolve, reject) => {
     app.listen('127.0.0.1', 0, (found) => {
@@ -43,32 +44,32 @@ export async function dropAnchor(): Promise<Anchor> {
       else resolve(found);
     });
   });
-  const address = `ws://127.0.0.1:${uWS.us_socket_local_port(listening)}${path}`;
+  const port = uWS.us_socket_local_port(listening);
 
-  function connect(): Promise<void> {
-    const opening = new Client(address, { perMessageDeflate: false, maxPayload: 1024 });
-    client = opening;
+  function ask(): Promise<void> {
     return new Promise((resolve, reject) => {
-      opening.on('open', resolve);
-      opening.on('error', reject);
-      opening.on('close', () => {
-        if (isClosed) return;
-        // Held by nothing for a moment: upgrades work, with a warning each.
-        again = setTimeout(() => void connect().catch(() => {}), againMs);
+      held = resolve;
+      client = connect(port, '127.0.0.1', () =>
+        client?.write(`GET ${path} HTTP/1.1\r\nHost: anchor\r\n\r\n`),
+      );
+      client.on('error', reject);
+      client.on('close', () => {
+        // For a moment nothing holds: upgrades work all the same, with a warning each.
+        if (!isClosed) again = setTimeout(() => void ask().catch(() => {}), againMs);
       });
     });
   }
-  await connect();
+  await ask();
 
   return {
     hold(act) {
-      if (socket === null) act();
-      else socket.cork(act);
+      if (response === null) act();
+      else response.cork(act);
     },
     close() {
       isClosed = true;
       if (again !== null) clearTimeout(again);
-      client?.terminate();
+      client?.destroy();
       app.close();
     },
   };
