@@ -230,8 +230,10 @@ export const commands = {
       ...by,
       /** Already checked for length (500, URLs as 23) by the gateway and checked again here. */
       text: text(20_000),
-      visibility: visibilityCodec,
-      sensitive: bool,
+      /** Null, here and below: as the account has chosen for all its posts. */
+      visibility: optional(visibilityCodec),
+      /** What has a spoiler is sensitive whatever stands here. */
+      sensitive: optional(bool),
       spoiler: text(2000),
       language: optional(text(10)),
       replyTo: optional(statusIdCodec),
@@ -241,7 +243,13 @@ export const commands = {
       /** From Idempotency-Key, with what tells tokens apart; null without. */
       once: optional(text(300)),
     }),
-    answer: struct({ id: statusIdCodec, repeated: bool }),
+    /** The rows as they are now, filled in by the core after the fsync; null: gone already. */
+    answer: struct({
+      id: statusIdCodec,
+      repeated: bool,
+      row: optional(statusRow),
+      author: optional(accountRow),
+    }),
   }),
   /** The id may be a boost of one's own. Answers when no gateway shows it any more. */
   deleteStatus: request({ ask: struct({ ...by, id: statusIdCodec }), answer: nothing }),

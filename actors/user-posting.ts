@@ -5,8 +5,8 @@ import type { FactWrite, Wire } from '../runtime/fact.ts';
 import { keyOf } from '../runtime/key.ts';
 import { makeStatusId, type StatusId, statusAuthor } from '../runtime/status-id.ts';
 import { versionMs } from '../runtime/version.ts';
-import { boostMarkRecord, factKind, onceRecord, statusFact } from './facts.ts';
-import { type Ask, flag } from './messages.ts';
+import { accountFact, accountRecord, boostMarkRecord, factKind, onceRecord, statusFact } from './facts.ts';
+import { type Answer, type Ask, flag } from './messages.ts';
 import { type StatusRecord, statusOf, statusRecord } from './status-record.ts';
 import { countCharacters, countGraphemes, mostCharacters } from './text.ts';
 import { agree, refuse, type UserEffect, type UserState } from './user-state.ts';
@@ -40,25 +40,44 @@ export function publish(
   if (once !== null) {
     const earlier = read.fact(once);
     if (earlier !== null && earlier.value !== null && moment.nowMs - versionMs(earlier.version) < onceMs) {
-      const reply = agree(moment, { id: onceRecord.decode(earlier.value).status, repeated: true });
+      const reply = agree(moment, published(onceRecord.decode(earlier.value).status, true));
       // The first request may still be on its way to the disk: an empty transaction waits for it.
       return [{ kind: 'persist', writes: [], deletes: true, live: true }, reply];
     }
   }
-  const { text, visibility, sensitive, spoiler, language, replyTo, mentions, app } = ask;
+  const own = live(read.fact(accountFact(state.account)));
+  if (own === null) return [refuse(moment, 'not-found', 'Record not found')];
+  const { text, spoiler, replyTo, mentions, app } = ask;
   if (text.trim() === '') return [refuse(moment, 'invalid', "Validation failed: Text can't be blank")];
   if (countCharacters(text) + countGraphemes(spoiler) > mostCharacters) {
     return [
       refuse(moment, 'invalid', `Validation failed: Text character limit of ${mostCharacters} exceeded`),
     ];
   }
+  const chosen = chosenBy(ask, own);
   const id = nextStatusId(state, moment);
-  const writes = [
-    write(id, { kind: 'post', text, visibility, sensitive, spoiler, language, replyTo, mentions, app }),
-  ];
+  const writes = [write(id, { kind: 'post', text, spoiler, replyTo, mentions, app, ...chosen })];
   if (once !== null)
     writes.push({ key: once, value: onceRecord.encode({ status: id, createdMs: moment.nowMs }) });
-  return [{ kind: 'persist', writes, deletes: false, live: true }, agree(moment, { id, repeated: false })];
+  return [{ kind: 'persist', writes, deletes: false, live: true }, agree(moment, published(id, false))];
+}
+
+/** What the request leaves open is as the author has chosen for all posts. */
+function chosenBy(ask: Ask<'publish'>, own: Wire) {
+  const { visibility, sensitive, language } = ask;
+  const given =
+    visibility !== null && sensitive !== null && language !== null
+      ? { visibility, sensitive, language }
+      : accountRecord.decode(own);
+  return {
+    visibility: visibility ?? given.visibility,
+    sensitive: (sensitive ?? given.sensitive) || ask.spoiler !== '',
+    language: language ?? given.language,
+  };
+}
+
+function published(id: StatusId, repeated: boolean): Answer<'publish'> {
+  return { id, repeated, row: null, author: null };
 }
 
 /** Also takes back a boost by its own id. The reply waits until no gateway shows it any more. */

@@ -28,6 +28,13 @@ function number(flags: string, description: string, preset: number): Option {
   return new Option(flags, description).argParser(wholeNumber).default(preset);
 }
 
+function graphKept(): Option {
+  return new Option(
+    '--graph <folder>',
+    'keep the imported graph there; later runs with the same numbers copy it',
+  );
+}
+
 function wholeNumber(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('a whole number is wanted');
@@ -77,6 +84,7 @@ add('post', 'durable posts acknowledged per second, into the core and through HT
   .action((options) => report(options, async () => (await import('./post.ts')).post(options)));
 
 add('deliver', 'from author to followers: latency, losses and CPU, beside a bare uWebSockets.js loop')
+  .addOption(graphKept())
   .addOption(number('--users <n>', 'connected users', 10_000))
   .addOption(number('--followers <n>', 'followers of each', 120))
   .addOption(number('--rate <n>', 'posts per second', 350))
@@ -87,6 +95,7 @@ add('deliver', 'from author to followers: latency, losses and CPU, beside a bare
   .action((options) => report(options, async () => (await import('./deliver.ts')).deliver(options)));
 
 add('home', 'home timelines read per second, warm and after a restart, beside Fastify with Redis')
+  .addOption(graphKept())
   .addOption(number('--users <n>', 'users', 10_000))
   .addOption(number('--followees <n>', 'followees of each', 120))
   .addOption(number('--posts-each <n>', 'posts of each', 5))

@@ -16,9 +16,11 @@ import { differences, expectedPairs, makeTexts, type Post, postText, timePlaceho
 import { withClock } from './progress.ts';
 import { type Random, seeded } from './random.ts';
 import type { Result } from './result.ts';
-import { importFollows, type Server, startServer, tokensOf } from './server.ts';
+import { importOnce, type Server, startServer, tokensOf } from './server.ts';
 
 export interface DeliverOptions {
+  /** A folder to keep the imported graph in, for later runs. */
+  graph?: string | undefined;
   port: number;
   quick: boolean;
   users: number;
@@ -65,7 +67,7 @@ export async function deliver(asked: DeliverOptions): Promise<Result> {
   await withClock(
     'importing',
     options.users / 200,
-    importFollows(dataFolder, path.join(folder, 'follows.csv')),
+    importOnce(dataFolder, path.join(folder, 'follows.csv'), options.graph),
   );
   const handles = Array.from({ length: options.users }, (_, user) => `u${user}`);
   const tokens = await tokensOf(dataFolder, handles);

@@ -22,9 +22,11 @@ import { makeTexts, type Post, postText, timePlaceholder } from './posts.ts';
 import { withClock } from './progress.ts';
 import { type Random, seeded, shuffled, zipfDraws } from './random.ts';
 import type { Result } from './result.ts';
-import { importFollows, type Server, type ServerOptions, startServer, tokensOf } from './server.ts';
+import { importOnce, type Server, type ServerOptions, startServer, tokensOf } from './server.ts';
 
 export interface HomeOptions {
+  /** A folder to keep the imported graph in, for later runs. */
+  graph?: string | undefined;
   port: number;
   quick: boolean;
   users: number;
@@ -68,7 +70,7 @@ export async function home(asked: HomeOptions): Promise<Result> {
   await withClock(
     'importing',
     options.users / 200,
-    importFollows(dataFolder, path.join(folder, 'follows.csv')),
+    importOnce(dataFolder, path.join(folder, 'follows.csv'), options.graph),
   );
   const tokens = await tokensOf(
     dataFolder,

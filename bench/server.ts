@@ -1,5 +1,7 @@
 // The server under test, run as anybody would run it: by its command line, on a data folder of its own.
-import { readFile, writeFile } from 'node:fs/promises';
+
+import { existsSync } from 'node:fs';
+import { cp, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
@@ -117,6 +119,21 @@ export async function importFollows(
     ['import', '--data', dataFolder, '--follows', followsPath, '--posts', '0', ...most],
     600_000,
   );
+}
+
+/**
+ * As `importFollows`. With a folder named, what was imported is kept there and copied by later runs: they must ask for the same graph,
+ * and the folder's name is where to say which (`graph-10000x120-1`).
+ */
+export async function importOnce(
+  dataFolder: string,
+  followsPath: string,
+  kept: string | undefined,
+): Promise<void> {
+  if (kept === undefined || !existsSync(kept)) await importFollows(dataFolder, followsPath);
+  if (kept === undefined) return;
+  if (existsSync(kept)) await cp(kept, dataFolder, { recursive: true });
+  else await cp(dataFolder, kept, { recursive: true });
 }
 
 /** An access token for each handle, in order. */

@@ -33,6 +33,19 @@ export class CoreRows {
     return found.ok ? (found.value.rows[0] ?? null) : null;
   }
 
+  /** The answer to `publish` with its rows: what its author is shown next. */
+  published(outcome: Outcome<unknown>): Outcome<unknown> {
+    if (!outcome.ok) return outcome;
+    const { id, repeated } = outcome.value as Answer<'publish'>;
+    const value: Answer<'publish'> = {
+      id,
+      repeated,
+      row: this.status(id),
+      author: this.account(statusAuthor(id)),
+    };
+    return { ok: true, value };
+  }
+
   /** Null when there is nothing to show any more. */
   push(item: Item): PushRenderer | null {
     switch (item.kind) {

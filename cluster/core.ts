@@ -79,6 +79,7 @@ export class Core {
   readonly metrics: CoreMetrics;
   readonly #options: CoreOptions;
   readonly #actors: UserActors<unknown, ProductMessage, Item>;
+  readonly #rows: CoreRows;
   readonly #sessions: CoreSessions;
   readonly #services: CoreServices;
   readonly #sweeps: CoreSweeps;
@@ -108,8 +109,8 @@ export class Core {
       recent: (author, below, most) => reader.recent(author, below, most),
       find: (words, bounds) => store.search({ words: [...words], ...bounds }),
     };
-    const rows = new CoreRows(this.#reader, () => this.#product.queries as unknown as RowQueries);
-    this.#sessions = new CoreSessions(rows);
+    this.#rows = new CoreRows(this.#reader, () => this.#product.queries as unknown as RowQueries);
+    this.#sessions = new CoreSessions(this.#rows);
     this.#actors = new UserActors({
       behaviours: options.product,
       facts: {
@@ -238,7 +239,8 @@ export class Core {
       return { ok: true, value: {} };
     }
     // The request is nobody else's: it becomes the message.
-    return this.#actors.ask(ask.account, Object.assign(ask, { kind }));
+    const answering = this.#actors.ask(ask.account, Object.assign(ask, { kind }));
+    return kind === 'publish' ? answering.then((outcome) => this.#rows.published(outcome)) : answering;
   }
 
   async #attach(ask: Ask<'attach'>, from: LinkPeer | null): Promise<Outcome<unknown>> {

@@ -38,6 +38,8 @@ export interface Fragments {
   accounts(ids: readonly AccountId[], origin: string): Promise<(AccountFragment | null)[]>;
   /** Null: deleted, or its author is gone. Nobody has judged yet whether the viewer may see them. */
   statuses(ids: readonly StatusId[], origin: string): Promise<(StatusFragment | null)[]>;
+  /** Takes in rows that a core's answer carried: at once, before any other wait. */
+  hold(rows: { status: StatusRow; author: AccountRow }): void;
   /** Drops what changed. Hand it every `changed` of the core. */
   changed(changed: Pick<Changed, 'statuses' | 'accounts'>): void;
   /** Forgets all: hand it every `down`. */
@@ -171,6 +173,11 @@ export function createFragments(options: FragmentsOptions): Fragments {
       if (missing.length === 0) return shown;
       const found = await lookUp(missing, origin);
       return ids.map((id, index) => shown[index] ?? found.get(id) ?? null);
+    },
+
+    hold({ status, author }) {
+      statusRows.hold(status.id, status);
+      accountRows.hold(author.id, author);
     },
 
     changed({ statuses, accounts }) {

@@ -28,26 +28,26 @@ export function postingEndpoints(parts: ApiParts): Endpoint[] {
     const account = callerAccount(request);
     refuseUnsupported(request.input);
     const { text, spoiler } = readTextOf(request.input);
-    const [own] = await fragments.accounts([account], request.origin);
-    if (!own) throw notFound();
     const [replyTo, mentions, app] = await Promise.all([
       readReplyTo(request),
       resolveMentions(text, request.origin),
       appOf(request.caller, apps),
     ]);
-    const { id, repeated } = await request.ask('publish', {
+    const { id, repeated, row, author } = await request.ask('publish', {
       account,
       text,
       spoiler,
-      visibility: readVisibility(request.input) ?? own.row.visibility,
-      sensitive: (readBool(request.input, 'sensitive') ?? own.row.sensitive) || spoiler !== '',
-      language: readLanguage(request.input) ?? own.row.language,
+      visibility: readVisibility(request.input),
+      sensitive: readBool(request.input, 'sensitive'),
+      language: readLanguage(request.input),
       replyTo,
       mentions,
       app,
       once: onceOf(request),
     });
-    fragments.changed({ statuses: replyTo === null ? [] : [replyTo], accounts: [account] });
+    if (row === null || author === null) throw notFound();
+    fragments.hold({ status: row, author });
+    if (replyTo !== null) fragments.changed({ statuses: [replyTo], accounts: [] });
     // What was just written is the author's to see, and marked by nobody; an answer given again may be old.
     const seen = await view.see([id], viewingOf(request), repeated ? undefined : Uint8Array.of(0));
     const [first] = seen;

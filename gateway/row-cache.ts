@@ -88,6 +88,12 @@ export class RowCache<Id extends string | number, Row extends object, Shown> {
     return found;
   }
 
+  /** Remembers a row that the core has just sent, before anything else that came from it later is taken in. */
+  hold(id: Id, row: Row): void {
+    this.#loading.delete(id);
+    this.#held.set(id, { row, shown: null, isKept: true });
+  }
+
   /** Drops what is remembered, and what is being asked for. */
   forget(ids: readonly Id[]): void {
     for (const id of ids) {

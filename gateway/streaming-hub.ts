@@ -8,6 +8,7 @@ import { Attaching } from './session-attaching.ts';
 import { eachNumber, SessionTable } from './session-table.ts';
 import { type EntityWriter, StreamEvent } from './streaming-event.ts';
 import type { StreamingMeter } from './streaming-meter.ts';
+import { Outgoing } from './streaming-outgoing.ts';
 import {
   type ClientCommand,
   type Refusal,
@@ -45,8 +46,8 @@ export class StreamingHub {
   readonly #meter: StreamingMeter;
   readonly #log: HubLog;
   readonly #nowMs: () => number;
-  /** Sessions for which the present tick has something. */
-  #touched: Session[] = [];
+  readonly #outgoing: Outgoing;
+  /** Of posts that wait to be written: their times, and how many live sessions they go to. */
   #lags: { ms: number; sessions: number }[] = [];
   /** New streams are refused: the process is about to end. */
   isClosing = false;
@@ -57,6 +58,13 @@ export class StreamingHub {
     this.#log = log;
     this.#nowMs = nowMs;
     this.#attaching = new Attaching({ client, authenticator, table: this.#table, nowMs });
+    this.#outgoing = new Outgoing({
+      write: (session) => this.#flush(session),
+      passed: (cursor) => {
+        this.#table.passed(cursor, this.#nowMs());
+        this.#measure();
+      },
+    });
     this.#topics = new StreamingTopics({
       client,
       send: (session, event, label) => this.#sendTopic(session, event, label),
@@ -124,14 +132,10 @@ export class StreamingHub {
     if (wasAttached && (session.hears & ofOneself) === 0) this.#attaching.detach(session);
   }
 
-  /** Sends all of a tick; only then does its cursor hold. */
+  /** Takes in all of a tick. Its cursor holds when all of it has been written. */
   tick(tick: Tick): void {
     for (const item of tick.items) this.#spread(item, tick.cursor);
-    const touched = this.#touched;
-    this.#touched = [];
-    for (const session of touched) this.#flush(session);
-    this.#table.passed(tick.cursor, this.#nowMs());
-    this.#measure();
+    this.#outgoing.ticked(tick.cursor);
     this.#topics.look();
   }
 
@@ -143,25 +147,16 @@ export class StreamingHub {
       eachNumber(item.sessions, (number) => {
         const session = this.#table.find(number);
         if (session === undefined || !session.isOpen) return;
-        if (session.phase === 'live') live++;
-        this.#hand(session, event);
+        if (isLive(session, cursor)) live++;
+        this.#outgoing.add(session, event);
       });
-      if (told.kind === 'update' && live > 0) this.#lags.push({ ms: statusMs(told.row.id), sessions: live });
+      if (told.kind === 'update') {
+        this.#outgoing.names(told.row.id);
+        if (live > 0) this.#lags.push({ ms: statusMs(told.row.id), sessions: live });
+      }
     }
     if ((item.kind === 'update' || item.kind === 'deleted') && item.topics.length > 0) {
       this.#topics.spread(new StreamEvent(told, null, this.#writer), item.topics);
-    }
-  }
-
-  #hand(session: Session, event: StreamEvent): void {
-    const { pending } = session;
-    if (pending === null) {
-      session.pending = event;
-      this.#touched.push(session);
-    } else if (Array.isArray(pending)) {
-      pending.push(event);
-    } else {
-      session.pending = [pending, event];
     }
   }
 
@@ -243,6 +238,7 @@ export class StreamingHub {
 
   /** Revoked tokens lose their streams. */
   changed({ statuses, tokens }: Changed): void {
+    this.#outgoing.changed(statuses);
     this.#topics.changed(statuses);
     if (tokens.length === 0) return;
     const revoked = new Set(tokens);
@@ -256,6 +252,8 @@ export class StreamingHub {
   }
 
   down(): void {
+    // Sessions are attached again from where they stand: nothing may be on its way to them.
+    this.#outgoing.flush();
     this.#table.down();
     this.#attaching.down();
   }
@@ -263,11 +261,18 @@ export class StreamingHub {
   /** Ends all streams: their clients come back to another process, with their cursors. */
   close(): void {
     this.isClosing = true;
+    this.#outgoing.flush();
     for (const session of this.#table) session.end(restart);
   }
 }
 
 const restart: Closing = { code: 1012, reason: 'service-restart' };
+
+/** Not something of before, that it catches up on. */
+function isLive(session: Session, cursor: string | null): boolean {
+  if (session.phase === 'live') return true;
+  return session.settles !== null && cursor !== null && cursor >= session.settles.cursor;
+}
 
 /** Null: a stream that is fed by a topic. */
 function bitOf(stream: Stream): number | null {

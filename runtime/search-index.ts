@@ -1,13 +1,15 @@
 // The search index: which statuses hold a word. It follows the log behind the posts, in transactions of its own.
 import type { FoundFact } from './behaviours.ts';
 import type { Wire } from './fact.ts';
-import { afterPrefix, type Key } from './key.ts';
+import { afterPrefix, type Key, kindOf } from './key.ts';
 import { bytesOfLatin1, type StatusId, statusIdBytes } from './status-id.ts';
 import type { Batch } from './store-batch.ts';
 import type { Tables } from './store-environment.ts';
 
 export interface SearchIndexOptions {
   tables: Pick<Tables, 'postings' | 'terms'>;
+  /** The kind of facts that can be found: all others are passed over. */
+  kind: string;
   words(fact: FoundFact): string[];
   listed(key: Key, value: Wire | null): StatusId | null;
   /** `words` or `listed` failed on a fact, which can't be found then. */
@@ -50,6 +52,7 @@ export class SearchIndex {
     for (const fact of facts) {
       if (batch.changes.length - start >= mostChanges) break;
       taken++;
+      if (kindOf(fact.key) !== this.#options.kind) continue;
       const before = held.get(fact.key) ?? this.#options.tables.terms.get(fact.key) ?? '';
       const after = this.#soundTermsOf(fact);
       if (before === after) continue;

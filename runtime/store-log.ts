@@ -105,7 +105,17 @@ export class StoreLog {
       };
       for (const { key, value } of this.#environment.log.range(range)) {
         const position = numberAt(key, 2 * numberBytes, positionBytes);
-        entries.push({ ...value, origin: this.#node, incarnation: life.incarnation, position });
+        // Each field by name: a spread takes longer than all the rest of reading.
+        entries.push({
+          version: value.version,
+          key: value.key,
+          value: value.value,
+          live: value.live,
+          size: value.size,
+          origin: this.#node,
+          incarnation: life.incarnation,
+          position,
+        });
       }
     }
     return entries;

@@ -69,6 +69,6 @@ export const defaultLimits: Readonly<StoreLimits> = {
   mostEntriesInFlight: 100_000,
   mostRows: 200_000,
   mostIds: 4_000_000,
-  searchEveryMs: 100,
+  searchEveryMs: 1_000,
   trimEveryMs: 60_000,
 };

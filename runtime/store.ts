@@ -114,6 +114,7 @@ export class Store {
     });
     this.#search = new SearchIndex({
       tables: environment,
+      kind: statusKind,
       words,
       listed,
       onTrouble: options.onTrouble,
