@@ -14,15 +14,15 @@ export function deliver(state: UserState, items: Item[], lost: boolean, moment: 
     switch (item.kind) {
       case 'status':
         if (state.built !== 'no') state.timeline.insert(item.id);
-        effects.push(...pushItem(state, item));
+        pushItem(state, item, effects);
         break;
       case 'removed':
         state.timeline.remove(item.id);
         state.marks?.delete(item.id);
-        effects.push(...pushItem(state, item));
+        pushItem(state, item, effects);
         break;
       case 'notification':
-        effects.push(...pushItem(state, item));
+        pushItem(state, item, effects);
         break;
       case 'blocked':
         if (item.on) state.blockedBy.add(item.by);
@@ -31,7 +31,7 @@ export function deliver(state: UserState, items: Item[], lost: boolean, moment: 
         break;
       case 'resync':
         state.built = 'no';
-        effects.push(...pushItem(state, item));
+        pushItem(state, item, effects);
         break;
     }
   }

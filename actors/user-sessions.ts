@@ -139,8 +139,8 @@ function statusItem(id: StatusId, read: PointReader): Item | null {
 }
 
 /** To every session that has not had it; held back where one is catching up. */
-export function pushItem(state: UserState, item: Item): UserEffect[] {
-  if (state.sessions.length === 0) return [];
+export function pushItem(state: UserState, item: Item, effects: UserEffect[]): void {
+  if (state.sessions.length === 0) return;
   const numbers: number[] = [];
   for (const session of state.sessions) {
     if (session.held !== null) {
@@ -153,7 +153,7 @@ export function pushItem(state: UserState, item: Item): UserEffect[] {
     }
     numbers.push(session.number);
   }
-  return numbers.length === 0 ? [] : [{ kind: 'push', sessions: numbers, item }];
+  if (numbers.length > 0) effects.push({ kind: 'push', sessions: numbers, item });
 }
 
 export function detach(state: UserState, ask: Ask<'detach'>): void {

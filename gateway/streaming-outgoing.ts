@@ -4,8 +4,10 @@ import type { StatusId } from '../runtime/status-id.ts';
 import type { Session } from './session.ts';
 import type { StreamEvent } from './streaming-event.ts';
 
-/** Of a spell of writing and the wait after it. What takes longer to write than this is written without waits. */
-const longestRoundMs = 150;
+/** Between two spells of writing. */
+const longestWaitMs = 150;
+/** A wait to the spell before it: when writing takes more than two fifths of the time, waits grow. */
+const waitToSpell = 1.5;
 /** Other work of the process gets a turn after this much writing. */
 const sliceMs = 10;
 /** Sessions written to between two looks at the clock. */
@@ -21,8 +23,8 @@ export interface OutgoingOptions {
 }
 
 /**
- * After a spell of writing the next one begins when as much time has passed again, as far as `longestRoundMs` allows. So while writing
- * takes less than half of the process's time the waits shrink to nothing, and when it takes more they grow, until frames share writes.
+ * After a spell of writing the next one waits half as long again as the spell took. So while writing takes little of the process's time
+ * the waits shrink to nothing, and when it takes more they grow, up to `longestWaitMs`, until frames share writes.
  */
 export class Outgoing {
   readonly #write: OutgoingOptions['write'];
@@ -137,7 +139,7 @@ export class Outgoing {
   #end(nowMs: number): void {
     this.#spell = [];
     this.#next = 0;
-    this.#notBeforeMs = nowMs + Math.min(this.#spentMs, longestRoundMs - this.#spentMs);
+    this.#notBeforeMs = nowMs + Math.min(this.#spentMs * waitToSpell, longestWaitMs);
     const cursor = this.#spellCursor;
     this.#spellCursor = null;
     this.#spellUpdates.clear();

@@ -88,6 +88,8 @@ export class UserActors<State, Message extends { kind: string }, Item> {
   #behaviours: Behaviours<State, Message, Item>;
   #pushes: Pushes<Item> = noPushes();
   #woken: Cell<State, Message, Item>[] = [];
+  /** The item pushed last since the last flush, and the sessions it goes to. */
+  #pushed: { item: Item | null; sessions: number[] } = { item: null, sessions: [] };
   #flushIsDue = false;
   #lastRequest = 0;
   #lastSpawn = 0;
@@ -214,8 +216,9 @@ export class UserActors<State, Message extends { kind: string }, Item> {
   #settle(): void {
     const woken = this.#woken;
     this.#woken = [];
+    const moment = this.#moment(0);
     for (const cell of woken) {
-      if (cell.queued === 0) this.#handle(cell, null);
+      if (cell.queued === 0) this.#deliver(cell, moment);
       else this.#system.send(cell.actor, null);
     }
   }
@@ -223,17 +226,21 @@ export class UserActors<State, Message extends { kind: string }, Item> {
   /** A null letter: take what is due. */
   #handle(cell: Cell<State, Message, Item>, letter: Letter<Message, Item> | null): void {
     if (letter === null) {
-      const items = cell.due;
-      const lost = cell.lostItems;
-      cell.due = [];
-      cell.lostItems = false;
-      if (!cell.isStopped && items.length > 0) this.#receive(cell, { kind: 'deliver', items, lost }, 0);
-      this.#fanOut.handled(cell);
+      this.#deliver(cell, this.#moment(0));
       return;
     }
     cell.queued--;
     if (letter.request !== 0 || letter.message.kind !== 'idle') cell.lastMs = this.#options.now();
-    this.#receive(cell, letter.message, letter.request);
+    this.#receive(cell, letter.message, this.#moment(letter.request));
+  }
+
+  #deliver(cell: Cell<State, Message, Item>, moment: Moment): void {
+    const items = cell.due;
+    const lost = cell.lostItems;
+    cell.due = [];
+    cell.lostItems = false;
+    if (!cell.isStopped && items.length > 0) this.#receive(cell, { kind: 'deliver', items, lost }, moment);
+    this.#fanOut.handled(cell);
   }
 
   #moment(request: number): Moment {
@@ -241,7 +248,8 @@ export class UserActors<State, Message extends { kind: string }, Item> {
     return { request, nowMs: this.#nowMs, watermark: this.#fanOut.watermark, chance: this.#options.chance() };
   }
 
-  #receive(cell: Cell<State, Message, Item>, message: Message | RuntimeMessage<Item>, request: number): void {
+  #receive(cell: Cell<State, Message, Item>, message: Message | RuntimeMessage<Item>, moment: Moment): void {
+    const { request } = moment;
     const { user } = this.#behaviours;
     try {
       const intent = user.intent(message);
@@ -251,12 +259,7 @@ export class UserActors<State, Message extends { kind: string }, Item> {
         return;
       }
       const before = cell.state ?? user.load(cell.account, this.#options.facts.reader);
-      const [state, effects] = user.receive(
-        before,
-        message,
-        this.#moment(request),
-        this.#options.facts.writing,
-      );
+      const [state, effects] = user.receive(before, message, moment, this.#options.facts.writing);
       cell.state = state;
       this.#run(cell, effects, 0);
     } catch (error) {
@@ -332,10 +335,16 @@ export class UserActors<State, Message extends { kind: string }, Item> {
   }
 
   #push(sessions: number[], item: Item): void {
-    const known = this.#pushes.sessions.get(item);
-    if (known === undefined) this.#pushes.sessions.set(item, sessions);
-    else for (const session of sessions) known.push(session);
-    this.#flushSoon();
+    // One item goes to many actors in a row.
+    const known = item === this.#pushed.item ? this.#pushed.sessions : this.#pushes.sessions.get(item);
+    if (known === undefined) {
+      this.#pushes.sessions.set(item, sessions);
+      this.#pushed = { item, sessions };
+      this.#flushSoon();
+    } else {
+      for (const session of sessions) known.push(session);
+      if (item !== this.#pushed.item) this.#pushed = { item, sessions: known };
+    }
   }
 
   #reply(request: number, outcome: Outcome<unknown>): void {
@@ -374,6 +383,7 @@ export class UserActors<State, Message extends { kind: string }, Item> {
     this.#flushIsDue = false;
     const pushes = this.#pushes;
     this.#pushes = noPushes();
+    this.#pushed = { item: null, sessions: [] };
     this.#options.flush(pushes, this.#fanOut.watermark);
   }
 }
