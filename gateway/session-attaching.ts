@@ -18,6 +18,8 @@ export interface AttachingOptions {
   authenticator: Pick<Authenticator, 'authenticate'>;
   table: SessionTable<Session>;
   nowMs: () => number;
+  /** The first thing that a session is told, if it asked for it. */
+  started(session: Session, cursor: string): void;
 }
 
 export class Attaching {
@@ -25,17 +27,19 @@ export class Attaching {
   readonly #authenticator: AttachingOptions['authenticator'];
   readonly #table: SessionTable<Session>;
   readonly #nowMs: () => number;
+  readonly #started: AttachingOptions['started'];
   #queue: Session[] = [];
   #from = 0;
   #underWay = 0;
   /** Counts the links there have been: what was asked on an earlier one says nothing now. */
   link = 1;
 
-  constructor({ client, authenticator, table, nowMs }: AttachingOptions) {
+  constructor({ client, authenticator, table, nowMs, started }: AttachingOptions) {
     this.#client = client;
     this.#authenticator = authenticator;
     this.#table = table;
     this.#nowMs = nowMs;
+    this.#started = started;
   }
 
   /** Attaches it as soon as it is its turn; without a link, when there is one. */
@@ -111,7 +115,10 @@ export class Attaching {
       return this.#refused(session, answered.rejection.code);
     }
     session.tries = 0;
-    this.#table.answered(session, answered.value.cursor, this.#nowMs());
+    const { cursor } = answered.value;
+    const isFirst = session.since === null;
+    this.#table.answered(session, cursor, this.#nowMs());
+    if (isFirst) this.#started(session, cursor);
   }
 
   #refused(session: Session, code: RejectionCode): void {

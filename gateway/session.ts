@@ -59,6 +59,8 @@ export abstract class Session implements Seat {
   /** Compact: accounts it has been sent in full. */
   known: KnownAccounts | null = null;
   isOpen = true;
+  /** Its client wants to know where it starts: before anything happens it has nothing else to resume from. */
+  asksCursor = false;
   /** The count of links at which its token was last good. */
   checkedAt = 0;
   /** How often in a row the core was too busy for it. */

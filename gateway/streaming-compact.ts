@@ -5,6 +5,7 @@
 //   [3, stream, cursor, notification]  a notification
 //   [4, stream, cursor]                a resync: read the timeline anew
 //   [5, code, message]                 a refused command
+//   [6, stream, cursor]                the start of a stream that was asked for with an empty `since`
 //
 //   stream        ["user"], ["hashtag", "x"]: as in the JSON form
 //   cursor        what to resume from; nil on streams that cannot be resumed
@@ -23,7 +24,7 @@ import type { NotificationRows, StatusRows, Told } from './streaming-told.ts';
 
 const packr = new Packr({ useRecords: false });
 
-const code = { update: 1, deleted: 2, notified: 3, resync: 4, refused: 5 } as const;
+const code = { update: 1, deleted: 2, notified: 3, resync: 4, refused: 5, start: 6 } as const;
 
 export interface CompactEvent {
   told: Told;
@@ -45,6 +46,10 @@ export function compactFrame({ told, cursor, label }: CompactEvent, brief: boole
     case 'resync':
       return packr.pack(head);
   }
+}
+
+export function compactStart(label: string, cursor: string): Uint8Array {
+  return packr.pack([code.start, JSON.parse(label), cursor]);
 }
 
 export function compactRefusal({ status, error }: Refusal): Uint8Array {

@@ -2,7 +2,7 @@
 import type { AccountRow } from '../actors/messages.ts';
 import type { AccountId } from '../runtime/account-id.ts';
 import { printStatusId } from '../runtime/status-id.ts';
-import { compactFrame } from './streaming-compact.ts';
+import { compactFrame, compactStart } from './streaming-compact.ts';
 import type { StreamForm } from './streaming-protocol.ts';
 import { accountsIn, type NotificationRows, type StatusRows, type Told } from './streaming-told.ts';
 
@@ -102,6 +102,18 @@ export class StreamEvent {
       case 'resync':
         return '';
     }
+  }
+}
+
+/** Where a stream starts: what its client resumes from until something else comes. */
+export function startFrame(form: StreamForm, label: string, cursor: string): Uint8Array {
+  switch (form) {
+    case 'json':
+      return Buffer.from(`{"stream":${label},"event":"cursor","cursor":"${cursor}"}`);
+    case 'events':
+      return Buffer.from(`id: ${cursor}\n\n`);
+    case 'compact':
+      return compactStart(label, cursor);
   }
 }
 

@@ -6,7 +6,7 @@ import type { Authenticator } from './authenticator.ts';
 import { type Closing, heard, type Session } from './session.ts';
 import { Attaching } from './session-attaching.ts';
 import { eachNumber, SessionTable } from './session-table.ts';
-import { type EntityWriter, StreamEvent } from './streaming-event.ts';
+import { type EntityWriter, StreamEvent, startFrame } from './streaming-event.ts';
 import type { StreamingMeter } from './streaming-meter.ts';
 import { Outgoing } from './streaming-outgoing.ts';
 import {
@@ -57,7 +57,13 @@ export class StreamingHub {
     this.#meter = meter;
     this.#log = log;
     this.#nowMs = nowMs;
-    this.#attaching = new Attaching({ client, authenticator, table: this.#table, nowMs });
+    this.#attaching = new Attaching({
+      client,
+      authenticator,
+      table: this.#table,
+      nowMs,
+      started: (session, cursor) => this.#started(session, cursor),
+    });
     this.#outgoing = new Outgoing({
       write: (session) => this.#flush(session),
       passed: (cursor) => {
@@ -116,9 +122,17 @@ export class StreamingHub {
     const isAttached = (session.hears & ofOneself) !== 0;
     session.hears |= bit;
     if (isAttached || (bit & ofOneself) === 0) return null;
+    session.asksCursor = since.kind === 'start';
     session.since = since.kind === 'cursor' ? since.cursor : since.kind === 'unknown' ? unknownCursor : null;
     this.#attaching.add(session);
     return null;
+  }
+
+  /** Attached for the first time, from this cursor on, and nothing has been sent. */
+  #started(session: Session, cursor: string): void {
+    if (!session.asksCursor) return;
+    const label = (session.hears & heard.user) !== 0 ? userLabel : notificationLabel;
+    this.#send(session, startFrame(session.form, label, cursor));
   }
 
   #unsubscribe(session: Session, stream: Stream): void {

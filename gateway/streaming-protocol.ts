@@ -20,8 +20,15 @@ export interface Refusal {
 
 export type Parsed<T> = { ok: true; value: T } | { ok: false; refusal: Refusal };
 
-/** From where a client resumes: from now, from a cursor, or from a text that is no cursor (which is answered by a resync). */
-export type Since = { kind: 'now' } | { kind: 'cursor'; cursor: string } | { kind: 'unknown' };
+/**
+ * From where a client resumes: from now, from now and with the cursor of now told (`since=` with nothing in it), from a cursor, or from
+ * a text that is no cursor (which is answered by a resync).
+ */
+export type Since =
+  | { kind: 'now' }
+  | { kind: 'start' }
+  | { kind: 'cursor'; cursor: string }
+  | { kind: 'unknown' };
 
 export type ClientCommand =
   | { kind: 'subscribe'; stream: Stream; since: Since }
@@ -76,7 +83,8 @@ function boundedToken(token: string): string | null {
 }
 
 export function parseSince(text: unknown): Since {
-  if (text === null || text === undefined || text === '') return { kind: 'now' };
+  if (text === null || text === undefined) return { kind: 'now' };
+  if (text === '') return { kind: 'start' };
   if (typeof text !== 'string' || parseCursor(text) === null) return { kind: 'unknown' };
   return { kind: 'cursor', cursor: text };
 }

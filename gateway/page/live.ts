@@ -96,7 +96,8 @@ function open(since: Cursor): void {
   const address = new URL('/api/v1/streaming', location.href);
   address.protocol = location.protocol === 'https:' ? 'wss:' : 'ws:';
   address.searchParams.set('stream', 'user');
-  if (since !== null) address.searchParams.set('since', since);
+  // Empty: the first frame tells where the stream starts.
+  address.searchParams.set('since', since ?? '');
   // As a subprotocol the token stays out of addresses, and so out of logs.
   const opening = new WebSocket(address, bearer);
   socket = opening;

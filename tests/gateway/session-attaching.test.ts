@@ -34,10 +34,12 @@ function setUp() {
   const table = new SessionTable<Session>();
   const asked: Asked[] = [];
   const tokens: string[] = [];
+  const started: string[] = [];
   const state = { isUp: true, isValid: true };
   const attaching = new Attaching({
     table,
     nowMs: () => 0,
+    started: (session, cursor) => started.push(`${session.account} ${cursor}`),
     authenticator: {
       authenticate: async (token): Promise<Outcome<Caller>> => {
         tokens.push(token);
@@ -67,7 +69,7 @@ function setUp() {
     table.add(session);
     return session;
   };
-  return { table, attaching, asked, tokens, state, open };
+  return { table, attaching, asked, tokens, started, state, open };
 }
 
 function callerOf(token: string): Caller {
@@ -108,7 +110,7 @@ test('ten thousand sessions are attached a few hundred at a time, each once', as
 });
 
 test('after a lost link every session is attached again with its cursor, its token looked at first', async () => {
-  const { table, attaching, asked, tokens, open } = setUp();
+  const { table, attaching, asked, tokens, started, open } = setUp();
   const session = open(1);
   attaching.add(session);
   await turn();
@@ -122,6 +124,10 @@ test('after a lost link every session is attached again with its cursor, its tok
   await turn();
   expect(tokens).toEqual(['token 1']);
   expect(asked[1]).toMatchObject({ kind: 'attach', since: '01a2003e2599000000000001' });
+  asked[1]?.answer(good);
+  await turn();
+  // It starts once.
+  expect(started).toEqual([`1 ${cursor}`]);
 });
 
 test('a token that is no longer good ends its session before anything is attached', async () => {

@@ -1,5 +1,6 @@
 // Sessions across pauses of the core, restarts of the gateway, silent and slow clients, and drops at random.
 import { afterEach, expect, test } from 'vitest';
+import { compactProtocol } from '../../gateway/streaming-protocol.ts';
 import { until } from '../support/until.ts';
 import { type Frame, openEvents, openStream, RefusedError, type StreamClient } from './stream-client.ts';
 import { type Person, startWholeGateway, type WholeGateway, type WholeOptions } from './whole-gateway.ts';
@@ -68,6 +69,39 @@ test('a session that was attached before anything happened misses nothing of a p
     await until(() => contents(client.frames).length === round, { what: `the post of round ${round}` });
   }
   expect(contents(client.frames)).toEqual(['between 1', 'between 2', 'between 3']);
+});
+
+test('a client that has heard nothing yet can ask where it starts, and misses nothing', async () => {
+  const { server, ann, ben } = await start();
+  for (const [stream, protocols] of [
+    ['user', []],
+    ['user:notification', []],
+    ['user', [compactProtocol]],
+  ] as const) {
+    const query = `?stream=${stream}&since=&access_token=${ben.token}`;
+    const client = await openStream({ url: server.socketUrl, query, protocols: [...protocols] });
+    const frames = () => [...client.frames, ...client.packed];
+    await until(() => frames().length === 1, { what: 'the start' });
+    const isCompact = protocols.length > 0;
+    const cursor = expect.stringMatching(/^[0-9a-f]{24}$/);
+    expect(frames()).toEqual([
+      isCompact ? [6, [stream], cursor] : { stream: [stream], event: 'cursor', cursor },
+    ]);
+    client.kill();
+    const given = isCompact ? (client.packed[0] as string[])[2] : client.frames[0]?.cursor;
+    await server.publish(ann, `@ben while away from ${stream} (${protocols})`);
+    const resumed = await openStream({
+      url: server.socketUrl,
+      query: `?stream=user&since=${given}&access_token=${ben.token}`,
+    });
+    await until(() => contents(resumed.frames).length === 1, { what: 'what was missed' });
+    expect(contents(resumed.frames)).toEqual([`@ben while away from ${stream} (${protocols})`]);
+    resumed.kill();
+  }
+  const plain = await attached(server, ben);
+  await server.publish(ann, 'hello');
+  await until(() => plain.frames.length > 0);
+  expect(plain.frames[0]?.event).toBe('update');
 });
 
 test('a token that was revoked while there was no link loses its socket, whatever it listens to', async () => {

@@ -106,8 +106,10 @@ export interface EventClient {
   status: number;
   headers: Headers;
   text(): string;
-  /** `id`, `event`, `data` of each event so far. */
+  /** `id`, `event`, `data` of each event so far: as in browsers, what has no data is none. */
   events(): Record<string, string>[];
+  /** The id that came without an event: where the stream starts. */
+  start(): string | undefined;
   ended(): boolean;
   stop(): void;
 }
@@ -122,6 +124,18 @@ export async function openEvents(url: string, headers: Record<string, string> = 
     const decoder = new TextDecoder();
     for await (const chunk of response.body ?? []) text += decoder.decode(chunk, { stream: true });
   };
+  const blocks = (): Record<string, string>[] =>
+    text
+      .split('\n\n')
+      .slice(0, -1)
+      .map((block) =>
+        Object.fromEntries(
+          block
+            .split('\n')
+            .filter((line) => !line.startsWith(':'))
+            .map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]),
+        ),
+      );
   void read()
     .catch(() => {})
     .finally(() => {
@@ -131,18 +145,8 @@ export async function openEvents(url: string, headers: Record<string, string> = 
     status: response.status,
     headers: response.headers,
     text: () => text,
-    events: () =>
-      text
-        .split('\n\n')
-        .slice(0, -1)
-        .map((block) =>
-          Object.fromEntries(
-            block
-              .split('\n')
-              .filter((line) => !line.startsWith(':'))
-              .map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]),
-          ),
-        ),
+    events: () => blocks().filter((block) => 'data' in block),
+    start: () => blocks().find((block) => !('data' in block) && 'id' in block)?.['id'],
     ended: () => ended,
     stop: () => abort.abort(),
   };

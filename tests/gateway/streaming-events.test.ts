@@ -41,6 +41,7 @@ test('an event stream greets, says what happens as Mastodon does, and breathes',
     what: 'the event',
   });
   expect(client.text().startsWith(':)\n')).toBe(true);
+  expect(client.start()).toMatch(/^[0-9a-f]{24}$/);
   expect(update?.['event']).toBe('update');
   expect(update?.['id']).toMatch(/^[0-9a-f]{24}$/);
   checkShape('Status', JSON.parse(update?.['data'] ?? ''));
@@ -73,6 +74,17 @@ test('Last-Event-ID resumes, and so does since; a cursor that is none is told to
   const resync = await until(() => lost.events()[0], { what: 'the resync' });
   expect(resync).toEqual({ id: expect.stringMatching(/^[0-9a-f]{24}$/), event: 'resync', data: 'resync' });
   lost.stop();
+});
+
+test('who has heard nothing yet can come back, too', async () => {
+  const first = await attached(`user?access_token=${ben.token}`);
+  const start = await until(() => first.start(), { what: 'the start' });
+  first.stop();
+  await whole.post(ann, 'missed from the start');
+  const again = await attached('user', { authorization: `Bearer ${ben.token}`, 'last-event-id': start });
+  const missed = await until(() => again.events()[0], { what: 'what was missed' });
+  expect(JSON.parse(missed['data'] ?? '').content).toBe('<p>missed from the start</p>');
+  again.stop();
 });
 
 test('user/notification, public and hashtag bring what they are called', async () => {

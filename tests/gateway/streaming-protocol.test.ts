@@ -47,7 +47,7 @@ describe('handshakes', () => {
 
   test('what is no cursor is unknown, what is absent is now', () => {
     expect(parseSince(null)).toEqual({ kind: 'now' });
-    expect(parseSince('')).toEqual({ kind: 'now' });
+    expect(parseSince('')).toEqual({ kind: 'start' });
     for (const text of ['x', cursor.toUpperCase(), `${cursor}0`, 7, {}])
       expect(parseSince(text)).toEqual({ kind: 'unknown' });
   });
