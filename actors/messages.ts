@@ -243,7 +243,7 @@ export const commands = {
       /** From Idempotency-Key, with what tells tokens apart; null without. */
       once: optional(text(300)),
     }),
-    /** The rows as they are now, filled in by the core after the fsync; null: gone already. */
+    /** The rows as they are now, filled in for gateways by the core after the fsync; null: gone already. */
     answer: struct({
       id: statusIdCodec,
       repeated: bool,

@@ -33,7 +33,7 @@ const publishedId = z.object({
 });
 const foundRows = z.object({ rows: z.array(z.object({ text: z.string() }).nullable()) });
 const quiet = { info() {}, warn() {}, error() {} };
-const plain = { visibility: 'public', sensitive: false, spoiler: '', language: null, replyTo: null } as const;
+const plain = { visibility: 'public', sensitive: false, spoiler: '', language: 'en', replyTo: null } as const;
 
 export async function openCoreUnderTest(options: CoreUnderTestOptions): Promise<CoreUnderTest> {
   await bundleBehaviours({

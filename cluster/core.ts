@@ -240,7 +240,9 @@ export class Core {
     }
     // The request is nobody else's: it becomes the message.
     const answering = this.#actors.ask(ask.account, Object.assign(ask, { kind }));
-    return kind === 'publish' ? answering.then((outcome) => this.#rows.published(outcome)) : answering;
+    // Only who shows the post needs its rows.
+    if (kind !== 'publish' || from?.role !== 'gateway') return answering;
+    return answering.then((outcome) => this.#rows.published(outcome));
   }
 
   async #attach(ask: Ask<'attach'>, from: LinkPeer | null): Promise<Outcome<unknown>> {

@@ -98,6 +98,7 @@ test('a client that has heard nothing yet can ask where it starts, and misses no
     expect(contents(resumed.frames)).toEqual([`@ben while away from ${stream} (${protocols})`]);
     resumed.kill();
   }
+  await until(async () => (await server.sessions()) === 0, { what: 'the others to be gone' });
   const plain = await attached(server, ben);
   await server.publish(ann, 'hello');
   await until(() => plain.frames.length > 0);
