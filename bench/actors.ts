@@ -1,7 +1,7 @@
 // `bench actors`: what the runtime's actor system costs, in messages a second and bytes an awake user; bare nact beside it.
 import { z } from 'zod';
 import { bytes, count, decimal, median } from './figures.ts';
-import { type Peer, startPeer } from './peers/peer.ts';
+import { type Peer, startBundled } from './peers/peer.ts';
 import { withClock } from './progress.ts';
 import type { Result } from './result.ts';
 
@@ -17,7 +17,10 @@ const memory = z.object({ bytesEach: z.number() });
 
 export async function actors(asked: ActorsOptions): Promise<Result> {
   const options = asked.quick ? { ...asked, actors: 1000, seconds: 1, rounds: 2 } : asked;
-  const [ours, bare] = [await startPeer('actors-ours.ts', {}), await startPeer('peers/bare-nact.ts', {})];
+  const [ours, bare] = [
+    await startBundled('actors-ours.ts', {}),
+    await startBundled('peers/bare-nact.ts', {}),
+  ];
   const limitMs = options.seconds * 2000 + 60_000;
   const round = (side: Peer, name: string) => {
     const run = { kind: 'rates', actors: options.actors, seconds: options.seconds };
@@ -71,7 +74,7 @@ export async function actors(asked: ActorsOptions): Promise<Result> {
 
 /** In a fresh process, so that nothing made before blurs it. */
 async function bytesOf(file: string, shape: string, users: number): Promise<number> {
-  const side = await startPeer(file, {}, ['--expose-gc']);
+  const side = await startBundled(file, {}, ['--expose-gc']);
   const { bytesEach } = await withClock(
     `memory: ${shape}`,
     10,

@@ -29,10 +29,14 @@ export async function startPeer(
 const coreArgs = ['--max-semi-space-size=64'];
 
 /**
- * The same for what holds our own code: bundled first and run by plain node with the agent's flags, as the product is. (tsx wraps
- * every function it makes, which costs a hot path more than the path.)
+ * The same for what holds our own code, and what is compared with it: bundled first and run by plain node with the agent's flags, as the
+ * product is. (tsx wraps every function it makes, which costs a hot path more than the path.)
  */
-export async function startBundled(file: string, options: object): Promise<Peer> {
+export async function startBundled(
+  file: string,
+  options: object,
+  nodeArgs: readonly string[] = [],
+): Promise<Peer> {
   const bundled = path.join(folder, '..', `.bundled-${path.basename(file, '.ts')}.mjs`);
   await build({
     entryPoints: [path.join(folder, '..', file)],
@@ -48,7 +52,7 @@ export async function startBundled(file: string, options: object): Promise<Peer>
     logLevel: 'error',
   });
   atEnd(() => rm(bundled, { force: true }));
-  return await startScript(file, [bundled], options, coreArgs);
+  return await startScript(file, [bundled], options, [...coreArgs, ...nodeArgs]);
 }
 
 async function startScript(
