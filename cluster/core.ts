@@ -384,10 +384,12 @@ export class Core {
 /** Opens the store and starts a core on it. Rejects with what the store says when it can't be opened. */
 export async function openCore(options: CoreOptions): Promise<Core> {
   const { product, folder, node, onFault, limits } = options;
-  // One time for all: a clock that is set back stands still here until it is there again.
+  // One time for all: a clock that is set back stands still here until it is there again, and versions that had to run ahead of it take it
+  // along. An id made from it is never older than a version given before, or a cursor could skip it.
   let latestMs = 0;
+  let opening: Store | null = null;
   const now = (): number => {
-    latestMs = Math.max(latestMs, options.now());
+    latestMs = Math.max(latestMs, options.now(), opening === null ? 0 : versionMs(opening.given));
     return latestMs;
   };
   const metrics = new CoreMetrics();
@@ -406,7 +408,7 @@ export async function openCore(options: CoreOptions): Promise<Core> {
     onCommitTimed: (ms, entries) => metrics.committed(ms, entries),
     ...(limits === undefined ? {} : { limits }),
   });
-  latestMs = versionMs(store.version);
+  opening = store;
   opened.core = new Core(store, { ...options, now }, metrics);
   return opened.core;
 }

@@ -63,6 +63,8 @@ export class Attaching {
 
   detach(session: Session): void {
     const { phase, number, account } = session;
+    // What waits to be written is newer than where it stands: whoever attaches again gets it in its place.
+    session.pending = null;
     this.#table.renumber(session);
     this.#tell(phase, account, number);
   }

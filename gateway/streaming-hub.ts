@@ -16,7 +16,7 @@ import {
   type Stream,
   streamScope,
 } from './streaming-protocol.ts';
-import { toldBy } from './streaming-told.ts';
+import { statusesIn, toldBy } from './streaming-told.ts';
 import { StreamingTopics } from './streaming-topics.ts';
 
 export interface HubLog {
@@ -121,11 +121,26 @@ export class StreamingHub {
         : { status: 429, error: 'Too many streams on one connection' };
     const isAttached = (session.hears & ofOneself) !== 0;
     session.hears |= bit;
-    if (isAttached || (bit & ofOneself) === 0) return null;
-    session.asksCursor = since.kind === 'start';
-    session.since = since.kind === 'cursor' ? since.cursor : since.kind === 'unknown' ? unknownCursor : null;
-    this.#attaching.add(session);
+    if ((bit & ofOneself) === 0) return null;
+    const cursor = since.kind === 'cursor' ? since.cursor : since.kind === 'unknown' ? unknownCursor : null;
+    if (since.kind === 'start') session.asksCursor = true;
+    if (!isAttached) {
+      session.since = cursor;
+      this.#attaching.add(session);
+    } else if (cursor !== null) {
+      this.#again(session, cursor);
+    } else if (since.kind === 'start') {
+      const standing = this.#table.cursorOf(session);
+      if (standing !== null) this.#started(session, standing);
+    }
     return null;
+  }
+
+  /** Attached already, for another stream of its own: once more, from where both miss nothing. */
+  #again(session: Session, cursor: string): void {
+    this.#attaching.detach(session);
+    if (session.since === null || cursor < session.since) session.since = cursor;
+    this.#attaching.add(session);
   }
 
   /** Attached for the first time, from this cursor on, and nothing has been sent. */
@@ -164,10 +179,8 @@ export class StreamingHub {
         if (isLive(session, cursor)) live++;
         this.#outgoing.add(session, event);
       });
-      if (told.kind === 'update') {
-        this.#outgoing.names(told.row.id);
-        if (live > 0) this.#lags.push({ ms: statusMs(told.row.id), sessions: live });
-      }
+      for (const id of statusesIn(told)) this.#outgoing.names(id);
+      if (told.kind === 'update' && live > 0) this.#lags.push({ ms: statusMs(told.row.id), sessions: live });
     }
     if ((item.kind === 'update' || item.kind === 'deleted') && item.topics.length > 0) {
       this.#topics.spread(new StreamEvent(told, null, this.#writer), item.topics);

@@ -31,6 +31,19 @@ export function toldBy(item: Pushed, tickCursor: string): { told: Told; cursor: 
     : { told: item, cursor: item.cursor };
 }
 
+/** The statuses that are shown in it. */
+export function statusesIn(told: Told): StatusId[] {
+  switch (told.kind) {
+    case 'update':
+      return told.boosted === null ? [told.row.id] : [told.row.id, told.boosted.id];
+    case 'notified':
+      return told.status === null ? [] : [told.status.id];
+    case 'deleted':
+    case 'resync':
+      return [];
+  }
+}
+
 /** Whose accounts are shown in it. */
 export function accountsIn(told: Told): AccountRow[] {
   switch (told.kind) {

@@ -19,9 +19,12 @@ export interface Batch {
 
 /** A walk over many followers, a slice at a time. */
 interface Walk<Item, R extends Receiver<Item>> {
+  author: AccountId;
   batch: Batch;
   item: Item;
   receivers: readonly R[];
+  /** The author's own actor has it already: people read their own writes. */
+  given: R | undefined;
   next: number;
 }
 
@@ -43,7 +46,10 @@ export interface FanOutOptions<Item, R extends Receiver<Item>> {
   start: Version;
   /** Followers walked at once; more are walked in slices of this size, so that nobody else waits long. */
   slice?: number;
-  /** Items due to one receiver; more, and the oldest are dropped and it is told by `overflowed`. */
+  /**
+   * Items due to one receiver; more, and all are dropped and it is told by `overflowed`. What was addressed to it alone (a block, say)
+   * is kept: nothing else would ever tell it.
+   */
   mostDue?: number;
   overflowed(receiver: R): void;
 }
@@ -59,6 +65,8 @@ export class FanOut<Item, R extends Receiver<Item>> {
   readonly #interest = new Map<AccountId, R[]>();
   #batches: Batch[] = [];
   #walks: Walk<Item, R>[] = [];
+  /** Of what is due: what was addressed to the receiver alone. */
+  readonly #personal = new Map<R, Item[]>();
   #isWalking = false;
   #watermark: Version;
   #subscriptions = 0;
@@ -99,8 +107,7 @@ export class FanOut<Item, R extends Receiver<Item>> {
       const place = receivers?.indexOf(receiver) ?? -1;
       if (receivers === undefined || place < 0) continue;
       // A walk under way goes by place: it must not lose somebody to a swap.
-      if (this.#walks.some((walk) => walk.receivers === receivers))
-        this.#interest.set(author, without(receivers, place));
+      if (this.#isWalked(author)) this.#interest.set(author, without(receivers, place));
       else removeAt(receivers, place);
       if (this.#interest.get(author)?.length === 0) this.#interest.delete(author);
       this.#subscriptions--;
@@ -114,6 +121,11 @@ export class FanOut<Item, R extends Receiver<Item>> {
       .map(([author]) => author);
     this.unsubscribe(receiver, authors);
     receiver.due.length = 0;
+    this.#personal.delete(receiver);
+  }
+
+  #isWalked(author: AccountId): boolean {
+    return this.#walks.some((walk) => walk.author === author);
   }
 
   /** Routes entries that have reached the disk, in their order. */
@@ -134,18 +146,26 @@ export class FanOut<Item, R extends Receiver<Item>> {
       case 'followers': {
         const receivers = this.#interest.get(route.author);
         if (receivers === undefined) return;
-        if (receivers.length <= this.#slice && !this.#walks.some((walk) => walk.receivers === receivers)) {
-          for (const receiver of receivers) this.#give(receiver, route.item, batch);
+        const { author, item } = route;
+        if (receivers.length <= this.#slice && !this.#isWalked(author)) {
+          for (const receiver of receivers) this.#give(receiver, item, batch);
           return;
         }
+        const own = this.#options.awake(author);
+        const given = own !== undefined && receivers.includes(own) ? own : undefined;
+        if (given !== undefined) this.#give(given, item, batch);
         batch.pending++;
-        this.#walks.push({ batch, item: route.item, receivers, next: 0 });
+        this.#walks.push({ author, batch, item, receivers, given, next: 0 });
         this.#walkOn();
         return;
       }
       case 'account': {
         const receiver = this.#options.awake(route.account);
-        if (receiver !== undefined) this.#give(receiver, route.item, batch);
+        if (receiver === undefined) return;
+        const personal = this.#personal.get(receiver);
+        if (personal === undefined) this.#personal.set(receiver, [route.item]);
+        else personal.push(route.item);
+        this.#give(receiver, route.item, batch);
         return;
       }
       case 'topics':
@@ -157,7 +177,7 @@ export class FanOut<Item, R extends Receiver<Item>> {
   #give(receiver: R, item: Item, batch: Batch): void {
     this.deliveries++;
     if (receiver.due.length >= this.#mostDue) {
-      receiver.due.length = 0;
+      receiver.due = this.#personal.get(receiver)?.filter((kept) => kept !== item) ?? [];
       this.#options.overflowed(receiver);
     }
     receiver.due.push(item);
@@ -171,6 +191,7 @@ export class FanOut<Item, R extends Receiver<Item>> {
   handled(receiver: R): void {
     const batch = receiver.dueBatch;
     receiver.dueBatch = null;
+    if (this.#personal.size > 0) this.#personal.delete(receiver);
     if (batch !== null) this.#done(batch);
   }
 
@@ -186,20 +207,20 @@ export class FanOut<Item, R extends Receiver<Item>> {
     if (moved) this.#options.advanced();
   }
 
-  /** One slice of every walk a turn; walks over the same receivers go one after the other, so that each author's order holds. */
+  /** One slice of every author's oldest walk a turn: an author's walks go one after the other, so that the order holds. */
   #walkOn(): void {
     if (this.#isWalking) return;
     this.#isWalking = true;
     this.#options.later(() => {
       this.#isWalking = false;
-      const walked = new Set<readonly R[]>();
+      const walked = new Set<AccountId>();
       for (const walk of this.#walks) {
-        if (walked.has(walk.receivers)) continue;
-        walked.add(walk.receivers);
+        if (walked.has(walk.author)) continue;
+        walked.add(walk.author);
         const end = Math.min(walk.next + this.#slice, walk.receivers.length);
         for (; walk.next < end; walk.next++) {
           const receiver = walk.receivers[walk.next];
-          if (receiver !== undefined) this.#give(receiver, walk.item, walk.batch);
+          if (receiver !== undefined && receiver !== walk.given) this.#give(receiver, walk.item, walk.batch);
         }
       }
       const finished = this.#walks.filter((walk) => walk.next >= walk.receivers.length);

@@ -159,6 +159,11 @@ export class Store {
   }
 
   /** The version of the last committed entry. */
+  /** The highest version given, on the disk or on its way there. */
+  get given(): Version {
+    return this.#log.version;
+  }
+
   get version(): Version {
     return this.#log.committedVersion;
   }

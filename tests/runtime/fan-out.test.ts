@@ -26,17 +26,28 @@ function entry(author: number, item: string, ms: number): Entry {
   };
 }
 
-function opened(options: { slice?: number; mostDue?: number } = {}) {
+interface Opening {
+  slice?: number;
+  mostDue?: number;
+  /** By author, who is awake. */
+  awake?: Map<number, Follower>;
+}
+
+function opened({ awake = new Map(), ...options }: Opening = {}) {
   const woken: Follower[] = [];
   const later: (() => void)[] = [];
   const overflowed: string[] = [];
   const advanced: Version[] = [];
   const fanOut: FanOut<string, Follower> = new FanOut<string, Follower>({
-    route: ({ key, value }) => [
-      { kind: 'followers', author: key.charCodeAt(6) as AccountId, item: String(value) },
-    ],
+    route: ({ key, value }) => {
+      const account = key.charCodeAt(6) as AccountId;
+      const item = String(value);
+      return item.startsWith('to ')
+        ? [{ kind: 'account', account, item }]
+        : [{ kind: 'followers', author: account, item }];
+    },
     read: { fact: () => null, view: () => undefined },
-    awake: () => undefined,
+    awake: (account) => awake.get(account),
     wake: (receiver) => woken.push(receiver),
     settle: () => {},
     publish: () => {},
@@ -139,4 +150,50 @@ test('a receiver that has lost its state is subscribed to nothing', () => {
   fanOut.drop(ada);
   fanOut.committed([entry(1, 'a', 1), entry(2, 'b', 2)]);
   expect(woken).toEqual([bob]);
+});
+
+test('what was addressed to a receiver alone is kept when the rest is too much', () => {
+  const ada = follower('ada');
+  const { fanOut, overflowed, handleOne } = opened({ mostDue: 3, awake: new Map([[9, ada]]) });
+  fanOut.subscribe(ada, [1] as AccountId[]);
+  const items = ['a', 'b'].map((item, place) => entry(1, item, place + 1));
+  items.push(entry(9, 'to ada: blocked', 3));
+  items.push(...['c', 'd', 'e', 'f'].map((item, place) => entry(1, item, place + 4)));
+  items.push(entry(9, 'to ada: once more', 8));
+  fanOut.committed(items);
+  expect(overflowed).toEqual(['ada', 'ada', 'ada']);
+  expect(ada.due).toEqual(['to ada: blocked', 'to ada: once more']);
+  handleOne(ada);
+  // Handled is handled: it does not come again with the next overflow.
+  fanOut.committed(['g', 'h', 'i', 'j'].map((item, place) => entry(1, item, place + 9)));
+  expect(ada.due).toEqual(['j']);
+});
+
+test('an author walked in slices has the own post at once, and once', () => {
+  const own = follower('own');
+  const { fanOut, later, handleOne } = opened({ slice: 2, awake: new Map([[1, own]]) });
+  const others = Array.from({ length: 5 }, (_, n) => follower(`f${n}`));
+  for (const receiver of [...others, own]) fanOut.subscribe(receiver, [1] as AccountId[]);
+  fanOut.committed([entry(1, 'a', 1), entry(1, 'b', 2)]);
+  expect(own.due).toEqual(['a', 'b']);
+  handleOne(own);
+  while (later.length > 0) later.shift()?.();
+  for (const receiver of [...others, own]) handleOne(receiver);
+  expect(own.got).toEqual(['a', 'b']);
+  for (const { got } of others) expect(got).toEqual(['a', 'b']);
+});
+
+test('who leaves during a walk changes nobody else’s order', () => {
+  const { fanOut, later, handleOne } = opened({ slice: 2 });
+  const all = Array.from({ length: 5 }, (_, n) => follower(`f${n}`));
+  for (const receiver of all) fanOut.subscribe(receiver, [1] as AccountId[]);
+  const [first] = all;
+  fanOut.committed([entry(1, 'a', 1)]);
+  if (first) fanOut.unsubscribe(first, [1] as AccountId[]);
+  fanOut.committed([entry(1, 'b', 2)]);
+  while (later.length > 0) {
+    later.shift()?.();
+    for (const receiver of all) handleOne(receiver);
+  }
+  for (const { got } of all.slice(1)) expect(got).toEqual(['a', 'b']);
 });

@@ -1,0 +1,197 @@
+// The hub on sessions without sockets: what may wait, what may not, and from where a session is attached.
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { NotificationRow, Pushed, StatusRow } from '../../actors/messages.ts';
+import type { Answered } from '../../cluster/core-client.ts';
+import type { Caller } from '../../gateway/endpoint.ts';
+import { Session } from '../../gateway/session.ts';
+import { StreamingHub } from '../../gateway/streaming-hub.ts';
+import type { StreamingMeter } from '../../gateway/streaming-meter.ts';
+import type { AccountId } from '../../runtime/account-id.ts';
+import type { StatusId } from '../../runtime/status-id.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const caller: Caller = {
+  token: 't',
+  tokenId: 't',
+  account: 1 as AccountId,
+  clientId: '',
+  scopes: new Set(['read']),
+};
+const cursorOf = (n: number): string => n.toString(16).padStart(24, '0');
+const idOf = (n: number): StatusId => `${'\0'.repeat(13)}${String.fromCharCode(n)}` as StatusId;
+const user = { name: 'user', tag: null } as const;
+const notification = { name: 'user:notification', tag: null } as const;
+
+class FakeSession extends Session {
+  written: string[] = [];
+  /** What a write takes of the process's time. */
+  writeMs = 0;
+
+  protected write(frame: Uint8Array): boolean {
+    vi.advanceTimersByTime(this.writeMs);
+    this.written.push(Buffer.from(frame).toString());
+    return true;
+  }
+
+  protected writeAll(frames: Uint8Array[]): boolean {
+    for (const frame of frames) this.write(frame);
+    return true;
+  }
+
+  protected finish(): void {}
+}
+
+interface Attach {
+  session: number;
+  since: string | null;
+  answer(cursor: string): Promise<void>;
+}
+
+function setUp() {
+  const attaches: Attach[] = [];
+  const call = (kind: string, ask: { session: number; since: string | null }) => {
+    if (kind !== 'attach') return Promise.resolve({ ok: true, value: {} });
+    return new Promise<Answered<'attach'>>((resolve) => {
+      attaches.push({
+        session: ask.session,
+        since: ask.since,
+        async answer(cursor) {
+          resolve({ ok: true, value: { cursor } });
+          await vi.advanceTimersByTimeAsync(0);
+        },
+      });
+    });
+  };
+  const quiet = () => {};
+  const meter: StreamingMeter = {
+    opened: quiet,
+    closed: quiet,
+    delivered: quiet,
+    lag: quiet,
+    cutOff: quiet,
+    refused: quiet,
+  };
+  const hub = new StreamingHub({
+    client: { isUp: true, listen: quiet, call: call as never },
+    authenticator: { authenticate: async () => ({ ok: true, value: caller }) },
+    writer: {
+      status: ({ row, boosted }) => `${row.text}${boosted?.text ?? ''}`,
+      notification: ({ status }) => `named in ${status?.text}`,
+    },
+    meter,
+    log: {
+      error(fields) {
+        throw new Error(JSON.stringify(fields));
+      },
+    },
+  });
+  const open = (): FakeSession => {
+    const session = new FakeSession({ caller, account: 1 as AccountId, origin: 'http://x', form: 'json' });
+    hub.open(session);
+    return session;
+  };
+  return { hub, attaches, open };
+}
+
+const row = (n: number, text: string): StatusRow => ({ id: idOf(n), text, boostOf: null }) as StatusRow;
+const numbers = (session: Session): Uint8Array => {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, session.number);
+  return bytes;
+};
+const update = (to: Session, n: number, text: string, boosted: StatusRow | null = null): Pushed =>
+  ({
+    kind: 'update',
+    row: row(n, text),
+    author: {},
+    boosted,
+    boostedAuthor: boosted && {},
+    sessions: numbers(to),
+    topics: [],
+    cursor: cursorOf(n),
+  }) as unknown as Pushed;
+const notified = (to: Session, n: number, status: StatusRow): Pushed =>
+  ({
+    kind: 'notified',
+    notification: {} as NotificationRow,
+    account: {},
+    status,
+    author: {},
+    sessions: numbers(to),
+    cursor: cursorOf(n),
+  }) as unknown as Pushed;
+
+test.each([
+  ['the post', (to: Session) => update(to, 7, 'gone')],
+  ['a boost of it', (to: Session) => update(to, 9, '', row(7, 'gone'))],
+  ['a notification about it', (to: Session) => notified(to, 9, row(7, 'gone'))],
+])('a frame of %s does not wait beyond the change of the post', (_what, made) => {
+  const { hub, open } = setUp();
+  const [busy, session] = [open(), open()];
+  for (const one of [busy, session])
+    hub.command(one, { kind: 'subscribe', stream: user, since: { kind: 'now' } });
+  busy.writeMs = 60;
+  hub.tick({ items: [update(busy, 2, 'dear to write')], cursor: cursorOf(2) });
+  hub.tick({ items: [made(session)], cursor: cursorOf(9) });
+  expect(session.written).toEqual([]);
+  hub.changed({ statuses: [idOf(8)], accounts: [], tokens: [] });
+  expect(session.written).toEqual([]);
+  hub.changed({ statuses: [idOf(7)], accounts: [], tokens: [] });
+  expect(session.written).toEqual([expect.stringContaining('gone')]);
+});
+
+test('a cursor given with a second stream of its own is resumed from', async () => {
+  const { hub, attaches, open } = setUp();
+  const session = open();
+  hub.command(session, { kind: 'subscribe', stream: notification, since: { kind: 'now' } });
+  await attaches[0]?.answer(cursorOf(5));
+  hub.command(session, { kind: 'subscribe', stream: user, since: { kind: 'cursor', cursor: cursorOf(3) } });
+  expect(attaches[1]).toMatchObject({ session: session.number, since: cursorOf(3) });
+  expect(attaches[1]?.session).not.toBe(attaches[0]?.session);
+  await attaches[1]?.answer(cursorOf(6));
+  // Later than where it stands: where it stands counts.
+  hub.command(session, { kind: 'subscribe', stream: user, since: { kind: 'cursor', cursor: cursorOf(9) } });
+  expect(attaches[2]).toMatchObject({ since: cursorOf(3) });
+  await attaches[2]?.answer(cursorOf(6));
+  hub.command(session, { kind: 'subscribe', stream: user, since: { kind: 'unknown' } });
+  expect(attaches[3]).toMatchObject({ since: cursorOf(0) });
+  hub.command(session, { kind: 'subscribe', stream: user, since: { kind: 'now' } });
+  expect(attaches).toHaveLength(4);
+});
+
+test('who asks for the start later is told where the session stands', async () => {
+  const { hub, attaches, open } = setUp();
+  const session = open();
+  hub.command(session, { kind: 'subscribe', stream: notification, since: { kind: 'now' } });
+  await attaches[0]?.answer(cursorOf(5));
+  expect(session.written).toEqual([]);
+  hub.command(session, { kind: 'subscribe', stream: user, since: { kind: 'start' } });
+  expect(session.written).toEqual([expect.stringContaining(`"event":"cursor","cursor":"${cursorOf(5)}"`)]);
+  expect(attaches).toHaveLength(1);
+});
+
+test('what waits when a stream is given up is not sent to the one that comes after it', async () => {
+  const { hub, attaches, open } = setUp();
+  const [busy, session] = [open(), open()];
+  for (const one of [busy, session])
+    hub.command(one, { kind: 'subscribe', stream: user, since: { kind: 'now' } });
+  for (const attach of attaches) await attach.answer(cursorOf(1));
+  busy.writeMs = 60;
+  hub.tick({ items: [update(busy, 2, 'dear to write')], cursor: cursorOf(2) });
+  hub.tick({ items: [update(session, 9, 'waits')], cursor: cursorOf(9) });
+  hub.command(session, { kind: 'unsubscribe', stream: user });
+  hub.command(session, { kind: 'subscribe', stream: user, since: { kind: 'cursor', cursor: cursorOf(3) } });
+  await attaches[2]?.answer(cursorOf(9));
+  vi.advanceTimersByTime(500);
+  expect(session.written).toEqual([]);
+  hub.tick({ items: [update(session, 4, 'missed'), update(session, 9, 'waits')], cursor: cursorOf(9) });
+  vi.advanceTimersByTime(500);
+  expect(session.written.map((frame) => JSON.parse(frame).payload)).toEqual(['missed', 'waits']);
+});
