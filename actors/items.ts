@@ -12,6 +12,8 @@ export type Item =
   | { kind: 'notification'; version: Version; row: NotificationRow }
   /** Somebody blocked (or no longer blocks) the receiver. */
   | { kind: 'blocked'; version: Version; by: AccountId; on: boolean }
+  /** Posts of before were brought in, among those that are there: nobody is told, but a timeline is to hold them. */
+  | { kind: 'backfilled'; version: Version }
   /** What was missed is unknown: the session's client must read anew. */
   | { kind: 'resync'; version: Version };
 
@@ -26,7 +28,8 @@ export function itemKey(item: Item): string {
       return `n${item.row.id}`;
     case 'blocked':
       return `b${item.version}`;
+    case 'backfilled':
     case 'resync':
-      return 'resync';
+      return item.kind;
   }
 }

@@ -171,8 +171,16 @@ export const queries = {
   following: request({ ask: struct({ id: accountIdCodec, ...versionPage }), answer: accountsPage }),
   blocked: request({ ask: struct({ id: accountIdCodec, ...versionPage }), answer: accountsPage }),
   muted: request({ ask: struct({ id: accountIdCodec, ...versionPage }), answer: accountsPage }),
-  favouritedBy: request({ ask: struct({ id: statusIdCodec, ...versionPage }), answer: accountsPage }),
-  boostedBy: request({ ask: struct({ id: statusIdCodec, ...versionPage }), answer: accountsPage }),
+  /** Without those whom the viewer blocks, or who block the viewer. */
+  favouritedBy: request({
+    ask: struct({ id: statusIdCodec, viewer: optional(accountIdCodec), ...versionPage }),
+    answer: accountsPage,
+  }),
+  /** Those whose boost the viewer may see. */
+  boostedBy: request({
+    ask: struct({ id: statusIdCodec, viewer: optional(accountIdCodec), ...versionPage }),
+    answer: accountsPage,
+  }),
   /** The viewer's own favourites or bookmarks, newest mark first. `last` and `first` as in `accountsPage`. */
   marked: request({
     ask: struct({ ...viewerOf, mark: oneOf('favourite', 'bookmark'), ...versionPage }),
@@ -203,10 +211,16 @@ export const queries = {
     }),
     answer: struct({ accounts: list(accountIdCodec, mostAccounts) }),
   }),
-  /** All words must be there. Newest first. Ask `judge` before showing. */
+  /** All words must be there. Newest first. `limit` and `offset` count what the viewer may see. */
   searchStatuses: request({
-    ask: struct({ q: text(500), author: optional(accountIdCodec), ...page, offset: uint }),
-    answer: struct({ ids: statusIdsCodec(mostStatuses) }),
+    ask: struct({
+      q: text(500),
+      viewer: optional(accountIdCodec),
+      author: optional(accountIdCodec),
+      ...page,
+      offset: uint,
+    }),
+    answer: statusPage,
   }),
   /** Tags that begin so, with the number of uses and of people in each of the last 7 days (today first). */
   searchTags: request({
@@ -312,7 +326,10 @@ export const commands = {
 export const services = {
   /** Counts a request against `limit` and nothing else: for answers a gateway can give alone. */
   admit: request({ ask: nothing, answer: nothing }),
-  /** The handle is free, or `taken`. Throttled by `ip`. Empty password: none until one is set. */
+  /**
+   * The handle is free, or `taken`. Empty password: none until one is set. Throttled by `ip`: an IPv4 address or, here and below, the
+   * /64 of an IPv6 one.
+   */
   signUp: request({
     ask: struct({ handle: text(30), password: text(1000), displayName: text(100), ip: text(64) }),
     answer: struct({ account: accountIdCodec }),
@@ -322,8 +339,15 @@ export const services = {
     ask: struct({ handle: text(100), password: text(1000), ip: text(64) }),
     answer: struct({ account: accountIdCodec }),
   }),
+  /** Revokes the account's tokens, but not the one with the id `keep`. Answers when no gateway takes them any more. */
   changePassword: request({
-    ask: struct({ ...by, current: text(1000), next: text(1000), ip: text(64) }),
+    ask: struct({
+      ...by,
+      current: text(1000),
+      next: text(1000),
+      ip: text(64),
+      keep: optional(text(100)),
+    }),
     answer: nothing,
   }),
   deleteAccount: request({ ask: struct({ ...by, password: text(1000), ip: text(64) }), answer: nothing }),
@@ -395,7 +419,10 @@ export const services = {
     ask: struct({ handle: text(30), scopes: text(500) }),
     answer: struct({ token: text(200) }),
   }),
-  /** Operator: sets the password of an account that has none, or has lost its own. `not-found` without the account. */
+  /**
+   * Operator: sets the password of an account that has none, or has lost its own, and revokes its tokens. `not-found` without the
+   * account.
+   */
   setPassword: request({ ask: struct({ handle: text(30), password: text(1000) }), answer: nothing }),
   /** Operator: copies the whole store, as of one moment, into a folder that is empty or absent. */
   backup: request({ ask: struct({ folder: text(4000) }), answer: struct({ bytes: uint, position: uint }) }),

@@ -145,17 +145,27 @@ export function favouritedBy(reader: Reader, ask: Ask<'favouritedBy'>): Outcome<
   const listed = pageOf(reader, prefix, boundsOf(ask), Math.min(ask.limit, mostOfPage), ({ key }) => {
     const rest = key.slice(prefix.length);
     const account = accountAt(rest, 8);
+    if (ask.viewer !== null && isBlockBetween(reader, ask.viewer, account)) return null;
     return isThere(reader, account) ? { order: rest.slice(0, 8), account } : null;
   });
   return ok(accountsPage(listed));
 }
 
-export function boostedBy(reader: Reader, ask: Ask<'boostedBy'>): Outcome<Answer<'boostedBy'>> {
+function isBlockBetween(reader: Reader, one: AccountId, other: AccountId): boolean {
+  return blocksNow(one, other, reader) || blocksNow(other, one, reader);
+}
+
+export function boostedBy(
+  reader: Reader,
+  ask: Ask<'boostedBy'>,
+  nowMs: number,
+): Outcome<Answer<'boostedBy'>> {
   const prefix = keyOf(statusAuthor(ask.id), viewKind.boostedBy, statusRest(ask.id));
   const listed = pageOf(reader, prefix, boundsOf(ask), Math.min(ask.limit, mostOfPage), ({ key }) => {
     const boost = key.slice(prefix.length) as StatusId;
-    const account = statusAuthor(boost);
-    return isThere(reader, account) ? { order: boost.slice(0, 8), account } : null;
+    // A boost is for fewer than its post, or for other people.
+    if (judge(reader, ask.viewer, boost, nowMs) === hiddenFlag) return null;
+    return { order: boost.slice(0, 8), account: statusAuthor(boost) };
   });
   return ok(accountsPage(listed));
 }
@@ -191,7 +201,7 @@ export function notifications(
       if (ask.from !== null && row.from !== ask.from) return null;
       const dismissed = reader.fact(keyOf(viewer, factKind.dismissed, row.id));
       if (dismissed !== null && dismissed.value !== null) return null;
-      if (blocksNow(viewer, row.from, reader) || blocksNow(row.from, viewer, reader)) return null;
+      if (isBlockBetween(reader, viewer, row.from)) return null;
       if (mutesNow(viewer, row.from, reader, nowMs)?.notifications === true || !isThere(reader, row.from))
         return null;
       return row.status !== null && judge(reader, viewer, row.status, nowMs) === hiddenFlag ? null : row;

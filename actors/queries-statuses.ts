@@ -120,25 +120,30 @@ export function replies(reader: Reader, { id, limit }: Ask<'replies'>): Outcome<
 export function searchStatuses(
   reader: Reader,
   ask: Ask<'searchStatuses'>,
+  nowMs: number,
 ): Outcome<Answer<'searchStatuses'>> {
   const words = wordsOf(ask.q);
-  if (words.length === 0) return ok({ ids: [] });
+  if (words.length === 0) return ok(statusPage([], ask.viewer));
   const wanted = Math.min(ask.limit, mostOfPage);
-  const ids: StatusId[] = [];
+  const kept: { id: StatusId; flags: number }[] = [];
   let below = ask.maxId;
   let skip = ask.offset;
   const chunk = 200;
-  for (let lookedAt = 0; ids.length < wanted && lookedAt < mostLookedAt; lookedAt += chunk) {
+  for (let lookedAt = 0; kept.length < wanted && lookedAt < mostLookedAt; lookedAt += chunk) {
     const found = reader.find(words, { below, above: ask.minId ?? ask.sinceId, most: chunk });
     for (const id of found) {
+      if (kept.length === wanted) break;
       if (ask.author !== null && statusAuthor(id) !== ask.author) continue;
+      // Judged before it counts: a page that is short would tell what is hidden.
+      const flags = judgeOne(reader, ask.viewer, id, nowMs);
+      if (flags === hiddenFlag) continue;
       if (skip > 0) skip--;
-      else if (ids.length < wanted) ids.push(id);
+      else kept.push({ id, flags });
     }
     below = found.at(-1) ?? null;
     if (found.length < chunk) break;
   }
-  return ok({ ids });
+  return ok(statusPage(kept, ask.viewer));
 }
 
 export function searchTags(reader: Reader, ask: Ask<'searchTags'>): Outcome<Answer<'searchTags'>> {

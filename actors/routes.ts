@@ -86,8 +86,11 @@ function routeRemoved({ version, before }: Entry, id: StatusId): To[] {
 }
 
 export function route(entry: Entry): To[] {
-  if (!entry.live) return [];
   const account = accountAt(entry.key);
+  if (!entry.live) {
+    if (kindOf(entry.key) !== factKind.status) return [];
+    return [{ kind: 'followers', author: account, item: { kind: 'backfilled', version: entry.version } }];
+  }
   switch (kindOf(entry.key)) {
     case factKind.status:
       return routeStatus(entry);

@@ -1,12 +1,19 @@
 // Deliveries to a user: what they do to the timeline, and what sessions see of them. What is wanted is wanted.ts's.
-import type { Moment } from '../runtime/behaviours.ts';
+import type { Moment, PointReader } from '../runtime/behaviours.ts';
 import type { Item } from './items.ts';
+import { followsNow } from './rows.ts';
+import { timelineLength } from './timeline.ts';
 import { pushItem } from './user-sessions.ts';
-import { stopFollowing, type UserEffect, type UserState } from './user-state.ts';
+import { fillGaps, stopFollowing, type UserEffect, type UserState } from './user-state.ts';
 import { wants } from './wanted.ts';
 
 /** `lost`: items are missing before these. The timeline is built anew when it is next read, and sessions read anew. */
-export function deliver(state: UserState, items: Item[], lost: boolean, moment: Moment): UserEffect[] {
+export function deliver(
+  state: UserState,
+  { items, lost }: { items: Item[]; lost: boolean },
+  moment: Moment,
+  read: PointReader,
+): UserEffect[] {
   const effects: UserEffect[] = [];
   if (lost) items.unshift({ kind: 'resync', version: moment.watermark });
   for (const item of items) {
@@ -14,10 +21,12 @@ export function deliver(state: UserState, items: Item[], lost: boolean, moment: 
     switch (item.kind) {
       case 'status':
         if (state.built !== 'no') state.timeline.insert(item.id);
+        if (state.timeline.length === timelineLength) state.reached = timelineLength;
         pushItem(state, item, effects);
         break;
       case 'removed':
         state.timeline.remove(item.id);
+        fillGaps(state);
         state.marks?.delete(item.id);
         pushItem(state, item, effects);
         break;
@@ -27,7 +36,14 @@ export function deliver(state: UserState, items: Item[], lost: boolean, moment: 
       case 'blocked':
         if (item.on) state.blockedBy.add(item.by);
         else state.blockedBy.delete(item.by);
-        if (item.on) effects.push(...stopFollowing(state, item.by));
+        // The receiver may have followed again, above a later unblock that is on its way here.
+        if (item.on && !followsNow(state.account, item.by, read))
+          effects.push(...stopFollowing(state, item.by));
+        // Boosts of theirs come and go with the block.
+        state.built = 'no';
+        break;
+      case 'backfilled':
+        state.built = 'no';
         break;
       case 'resync':
         state.built = 'no';

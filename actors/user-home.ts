@@ -1,14 +1,15 @@
 // A user's home timeline: built from the newest of each followee when first read, kept by deliveries afterwards.
+import type { AccountId } from '../runtime/account-id.ts';
 import type { Gathered, Moment, PointReader } from '../runtime/behaviours.ts';
 import { afterPrefix, keyOf, restOf } from '../runtime/key.ts';
 import { type StatusId, statusAuthor } from '../runtime/status-id.ts';
-import { blockFact, factKind } from './facts.ts';
+import { blockFact, factKind, statusFact } from './facts.ts';
 import type { Answer, Ask } from './messages.ts';
 import { flag } from './messages.ts';
+import { statusOf } from './status-record.ts';
 import { Timeline, timelineLength } from './timeline.ts';
 import {
   authorsOf,
-  isMuted,
   refuse,
   subscribe,
   type UserEffect,
@@ -16,10 +17,13 @@ import {
   type WaitingRead,
 } from './user-state.ts';
 import { viewKind } from './views.ts';
+import { wantsAuthor, wantsBoost, weighsBoosts } from './wanted.ts';
 
 /** Reads waiting for a build: more are refused. */
 const mostWaiting = 100;
 const mostDirects = 200;
+/** Gathered when most of the newest are not wanted: of somebody who boosts all day, say, and whose boosts are not. */
+const mostGathered = 4 * timelineLength;
 
 export function readHome(
   state: UserState,
@@ -37,19 +41,29 @@ export function readHome(
 }
 
 /** Subscribes first, then gathers: nothing falls between. */
-function build(state: UserState): UserEffect[] {
+function build(state: UserState, most: number = timelineLength): UserEffect[] {
   state.built = 'building';
+  // Only what is delivered from here on is kept: all that came before is gathered.
+  state.timeline = new Timeline();
+  state.reached = 0;
   state.buildTicket = state.nextTicket++;
+  state.buildMost = most;
   const directs = keyOf(state.account, viewKind.direct);
   return [
     ...subscribe(state),
     {
       kind: 'gather',
       ticket: state.buildTicket,
-      recent: { authors: authorsOf(state), sinceMs: 0, most: timelineLength },
+      recent: { authors: heardOf(state), sinceMs: 0, most },
       ranges: [{ from: directs, to: afterPrefix(directs), most: mostDirects, reverse: true }],
     },
   ];
+}
+
+/** Those who are muted now would only take the place of others. When a mute ends, the timeline is built anew. */
+function heardOf(state: UserState): AccountId[] {
+  const authors = authorsOf(state);
+  return state.mutes.size === 0 ? authors : authors.filter((author) => !state.mutes.has(author));
 }
 
 /** The answer to `build`. Deliveries that came since stay in the timeline. */
@@ -60,19 +74,15 @@ export function finishBuild(
   read: PointReader,
 ): UserEffect[] {
   if (gathered.ticket !== state.buildTicket) return [];
-  // Somebody was followed or left in the meantime: once more.
+  // What is wanted has changed in the meantime: once more.
   if (state.built === 'no') return state.waiting.length > 0 ? build(state) : [];
   const wanted = (id: StatusId): boolean => {
     const author = statusAuthor(id);
-    if (author === state.account) return true;
-    return (
-      state.followees.has(author) &&
-      !state.blockedBy.has(author) &&
-      isMuted(state, author, moment.nowMs) === null
-    );
+    if (!wantsAuthor(state, author, moment.nowMs)) return false;
+    if (!weighsBoosts(state, author)) return true;
+    const status = statusOf(read.fact(statusFact(id)));
+    return status?.kind !== 'boost' || wantsBoost(state, author, status.of, moment.nowMs);
   };
-  const kept = state.timeline;
-  state.timeline = new Timeline();
   const directs = (gathered.found[0] ?? []).map(({ key }) => restOf(key) as StatusId);
   for (const ids of [gathered.statuses, directs]) {
     for (let place = ids.length - 1; place >= 0; place--) {
@@ -80,9 +90,10 @@ export function finishBuild(
       if (id !== undefined && wanted(id)) state.timeline.insert(id);
     }
   }
-  for (const id of kept.page({ maxId: null, sinceId: null, minId: null, limit: timelineLength })) {
-    if (wanted(id)) state.timeline.insert(id);
-  }
+  const isCut = gathered.statuses.length >= state.buildMost || state.timeline.length === timelineLength;
+  if (isCut && state.timeline.length < timelineLength / 2 && state.buildMost < mostGathered)
+    return build(state, mostGathered);
+  state.reached = isCut ? state.timeline.length : 0;
   state.built = 'yes';
   const answers = state.waiting.map((waiting) => answer(state, waiting, read));
   state.waiting = [];

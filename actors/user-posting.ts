@@ -112,7 +112,7 @@ export function boost(state: UserState, ask: Ask<'boost'>, moment: Moment, read:
     write(id, { kind: 'boost', of: ask.of, visibility: ask.visibility }),
     { key, value: boostMarkRecord.encode({ boost: id }) },
   ];
-  return [{ kind: 'persist', writes, deletes: false, live: true }, agree(moment, { id })];
+  return [{ kind: 'persist', writes, deletes: false, live: true }, { kind: 'fence' }, agree(moment, { id })];
 }
 
 export function unboost(
@@ -145,7 +145,9 @@ export function markStatus(
   if (ask.on) mark(state, ask.id, bit);
   else unmark(state, ask.id, bit);
   const writes = isOn === ask.on ? [] : [{ key, value: ask.on ? [] : null }];
-  return [{ kind: 'persist', writes, deletes: !ask.on, live: true }, agree(moment)];
+  // Favourites are counted in what every gateway shows, bookmarks in nothing.
+  const fence: UserEffect[] = ask.mark === 'favourite' && writes.length > 0 ? [{ kind: 'fence' }] : [];
+  return [{ kind: 'persist', writes, deletes: !ask.on, live: true }, ...fence, agree(moment)];
 }
 
 /** More marks than this in memory, and they are looked up instead. */

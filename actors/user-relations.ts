@@ -4,6 +4,8 @@ import type { Moment, PointReader } from '../runtime/behaviours.ts';
 import type { FactWrite } from '../runtime/fact.ts';
 import { blockFact, followFact, followRecord, muteFact, muteRecord, relationRecord } from './facts.ts';
 import type { Ask } from './messages.ts';
+import { followsNow } from './rows.ts';
+import { blocksNow } from './user-home.ts';
 import {
   agree,
   beginFollowing,
@@ -25,8 +27,19 @@ export function followLimit(account: AccountId, read: PointReader): number {
 
 const nothing: FactWrite[] = [];
 
+/** Whoever asks another gateway after the answer sees it there, too. */
+const fence: UserEffect = { kind: 'fence' };
+
 function persist(writes: FactWrite[], deletes = false): UserEffect {
   return { kind: 'persist', writes, deletes, live: true };
+}
+
+/**
+ * By the facts, those on their way to the disk included: a block is told to the blocked one only when it is there, and a follow
+ * that came above it would count.
+ */
+function isBarred(state: UserState, target: AccountId, read: PointReader): boolean {
+  return state.blocks.has(target) || blocksNow(target, state.account, read);
 }
 
 export function follow(
@@ -37,24 +50,24 @@ export function follow(
 ): UserEffect[] {
   const { target, boosts } = ask;
   if (target === state.account) return [refuse(moment, 'forbidden', 'You cannot follow yourself')];
-  if (state.blockedBy.has(target) || state.blocks.has(target)) {
-    return [refuse(moment, 'forbidden', 'This action is not allowed')];
-  }
-  const isFollowing = state.followees.has(target);
+  if (isBarred(state, target, read)) return [refuse(moment, 'forbidden', 'This action is not allowed')];
+  const isKnown = state.followees.has(target);
+  const isFollowing = isKnown && followsNow(state.account, target, read);
   if (isFollowing && state.withoutBoosts.has(target) === !boosts) return [persist(nothing), agree(moment)];
-  if (!isFollowing && state.followees.size >= followLimit(state.account, read)) {
+  if (!isKnown && state.followees.size >= followLimit(state.account, read)) {
     return [refuse(moment, 'invalid', `Validation failed: You can follow at most ${mostFollows} accounts`)];
   }
   if (boosts) state.withoutBoosts.delete(target);
   else state.withoutBoosts.add(target);
   return [
+    ...beginFollowing(state, target),
     persist([
       {
         key: followFact(state.account, target),
         value: followRecord.encode({ createdMs: moment.nowMs, boosts, quiet: false }),
       },
     ]),
-    ...(isFollowing ? [] : beginFollowing(state, target)),
+    fence,
     agree(moment),
   ];
 }
@@ -64,6 +77,7 @@ export function unfollow(state: UserState, { target }: Ask<'unfollow'>, moment: 
   return [
     ...stopFollowing(state, target),
     persist([{ key: followFact(state.account, target), value: null }], true),
+    fence,
     agree(moment),
   ];
 }
@@ -72,25 +86,28 @@ export function block(state: UserState, { target }: Ask<'block'>, moment: Moment
   if (target === state.account) return [refuse(moment, 'forbidden', 'You cannot block yourself')];
   if (state.blocks.has(target)) return [persist(nothing), agree(moment)];
   state.blocks.add(target);
+  state.built = 'no';
   const writes: FactWrite[] = [
     { key: blockFact(state.account, target), value: relationRecord.encode({ createdMs: moment.nowMs }) },
   ];
   if (state.followees.has(target)) writes.push({ key: followFact(state.account, target), value: null });
-  return [...stopFollowing(state, target), persist(writes), agree(moment)];
+  return [...stopFollowing(state, target), persist(writes), fence, agree(moment)];
 }
 
 export function unblock(state: UserState, { target }: Ask<'unblock'>, moment: Moment): UserEffect[] {
   if (!state.blocks.delete(target)) return [persist(nothing, true), agree(moment)];
-  return [persist([{ key: blockFact(state.account, target), value: null }], true), agree(moment)];
+  state.built = 'no';
+  return [persist([{ key: blockFact(state.account, target), value: null }], true), fence, agree(moment)];
 }
 
-/** `durationS` 0: for good. The muted one's posts leave the timeline; they come back when it is next built. */
+/** `durationS` 0: for good. The muted one's posts, and boosts of them, are not in the timeline when it is next built. */
 export function mute(state: UserState, ask: Ask<'mute'>, moment: Moment): UserEffect[] {
   const { target, notifications, durationS } = ask;
   if (target === state.account) return [refuse(moment, 'forbidden', 'You cannot mute yourself')];
   const untilMs = durationS === 0 ? null : moment.nowMs + durationS * 1000;
   state.mutes.set(target, { notifications, untilMs });
-  state.timeline.removeAuthor(target);
+  if (untilMs !== null) state.mutesEndMs = Math.min(state.mutesEndMs, untilMs);
+  state.built = 'no';
   const value = muteRecord.encode({ createdMs: moment.nowMs, notifications, untilMs });
   return [persist([{ key: muteFact(state.account, target), value }]), agree(moment)];
 }
@@ -101,7 +118,7 @@ export function unmute(state: UserState, { target }: Ask<'unmute'>, moment: Mome
   return [persist([{ key: muteFact(state.account, target), value: null }], true), agree(moment)];
 }
 
-/** From an import: by the same rules, in one transaction; what is there already is left as it is. */
+/** From an import: by the same rules, in one transaction; what is there already, or was and has been taken back, is left as it is. */
 export function adoptFollows(
   state: UserState,
   follows: readonly AccountId[],
@@ -115,17 +132,16 @@ export function adoptFollows(
   let refused = 0;
   for (const target of follows) {
     if (state.followees.has(target)) continue;
+    const key = followFact(state.account, target);
+    if (read.fact(key) !== null) continue;
     const isRefused =
-      target === state.account ||
-      state.followees.size >= limit ||
-      state.blockedBy.has(target) ||
-      state.blocks.has(target);
+      target === state.account || state.followees.size >= limit || isBarred(state, target, read);
     if (isRefused) {
       refused++;
       continue;
     }
     effects.push(...beginFollowing(state, target));
-    writes.push({ key: followFact(state.account, target), value });
+    writes.push({ key, value });
   }
   return { writes, effects, refused };
 }

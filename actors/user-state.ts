@@ -45,6 +45,8 @@ export interface UserState {
   blocks: IdSet;
   blockedBy: IdSet;
   mutes: Map<AccountId, Mute>;
+  /** No mute ends before this time. */
+  mutesEndMs: number;
   /** Favourites, boosts and bookmarks; null when there are too many to keep: then they are looked up. */
   marks: Map<StatusId, number> | null;
   /** The ms of the newest status ever made, deleted ones included. */
@@ -52,13 +54,18 @@ export interface UserState {
   /** 0..4095, drawn at the first post of this activation. */
   salt: number | null;
   timeline: Timeline;
+  /** `no` also when what is wanted has changed: the next read builds anew, and a build under way begins once more. */
   built: 'no' | 'building' | 'yes';
+  /** How much a timeline held that older statuses were left out of; 0 when it has all there are. */
+  reached: number;
   isSubscribed: boolean;
   waiting: WaitingRead[];
   sessions: Session[];
   /** Ticket of the next `gather`; which session each catch-up ticket is for. */
   nextTicket: number;
   buildTicket: number;
+  /** Statuses asked for by the build under way. */
+  buildMost: number;
   catching: Map<number, Session>;
 }
 
@@ -116,6 +123,7 @@ export function loadUser(account: AccountId, reader: Reader): UserState {
     const { notifications, untilMs } = muteRecord.decode(fact.value);
     mutes.set(accountAt(restOf(fact.key)), { notifications, untilMs });
   }
+  const mutesEndMs = firstEnd(mutes);
   const statuses = keyOf(account, factKind.status);
   const newest = reader.facts({ from: statuses, to: afterPrefix(statuses), most: 1, reverse: true })[0];
   const fact = reader.fact(accountFact(account));
@@ -127,26 +135,43 @@ export function loadUser(account: AccountId, reader: Reader): UserState {
     blocks: new IdSet(liveFacts(reader, account, factKind.block).map(({ key }) => accountAt(restOf(key)))),
     blockedBy: new IdSet(severed.filter(({ isOn }) => isOn).map(({ by }) => by)),
     mutes,
+    mutesEndMs,
     marks: loadMarks(account, reader),
     lastStatusMs: newest === undefined ? 0 : statusMs(statusOfKey(newest.key)),
     salt: null,
     timeline: new Timeline(),
     built: 'no',
+    reached: 0,
     isSubscribed: false,
     waiting: [],
     sessions: [],
     nextTicket: 1,
     buildTicket: 0,
+    buildMost: 0,
     catching: new Map(),
   };
 }
 
 export function isMuted(state: UserState, account: AccountId, nowMs: number): Mute | null {
   const mute = state.mutes.get(account);
-  if (mute === undefined) return null;
-  if (mute.untilMs === null || mute.untilMs > nowMs) return mute;
-  state.mutes.delete(account);
-  return null;
+  return mute !== undefined && (mute.untilMs === null || mute.untilMs > nowMs) ? mute : null;
+}
+
+function firstEnd(mutes: ReadonlyMap<AccountId, Mute>): number {
+  let first = Number.POSITIVE_INFINITY;
+  for (const { untilMs } of mutes.values()) if (untilMs !== null && untilMs < first) first = untilMs;
+  return first;
+}
+
+/** Lets go of mutes that have run out: what they kept out of the timeline belongs there now. */
+export function endMutes(state: UserState, nowMs: number): void {
+  if (nowMs < state.mutesEndMs) return;
+  for (const [muted, { untilMs }] of state.mutes) {
+    if (untilMs === null || untilMs > nowMs) continue;
+    state.mutes.delete(muted);
+    state.built = 'no';
+  }
+  state.mutesEndMs = firstEnd(state.mutes);
 }
 
 /** The authors whose announcements the actor wants: its followees, and itself. */
@@ -160,10 +185,23 @@ export function subscribe(state: UserState): UserEffect[] {
   return [{ kind: 'subscribe', authors: authorsOf(state) }];
 }
 
-/** Follows somebody from now on, in memory: the timeline is built anew when it is next read, for it lacks their posts. */
+/** A full timeline may lose so many to deletes; then it is filled again from below. */
+const mostGaps = 100;
+
+/** To be called after something was taken out of the timeline. */
+export function fillGaps(state: UserState): void {
+  if (state.built === 'yes' && state.timeline.length < state.reached - mostGaps) state.built = 'no';
+}
+
+/**
+ * Follows somebody from now on, in memory: the timeline is built anew when it is next read, for it lacks their posts. The effects
+ * stand before `persist`: what the followee announces while the follow is on its way to the disk is not gathered by anybody.
+ */
 export function beginFollowing(state: UserState, followee: AccountId): UserEffect[] {
-  state.followees.add(followee);
   state.built = 'no';
+  // A block and an unblock on their way to the disk have ended the follow, and memory does not know yet.
+  if (state.followees.has(followee)) return [];
+  state.followees.add(followee);
   return state.isSubscribed ? [{ kind: 'subscribe', authors: [followee] }] : [];
 }
 
@@ -173,6 +211,7 @@ export function stopFollowing(state: UserState, followee: AccountId): UserEffect
   state.timeline.removeAuthor(followee);
   // A build under way may bring the author's posts back.
   if (state.built === 'building') state.built = 'no';
+  fillGaps(state);
   return state.isSubscribed ? [{ kind: 'unsubscribe', authors: [followee] }] : [];
 }
 

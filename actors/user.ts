@@ -13,7 +13,15 @@ import { finishBuild, readHome } from './user-home.ts';
 import { boost, deleteStatus, markStatus, publish, unboost } from './user-posting.ts';
 import { adoptFollows, block, follow, mute, unblock, unfollow, unmute } from './user-relations.ts';
 import { attach, catchUp, detach } from './user-sessions.ts';
-import { agree, authorsOf, loadUser, refuse, type UserEffect, type UserState } from './user-state.ts';
+import {
+  agree,
+  authorsOf,
+  endMutes,
+  loadUser,
+  refuse,
+  type UserEffect,
+  type UserState,
+} from './user-state.ts';
 
 /** From the core's own services, never from a gateway. */
 export type Internal =
@@ -48,7 +56,11 @@ function editProfile(
     sensitive: ask.sensitive ?? now.sensitive,
     language: ask.language ?? now.language,
   });
-  return [{ kind: 'persist', writes: [{ key, value }], deletes: false, live: true }, agree(moment)];
+  return [
+    { kind: 'persist', writes: [{ key, value }], deletes: false, live: true },
+    { kind: 'fence' },
+    agree(moment),
+  ];
 }
 
 function adopt(state: UserState, ask: Ask<'adopt'>, moment: Moment, read: PointReader): UserEffect[] {
@@ -73,8 +85,8 @@ function adopt(state: UserState, ask: Ask<'adopt'>, moment: Moment, read: PointR
   }
   if (writes.length > follows) state.built = 'no';
   return [
-    { kind: 'persist', writes, deletes: false, live: false },
     ...effects,
+    { kind: 'persist', writes, deletes: false, live: false },
     agree(moment, { follows, posts: writes.length - follows, refused }),
   ];
 }
@@ -108,9 +120,10 @@ function handle(
   moment: Moment,
   read: PointReader,
 ): UserEffect[] {
+  endMutes(state, moment.nowMs);
   switch (message.kind) {
     case 'deliver':
-      return deliver(state, message.items, message.lost, moment);
+      return deliver(state, message, moment, read);
     case 'gathered':
       return state.catching.has(message.ticket)
         ? catchUp(state, message, moment, read)

@@ -1,20 +1,17 @@
 // Which items a user wants to have: the filter of all deliveries, and of what is caught up on.
-import { statusAuthor } from '../runtime/status-id.ts';
+import type { AccountId } from '../runtime/account-id.ts';
+import { type StatusId, statusAuthor } from '../runtime/status-id.ts';
 import type { Item } from './items.ts';
 import { isMuted, type UserState } from './user-state.ts';
 
 /** Not from an author who is not followed now, nor across a block, nor muted. Who may see it at all was decided when it was routed. */
 export function wants(state: UserState, item: Item, nowMs: number): boolean {
   switch (item.kind) {
-    case 'status': {
-      if (item.author !== state.account) {
-        if (!state.followees.has(item.author) || isShut(state, item.author, nowMs)) return false;
-        if (item.boostOf !== null && state.withoutBoosts.has(item.author)) return false;
-      }
-      if (item.boostOf === null) return true;
-      const boosted = statusAuthor(item.boostOf);
-      return boosted === state.account || !isShut(state, boosted, nowMs);
-    }
+    case 'status':
+      return (
+        wantsAuthor(state, item.author, nowMs) &&
+        (item.boostOf === null || wantsBoost(state, item.author, item.boostOf, nowMs))
+      );
     case 'notification': {
       const { from } = item.row;
       if (state.blocks.has(from) || state.blockedBy.has(from)) return false;
@@ -25,11 +22,31 @@ export function wants(state: UserState, item: Item, nowMs: number): boolean {
       if (item.isMention) return !state.followees.has(item.author);
       return item.author === state.account || state.followees.has(item.author);
     case 'blocked':
+    case 'backfilled':
     case 'resync':
       return true;
   }
 }
 
-function isShut(state: UserState, account: UserState['account'], nowMs: number): boolean {
+/** The part of the rule that an id alone can tell. */
+export function wantsAuthor(state: UserState, author: AccountId, nowMs: number): boolean {
+  return author === state.account || (state.followees.has(author) && !isShut(state, author, nowMs));
+}
+
+/** Of somebody whose posts are wanted: is this boost? */
+export function wantsBoost(state: UserState, by: AccountId, of: StatusId, nowMs: number): boolean {
+  if (by !== state.account && state.withoutBoosts.has(by)) return false;
+  const boosted = statusAuthor(of);
+  return boosted === state.account || !isShut(state, boosted, nowMs);
+}
+
+/** False when every boost of theirs is wanted: then nobody needs to look which of their statuses are boosts. */
+export function weighsBoosts(state: UserState, by: AccountId): boolean {
+  return (
+    state.mutes.size > 0 || state.blocks.size > 0 || state.blockedBy.size > 0 || state.withoutBoosts.has(by)
+  );
+}
+
+function isShut(state: UserState, account: AccountId, nowMs: number): boolean {
   return state.blocks.has(account) || state.blockedBy.has(account) || isMuted(state, account, nowMs) !== null;
 }

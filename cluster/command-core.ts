@@ -83,6 +83,8 @@ function stopOnSignal(agent: Agent): () => void {
 }
 
 const answerWithinMs = 15_000;
+/** A large store is copied at the speed of the disk; a core that has died is noticed by the link, not by this. */
+const callTimeoutMs = 3_600_000;
 
 async function connected<T>(
   { data, command }: CoreWanted,
@@ -97,6 +99,7 @@ async function connected<T>(
     linkFile: join(data, linkFileName),
     name: command,
     role: 'operator',
+    callTimeoutMs,
     log: { info() {}, warn() {} },
     events: {
       tick() {},

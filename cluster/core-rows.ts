@@ -58,6 +58,7 @@ export class CoreRows {
       case 'resync':
         return ({ sessions }) => ({ kind: 'resync', sessions });
       case 'blocked':
+      case 'backfilled':
         return null;
     }
   }

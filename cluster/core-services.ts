@@ -15,7 +15,7 @@ import { type AccountId, serverAccount } from '../runtime/account-id.ts';
 import type { Outcome, RejectionCode } from '../runtime/behaviours.ts';
 import type { FactWrite } from '../runtime/fact.ts';
 import { accountIdOf, handleForm } from '../runtime/handle.ts';
-import { afterPrefix, keyOf } from '../runtime/key.ts';
+import { accountAt, afterPrefix, type Key, keyOf, restOf } from '../runtime/key.ts';
 import type { Store } from '../runtime/store.ts';
 import type { Limit } from './core-limits.ts';
 import {
@@ -59,6 +59,10 @@ function refuse(
 function agree<T>(value: T): { ok: true; value: T } {
   return { ok: true, value };
 }
+
+const tombstone = (key: Key): FactWrite => ({ key, value: null });
+
+const tokenIdOfKey = (key: Key): string => tokenIdOf({ account: accountAt(key), hash: restOf(key) });
 
 export class CoreServices {
   readonly #options: CoreServicesOptions;
@@ -185,7 +189,8 @@ export class CoreServices {
     }
   }
 
-  async changePassword({ account, current, next, ip }: Ask<'changePassword'>): Served<'changePassword'> {
+  async changePassword(ask: Ask<'changePassword'>): Served<'changePassword'> {
+    const { account, current, next, ip, keep } = ask;
     if (next.length < shortestPassword) {
       return refuse(
         'invalid',
@@ -197,7 +202,7 @@ export class CoreServices {
       return refuse('rate-limited', 'Too many wrong passwords: try again in some minutes');
     if (right === 'busy') return refuse('busy', 'Too many passwords are being checked: try again');
     if (right === 'no') return refuse('invalid', 'Validation failed: Current password is wrong');
-    return this.#savePassword(account, next);
+    return this.#savePassword(account, next, keep);
   }
 
   async setPassword({ handle, password }: Ask<'setPassword'>): Served<'setPassword'> {
@@ -207,13 +212,32 @@ export class CoreServices {
     if (password.length < shortestPassword) {
       return refuse('invalid', `The password is too short (minimum is ${shortestPassword} characters)`);
     }
-    return this.#savePassword(account, password);
+    return this.#savePassword(account, password, null);
   }
 
-  async #savePassword(account: AccountId, password: string): Served<'changePassword'> {
+  /** Whoever was let in with the old password is out: all tokens but `keep`, and all codes, end with it. */
+  async #savePassword(account: AccountId, password: string, keep: string | null): Served<'changePassword'> {
     const credential = await newCredential(password, this.#options.now());
     const write = { key: keyOf(account, factKind.credential), value: credentialRecord.encode(credential) };
-    return (await this.#write([write], forGood)) ?? agree({});
+    const ended = this.#secretsOf(account, keep);
+    const failed = await this.#write([write, ...ended.map(tombstone)], forGood);
+    if (failed !== null) return failed;
+    // What was on its way to the disk is found only now.
+    const late = this.#secretsOf(account, keep);
+    const failedLate = late.length === 0 ? null : await this.#write(late.map(tombstone), deletes);
+    await this.#options.forget([...ended, ...late].map(tokenIdOfKey));
+    return failedLate ?? agree({});
+  }
+
+  /** Keys of the account's tokens, without the one with the id `keep`, and of codes that are still to become tokens. */
+  #secretsOf(account: AccountId, keep: string | null): Key[] {
+    return [factKind.token, factKind.code].flatMap((kind) => {
+      const from = keyOf(account, kind);
+      const found = this.#options.store.reader.facts({ from, to: afterPrefix(from), most: 100_000 });
+      return found
+        .filter(({ key, value }) => value !== null && tokenIdOfKey(key) !== keep)
+        .map(({ key }) => key);
+    });
   }
 
   async deleteAccount({ account, password, ip }: Ask<'deleteAccount'>): Served<'deleteAccount'> {
@@ -231,7 +255,7 @@ export class CoreServices {
   #tokensOf(account: AccountId): string[] {
     const from = keyOf(account, factKind.token);
     const found = this.#options.store.reader.facts({ from, to: afterPrefix(from), most: 100_000 });
-    return found.map(({ key }) => tokenIdOf({ account, hash: key.slice(from.length) }));
+    return found.map(({ key }) => tokenIdOfKey(key));
   }
 
   async createApp({ name, website, redirectUris, scopes, ip }: Ask<'createApp'>): Served<'createApp'> {

@@ -72,15 +72,28 @@ export function printAddress(bytes: Uint8Array): string {
   return groups.join(':');
 }
 
-/** Whom a limit by address counts: an IPv4 address, or the /64 that one IPv6 household has. */
+/** Whom a limit by address counts: an IPv4 address (also in the form that IPv6 sockets give it), or the /64 that one IPv6 household has. */
 export function neighbourhoodOf(address: string): string {
   if (isIP(address) !== 6) return address;
+  const mapped = /^(?:::|(?:0{1,4}:){5})ffff:(.+)$/i.exec(address)?.[1];
+  if (mapped !== undefined) return isIP(mapped) === 4 ? mapped : dotted(mapped);
   const [head = '', tail] = address.split('::');
   const before = head === '' ? [] : head.split(':');
   const after = tail === undefined || tail === '' ? [] : tail.split(':');
   const zeros: string[] =
     tail === undefined ? [] : new Array(Math.max(0, 8 - before.length - after.length)).fill('0');
   return `${[...before, ...zeros, ...after].slice(0, 4).join(':')}::/64`;
+}
+
+/** `102:304` as `1.2.3.4`. */
+function dotted(groups: string): string {
+  return groups
+    .split(':')
+    .flatMap((group) => {
+      const value = Number.parseInt(group, 16);
+      return [value >> 8, value & 255];
+    })
+    .join('.');
 }
 
 function blockListOf(addresses: readonly string[]): BlockList {

@@ -1,6 +1,8 @@
 // Apps: registering one, asking about one's own, and where the server's OAuth endpoints are.
+
 import { get, post } from './api-parts.ts';
 import type { ApiRequest, ApiResponse, Endpoint } from './endpoint.ts';
+import { neighbourhoodOf } from './http-address.ts';
 import { readFilled, readTexts } from './input.ts';
 import { jsonAnswer } from './json-pieces.ts';
 import { type App, findApp } from './oauth-client.ts';
@@ -30,7 +32,10 @@ async function register(request: ApiRequest): Promise<ApiResponse> {
     redirectUris: readUris(request),
     scopes: readScopes(request),
   };
-  const { clientId, clientSecret } = await request.ask('createApp', { ...asked, ip: request.ip });
+  const { clientId, clientSecret } = await request.ask('createApp', {
+    ...asked,
+    ip: neighbourhoodOf(request.ip),
+  });
   const credentials = { client_id: clientId, client_secret: clientSecret, client_secret_expires_at: 0 };
   return jsonAnswer({ ...shown({ ...asked, clientId }), ...credentials });
 }

@@ -66,8 +66,9 @@ export function searchEndpoints(parts: ApiParts): Endpoint[] {
     if (author !== null && by === null) return [];
     const { maxId, sinceId, minId } = readStatusBounds(request.input);
     const offset = readOffset(request.input, mostOffset);
-    const { ids } = await request.ask('searchStatuses', {
+    const { ids, flags } = await request.ask('searchStatuses', {
       q,
+      viewer: viewing.viewer,
       author: by,
       maxId,
       sinceId,
@@ -75,7 +76,7 @@ export function searchEndpoints(parts: ApiParts): Endpoint[] {
       limit,
       offset,
     });
-    return view.see(ids, viewing);
+    return view.see(ids, viewing, flags);
   }
 
   async function tagsOf(request: ApiRequest, { q, limit }: { q: string; limit: number }) {

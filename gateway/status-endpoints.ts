@@ -66,7 +66,8 @@ export function statusEndpoints(parts: ApiParts): Endpoint[] {
   async function people(request: ApiRequest, kind: 'favouritedBy' | 'boostedBy'): Promise<ApiResponse> {
     const seen = await demand(request);
     const bounds = readOrderBounds(request.input);
-    const page = await request.ask(kind, { id: (seen.boosted ?? seen).post.row.id, ...bounds });
+    const { viewer } = viewingOf(request);
+    const page = await request.ask(kind, { id: (seen.boosted ?? seen).post.row.id, viewer, ...bounds });
     const last = page.accounts.length < bounds.limit ? null : page.last;
     return accountsAnswer(parts, request, page.accounts, linkHeader(request, { last, first: page.first }));
   }
@@ -76,9 +77,11 @@ export function statusEndpoints(parts: ApiParts): Endpoint[] {
     const account = callerAccount(request);
     const id = statusParam(request);
     if (statusAuthor(id) !== account) throw notFound();
-    const seen = await demand(request, id);
+    const seen = await view.seeOne(id, viewingOf(request));
+    // Without a look: a boost of one's own goes, too, when what it boosts cannot be seen any more.
     await request.ask('deleteStatus', { account, id });
-    fragments.changed({ statuses: [id, ...changedBy(seen)], accounts: [account] });
+    fragments.changed({ statuses: [id, ...(seen === null ? [] : changedBy(seen))], accounts: [account] });
+    if (seen === null) throw notFound();
     const pieces: Uint8Array[] = [];
     appendStatus(pieces, seen, true);
     const [head, ...rest] = pieces;

@@ -52,8 +52,7 @@ export function addEvents(
     // All of `req` is read before the first await: it is gone afterwards.
     const query = new URLSearchParams(req.getQuery() ?? '');
     const token = tokenOf(req.getHeader('authorization'), query);
-    // An `id:` without data is an event to nobody: every client can be told where it starts.
-    const since = parseSince(req.getHeader('last-event-id') || query.get('since') || '');
+    const since = parseSince(req.getHeader('last-event-id') || query.get('since'));
     const stream = parseStream({ name, tag: query.get('tag'), list: query.get('list') });
     const origin = originOf(addresses, res, req);
     const state: { gone: boolean; session: EventsSession | null } = { gone: false, session: null };

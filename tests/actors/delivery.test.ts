@@ -173,6 +173,47 @@ test('a delete is not acknowledged while a gateway may still show the post', asy
   expect(isAcknowledged).toBe(true);
 });
 
+test('what rows show of a change is on every gateway before the change is acknowledged', async () => {
+  const { ada, bob } = await adaFollowedByBob();
+  const id = await tested.post(ada, 'liked soon');
+  const [carol] = await tested.accounts('carol');
+  if (carol === undefined) throw new Error('no account');
+  const unchanged = {
+    note: null,
+    bot: null,
+    locked: null,
+    discoverable: null,
+    fields: null,
+    visibility: null,
+    sensitive: null,
+    language: null,
+  };
+  const changes: [string, () => Promise<unknown>][] = [
+    ['editProfile', () => tested.ask('editProfile', { account: bob, displayName: 'Bob', ...unchanged })],
+    ['favourite', () => tested.ask('mark', { account: bob, id, mark: 'favourite', on: true })],
+    ['unfavourite', () => tested.ask('mark', { account: bob, id, mark: 'favourite', on: false })],
+    ['boost', () => tested.ask('boost', { account: bob, of: id, visibility: 'public' })],
+    ['follow', () => tested.ask('follow', { account: bob, target: carol, boosts: true })],
+    ['unfollow', () => tested.ask('unfollow', { account: bob, target: carol })],
+    ['block', () => tested.ask('block', { account: bob, target: carol })],
+    ['unblock', () => tested.ask('unblock', { account: bob, target: carol })],
+  ];
+  const order: string[] = [];
+  for (const [name, change] of changes) {
+    tested.gateway.holdFences();
+    const before = tested.core.store.position;
+    const changing = change().then(() => order.push(`${name} acknowledged`));
+    await until(() => tested.core.store.position > before, { what: `${name} to be on the disk` });
+    await tested.quiet();
+    order.push(`${name} seen by the gateways`);
+    tested.gateway.releaseFences();
+    await changing;
+  }
+  expect(order).toEqual(
+    changes.flatMap(([name]) => [`${name} seen by the gateways`, `${name} acknowledged`]),
+  );
+});
+
 test('a post that is deleted while it is on its way is in no frame', async () => {
   const { ada, bob } = await adaFollowedByBob();
   await tested.attach(bob, 7);

@@ -146,3 +146,31 @@ test('who missed more than the timeline holds is told to read anew', async () =>
   expect(tested.gateway.itemsOf(2).map(({ kind }) => kind)).toEqual(['resync']);
   await tested.close();
 });
+
+test('notifications that were cleared or dismissed meanwhile are not pushed again by resuming', async () => {
+  let nowMs = Date.now();
+  const tested = await openTestCore({ now: () => nowMs });
+  const [ada, bob] = await tested.accounts('ada', 'bob');
+  if (ada === undefined || bob === undefined) throw new Error('two');
+  const cursor = await tested.attach(ada, 1);
+  const mention = async () => {
+    nowMs += 1000;
+    return await tested.post(bob, 'hi @ada', { mentions: [{ account: ada, handle: 'ada' }] });
+  };
+  await mention();
+  await tested.quiet();
+  nowMs += 1000;
+  await tested.ask('clearNotifications', { account: ada });
+  await mention();
+  await mention();
+  await tested.quiet();
+  const [, dismissed, kept] = tested.gateway
+    .itemsOf(1)
+    .map((item) => (item.kind === 'notified' ? item.notification.id : ''));
+  if (dismissed === undefined || kept === undefined) throw new Error('three notifications');
+  await tested.ask('dismissNotification', { account: ada, id: dismissed });
+  await tested.attach(ada, 2, cursor);
+  await tested.quiet();
+  expect(tested.gateway.itemsOf(2).map(keyOfItem)).toEqual([`notified ${kept}`]);
+  await tested.close();
+});

@@ -44,6 +44,20 @@ describe('a search', () => {
     expect(await found('q=brown&type=statuses', alice)).toEqual([[], [hidden.id, post.id], []]);
   });
 
+  it('cuts its pages out of what the reader may see: nothing tells that there is more', async () => {
+    const rumour = await api.post(alice, 'A merger is a rumour');
+    const off = await api.post(alice, 'The MERGER is off', { visibility: 'private' });
+    for (const reader of [bob, undefined]) {
+      for (const author of ['', `&account_id=${alice.id}`]) {
+        const merger = `q=merger&type=statuses&limit=1${author}`;
+        expect(await found(merger, reader)).toEqual([[], [rumour.id], []]);
+        expect(await found(`${merger}&offset=1`, reader)).toEqual([[], [], []]);
+      }
+    }
+    expect(await found('q=merger&type=statuses&limit=1', alice)).toEqual([[], [off.id], []]);
+    expect(await found('q=merger&type=statuses&limit=1&offset=1', alice)).toEqual([[], [rumour.id], []]);
+  });
+
   it('may be for one kind, for one author, for a part of the results', async () => {
     expect(await found('q=animals&type=hashtags', bob)).toEqual([[], [], ['animals']]);
     expect(await found(`q=fox&account_id=${bob.id}`, alice)).toEqual([[], [], []]);

@@ -15,6 +15,14 @@ beforeAll(async () => {
 afterAll(() => api.close());
 
 const ids = (list: Entity): string[] => list.map(({ id }: Entity) => id);
+/** The handles in one of a status's lists of people. */
+const peopleOf = async (id: string, list: string, reader?: Person): Promise<string[]> => {
+  const people = await api.json<Entity>('GET', `/api/v1/statuses/${id}/${list}`, {
+    ...(reader === undefined ? {} : { token: reader.token }),
+    shape: 'Account[]',
+  });
+  return people.map(({ acct }: Entity) => acct).sort();
+};
 const read = (id: string, reader?: Person, status = 200): Promise<Entity> =>
   api.json('GET', `/api/v1/statuses/${id}`, {
     ...(reader === undefined ? {} : { token: reader.token }),
@@ -199,6 +207,66 @@ describe('a mark', () => {
       expect(people.map(({ acct }: Entity) => acct).sort()).toEqual(['bob', 'carol']);
     }
   });
+
+  it('and boosts are not shown across a block, in either direction', async () => {
+    const [erin, frank, grace] = [
+      await api.person('erin'),
+      await api.person('frank'),
+      await api.person('grace'),
+    ];
+    const { id } = await api.post(alice, 'marked by erin and grace');
+    for (const person of [erin, grace]) {
+      await api.ask('POST', `/api/v1/statuses/${id}/favourite`, { token: person.token });
+      await api.ask('POST', `/api/v1/statuses/${id}/reblog`, { token: person.token });
+    }
+    await api.ask('POST', `/api/v1/accounts/${erin.id}/block`, { token: frank.token });
+    await api.ask('POST', `/api/v1/accounts/${bob.id}/block`, { token: grace.token });
+    for (const path of ['favourited_by', 'reblogged_by']) {
+      expect(await peopleOf(id, path, frank)).toEqual(['grace']);
+      expect(await peopleOf(id, path, bob)).toEqual(['erin']);
+      expect(await peopleOf(id, path)).toEqual(['erin', 'grace']);
+    }
+  });
+
+  it.each(['', 'by the boost'])(
+    'is taken back from a post that cannot be seen any more, and the answer is as if it were not there %s',
+    async (by) => {
+      const author = await api.person(`author${by.length}`);
+      const reader = await api.person(`reader${by.length}`);
+      const { id } = await api.post(author, 'soon behind a block');
+      const act = (deed: string, of: string, status = 200): Promise<Entity> =>
+        api.json('POST', `/api/v1/statuses/${of}/${deed}`, { token: reader.token, status });
+      await act('favourite', id);
+      await act('bookmark', id);
+      const boost = await act('reblog', id);
+      const block = (deed: string) =>
+        api.ask('POST', `/api/v1/accounts/${reader.id}/${deed}`, { token: author.token });
+      await block('block');
+      for (const deed of ['unfavourite', 'unbookmark', 'unreblog'])
+        await act(deed, by === '' ? id : boost.id, 404);
+      expect(await peopleOf(id, 'favourited_by')).toEqual([]);
+      expect(await peopleOf(id, 'reblogged_by')).toEqual([]);
+      await block('unblock');
+      expect(await read(id, reader)).toMatchObject({
+        favourited: false,
+        bookmarked: false,
+        reblogged: false,
+        favourites_count: 0,
+        reblogs_count: 0,
+      });
+    },
+  );
+
+  it("stays when it is taken back by somebody's boost that is not for the reader: it would tell what was boosted", async () => {
+    const { id } = await api.post(alice, 'boosted for few');
+    const boost = await api.json<Entity>('POST', `/api/v1/statuses/${id}/reblog`, {
+      token: bob.token,
+      body: { visibility: 'private' },
+    });
+    await api.ask('POST', `/api/v1/statuses/${id}/favourite`, { token: carol.token });
+    await api.ask('POST', `/api/v1/statuses/${boost.id}/unfavourite`, { token: carol.token, status: 404 });
+    expect(await read(id, carol)).toMatchObject({ favourited: true });
+  });
 });
 
 describe('a boost', () => {
@@ -258,6 +326,12 @@ describe('a boost', () => {
     });
     expect(boost.visibility).toBe('private');
     await read(boost.id, undefined, 404);
+    const dan = await api.person('dan');
+    await api.follow(dan, bob);
+    expect(await peopleOf(id, 'reblogged_by')).toEqual([]);
+    expect(await peopleOf(id, 'reblogged_by', carol)).toEqual([]);
+    expect(await peopleOf(id, 'reblogged_by', dan)).toEqual(['bob']);
+    expect(await peopleOf(id, 'reblogged_by', bob)).toEqual(['bob']);
     await api.ask('POST', `/api/v1/statuses/${id}/reblog`, {
       token: carol.token,
       body: { visibility: 'direct' },
@@ -302,5 +376,14 @@ describe('deleting', () => {
     await api.ask('DELETE', `/api/v1/statuses/${boost.id}`, { token: bob.token, shape: 'Status' });
     await read(boost.id, bob, 404);
     expect(await read(id, bob)).toMatchObject({ reblogged: false, reblogs_count: 0 });
+  });
+
+  it("of one's own boost needs no look at what it boosts", async () => {
+    const [author, reader] = [await api.person('hanna'), await api.person('ian')];
+    const { id } = await api.post(author, 'boosted, then behind a block');
+    const boost = await api.json<Entity>('POST', `/api/v1/statuses/${id}/reblog`, { token: reader.token });
+    await api.ask('POST', `/api/v1/accounts/${reader.id}/block`, { token: author.token });
+    await api.ask('DELETE', `/api/v1/statuses/${boost.id}`, { token: reader.token, status: 404 });
+    expect(await read(id)).toMatchObject({ reblogs_count: 0 });
   });
 });

@@ -64,4 +64,7 @@ it('counts an IPv6 household as one', () => {
   expect(neighbourhoodOf('2001:db8:1:2::9')).not.toBe(neighbourhoodOf('2001:db8:1:3::9'));
   expect(neighbourhoodOf('::1')).toBe('0:0:0:0::/64');
   expect(neighbourhoodOf('1.2.3.4')).toBe('1.2.3.4');
+  for (const mapped of ['::ffff:1.2.3.4', '::FFFF:102:304', '0:0:0:0:0:ffff:1.2.3.4']) {
+    expect(neighbourhoodOf(mapped)).toBe('1.2.3.4');
+  }
 });

@@ -103,6 +103,46 @@ describe('by the API', () => {
     await signUp('three', 429);
     await other.close();
   });
+
+  test('an address of IPv6 is a household: apps, sign-ups and wrong passwords from its /64 count together', async () => {
+    const other = await startApi({
+      endpoints,
+      core: { signUpsAnHour: 2 },
+      settings: { trustedProxy: true },
+    });
+    let host = 0;
+    const from = (net: string) => ({ headers: { 'x-forwarded-for': `2001:db8:0:${net}::${++host}` } });
+    const app = { client_name: 'An app', redirect_uris: 'urn:ietf:wg:oauth:2.0:oob', scopes: 'write' };
+    const register = (net: string, status: number) =>
+      other.json('POST', '/api/v1/apps', { body: app, status, ...from(net) });
+    const { client_id, client_secret } = await register('1', 200);
+    await register('1', 200);
+    await register('1', 429);
+    await register('2', 200);
+    const byApp = { grant_type: 'client_credentials', client_id, client_secret, scope: 'write' };
+    const own = String((await other.json('POST', '/oauth/token', { body: byApp }))['access_token']);
+    const signUp = (username: string, net: string, status: number) =>
+      other.ask('POST', '/api/v1/accounts', {
+        token: own,
+        body: { ...person, username },
+        status,
+        ...from(net),
+      });
+    await signUp('one', '1', 200);
+    await signUp('two', '1', 200);
+    await signUp('three', '1', 429);
+    await signUp('three', '2', 200);
+    const guess = (username: string, net: string, status: number) =>
+      other.ask('POST', '/oauth/token', {
+        body: { ...byApp, grant_type: 'password', username, password: 'wrong' },
+        status,
+        ...from(net),
+      });
+    await Promise.all(Array.from({ length: 20 }, (_, place) => guess(`nobody${place}`, '1', 400)));
+    await guess('nobody', '1', 429);
+    await guess('nobody', '2', 400);
+    await other.close();
+  });
 });
 
 describe('by the page', () => {

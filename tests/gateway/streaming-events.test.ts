@@ -41,7 +41,8 @@ test('an event stream greets, says what happens as Mastodon does, and breathes',
     what: 'the event',
   });
   expect(client.text().startsWith(':)\n')).toBe(true);
-  expect(client.start()).toMatch(/^[0-9a-f]{24}$/);
+  // Some clients take an id without an event for a fault: only who asks is told the start.
+  expect(client.start()).toBeUndefined();
   expect(update?.['event']).toBe('update');
   expect(update?.['id']).toMatch(/^[0-9a-f]{24}$/);
   checkShape('Status', JSON.parse(update?.['data'] ?? ''));
@@ -77,7 +78,7 @@ test('Last-Event-ID resumes, and so does since; a cursor that is none is told to
 });
 
 test('who has heard nothing yet can come back, too', async () => {
-  const first = await attached(`user?access_token=${ben.token}`);
+  const first = await attached(`user?since=&access_token=${ben.token}`);
   const start = await until(() => first.start(), { what: 'the start' });
   first.stop();
   await whole.post(ann, 'missed from the start');
