@@ -6,8 +6,8 @@ import type { StreamEvent } from './streaming-event.ts';
 
 /** Between two spells of writing. */
 const longestWaitMs = 150;
-/** A wait to the spell before it: when writing takes more than two fifths of the time, waits grow. */
-const waitToSpell = 1.5;
+/** A wait to the spell before it: when writing takes more than about 30 % of the time, waits grow. */
+const waitToSpell = 2.5;
 /** Other work of the process gets a turn after this much writing. */
 const sliceMs = 10;
 /** Sessions written to between two looks at the clock. */
@@ -23,7 +23,7 @@ export interface OutgoingOptions {
 }
 
 /**
- * After a spell of writing the next one waits half as long again as the spell took. So while writing takes little of the process's time
+ * After a spell of writing the next one waits two and a half times as long as the spell took. So while writing takes little of the process's time
  * the waits shrink to nothing, and when it takes more they grow, up to `longestWaitMs`, until frames share writes.
  */
 export class Outgoing {

@@ -66,7 +66,7 @@ test('after a dear spell of writing what comes waits, shares a write, and keeps 
   outgoing.ticked('2');
   add(one, 'third');
   outgoing.ticked('3');
-  vi.advanceTimersByTime(11);
+  vi.advanceTimersByTime(19);
   expect(writes(written)).toHaveLength(1);
   expect(cursors(written)).toEqual(['1']);
   vi.advanceTimersByTime(2);
