@@ -27,7 +27,7 @@ export function passwdCommand(): Command {
       const answer = await core.call('setPassword', { handle, password });
       if (!answer.ok) throw new CommandFault(`The password is not set: ${answer.rejection.message}.`);
     });
-    console.log(`${handle} can log in with the new password.`);
+    console.log(`${handle} can log in with the new password; all earlier tokens are revoked.`);
   });
 }
 

@@ -94,7 +94,7 @@ function PasswordForm(): JSX.Element {
     if (reply.kind === 'done') {
       setCurrent('');
       setWanted('');
-      notify('done', 'Your password is changed.');
+      notify('done', 'Your password is changed. Other devices are logged out.');
     }
     return reply;
   };
