@@ -62,10 +62,17 @@ function personOf(people: Map<string, Person>, handle: string): Person {
 
 /** Kills one process and, for the agent, starts another on the same data, as an operator would. */
 async function kill(server: Server, victim: Victim, round: number): Promise<Server> {
-  if (victim === 'core') process.kill(server.corePid(), 'SIGKILL');
-  else if (victim === 'gateway') {
-    const pids = server.gatewayPids();
-    process.kill(pids[round % pids.length] ?? 0, 'SIGKILL');
+  // The one before may have been killed a moment ago, with answers of its still on their way: its successor is waited for.
+  if (victim === 'core') {
+    const killed = () => process.kill(server.corePid(), 'SIGKILL');
+    await until(killed, { withinMs: 60_000, what: 'a core to kill' });
+  } else if (victim === 'gateway') {
+    const killed = () => {
+      const pids = server.gatewayPids();
+      const pid = pids[round % pids.length];
+      return pid !== undefined && process.kill(pid, 'SIGKILL');
+    };
+    await until(killed, { withinMs: 60_000, what: 'a gateway to kill' });
   } else {
     process.kill(server.agentPid(), 'SIGKILL');
     return await startServer({ dataDir: server.dataDir, port: server.port, gateways: 2, args: serverArgs });
