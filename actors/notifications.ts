@@ -1,10 +1,11 @@
 // Notifications: rows made from the views that follow from follows, mentions, favourites and boosts.
-import { accountIdCodec } from '../runtime/account-id.ts';
-import type { FoundView } from '../runtime/behaviours.ts';
+import { type AccountId, accountIdCodec } from '../runtime/account-id.ts';
+import type { FoundView, PointReader } from '../runtime/behaviours.ts';
 import { optional } from '../runtime/codec.ts';
-import { restOf } from '../runtime/key.ts';
+import { keyOf, restOf } from '../runtime/key.ts';
 import { statusIdCodec } from '../runtime/status-id.ts';
 import type { Version } from '../runtime/version.ts';
+import { clearedRecord, factKind } from './facts.ts';
 import { type NotificationRow, notificationKind } from './messages.ts';
 
 const status = optional(statusIdCodec);
@@ -51,4 +52,15 @@ export function notificationOf({ key, value }: FoundView): NotificationRow {
  */
 export function notificationVersion(order: string): Version {
   return `${order.slice(0, 8)}\0\0\0\0` as Version;
+}
+
+/** Notifications up to this time have been cleared; -1: none ever. */
+export function clearedUpToMs(account: AccountId, read: PointReader): number {
+  const fact = read.fact(keyOf(account, factKind.cleared));
+  return fact === null || fact.value === null ? -1 : clearedRecord.decode(fact.value).upToMs;
+}
+
+export function isDismissed(account: AccountId, id: string, read: PointReader): boolean {
+  const fact = read.fact(keyOf(account, factKind.dismissed, id));
+  return fact !== null && fact.value !== null;
 }

@@ -4,9 +4,16 @@ import { serverAccount } from '../runtime/account-id.ts';
 import type { Outcome, Reader } from '../runtime/behaviours.ts';
 import { accountAt, accountKey, afterPrefix, type Key, keyOf, restOf } from '../runtime/key.ts';
 import { type StatusId, statusAuthor } from '../runtime/status-id.ts';
-import { clearedRecord, factKind, followFact, followRecord, statusRest } from './facts.ts';
+import { factKind, followFact, followRecord, statusRest } from './facts.ts';
 import { type Answer, type Ask, hiddenFlag, relationBit } from './messages.ts';
-import { notificationOf, orderMs, parseOrder, printOrder } from './notifications.ts';
+import {
+  clearedUpToMs,
+  isDismissed,
+  notificationOf,
+  orderMs,
+  parseOrder,
+  printOrder,
+} from './notifications.ts';
 import { type Bounds, pageOf } from './pages.ts';
 import { accountRowOf, followsNow, judge, mutesNow } from './rows.ts';
 import { blocksNow } from './user-home.ts';
@@ -187,8 +194,7 @@ export function notifications(
   nowMs: number,
 ): Outcome<Answer<'notifications'>> {
   const { viewer } = ask;
-  const cleared = reader.fact(keyOf(viewer, factKind.cleared));
-  const upToMs = cleared === null || cleared.value === null ? -1 : clearedRecord.decode(cleared.value).upToMs;
+  const upToMs = clearedUpToMs(viewer, reader);
   const rows = pageOf(
     reader,
     keyOf(viewer, viewKind.notification),
@@ -199,8 +205,7 @@ export function notifications(
       if (orderMs(restOf(found.key)) <= upToMs) return null;
       if (ask.kinds.length > 0 && !ask.kinds.includes(row.kind)) return null;
       if (ask.from !== null && row.from !== ask.from) return null;
-      const dismissed = reader.fact(keyOf(viewer, factKind.dismissed, row.id));
-      if (dismissed !== null && dismissed.value !== null) return null;
+      if (isDismissed(viewer, row.id, reader)) return null;
       if (isBlockBetween(reader, viewer, row.from)) return null;
       if (mutesNow(viewer, row.from, reader, nowMs)?.notifications === true || !isThere(reader, row.from))
         return null;

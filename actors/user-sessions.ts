@@ -1,14 +1,14 @@
 // A user's live sessions: attaching, catching up on what was missed, and pushing what comes.
 
-import { type AccountId, serverAccount } from '../runtime/account-id.ts';
+import { serverAccount } from '../runtime/account-id.ts';
 import type { Gathered, Moment, PointReader, StoredFact } from '../runtime/behaviours.ts';
 import { afterPrefix, keyOf, restOf } from '../runtime/key.ts';
 import { type StatusId, statusAuthor } from '../runtime/status-id.ts';
 import { parseCursor, printCursor, type Version, versionMs } from '../runtime/version.ts';
-import { clearedRecord, factKind, statusFact } from './facts.ts';
+import { statusFact } from './facts.ts';
 import { type Item, itemKey } from './items.ts';
 import type { Ask } from './messages.ts';
-import { notificationOf, notificationVersion } from './notifications.ts';
+import { clearedUpToMs, isDismissed, notificationOf, notificationVersion } from './notifications.ts';
 import { statusOf } from './status-record.ts';
 import { authorsOf, refuse, type Session, subscribe, type UserEffect, type UserState } from './user-state.ts';
 import { viewKind } from './views.ts';
@@ -118,17 +118,6 @@ export function catchUp(
   const last = items.at(-1);
   if (last !== undefined) session.caught = { keys: new Set(missed.keys()), upTo: last.version };
   return items.map((item) => ({ kind: 'push', sessions: [session.number], item }));
-}
-
-/** -1: never. */
-function clearedUpToMs(account: AccountId, read: PointReader): number {
-  const fact = read.fact(keyOf(account, factKind.cleared));
-  return fact === null || fact.value === null ? -1 : clearedRecord.decode(fact.value).upToMs;
-}
-
-function isDismissed(account: AccountId, id: string, read: PointReader): boolean {
-  const fact = read.fact(keyOf(account, factKind.dismissed, id));
-  return fact !== null && fact.value !== null;
 }
 
 /** Many sessions miss the same status when a core starts anew: they share one item, so that its rows travel once a tick. */

@@ -35,7 +35,7 @@ export interface ProgramStart {
  * What a request makes lives until its fsync or its answer: longer than a small nursery is filled, and copying it there twice cost
  * the core a fifth of its time.
  */
-const memoryFlags = ['--max-semi-space-size=64'];
+export const memoryFlags = ['--max-semi-space-size=64'];
 
 /**
  * Of a request's first line and headers together. uWebSockets.js refuses more than 4096 unless it finds this in its environment as it

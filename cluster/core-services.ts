@@ -12,7 +12,7 @@ import {
 } from '../actors/facts.ts';
 import type { Answer, Ask, RequestKind, services } from '../actors/messages.ts';
 import { type AccountId, serverAccount } from '../runtime/account-id.ts';
-import type { Outcome, RejectionCode } from '../runtime/behaviours.ts';
+import type { FoundFact, Outcome, RejectionCode } from '../runtime/behaviours.ts';
 import type { FactWrite } from '../runtime/fact.ts';
 import { accountIdOf, handleForm } from '../runtime/handle.ts';
 import { accountAt, afterPrefix, type Key, keyOf, restOf } from '../runtime/key.ts';
@@ -231,13 +231,16 @@ export class CoreServices {
 
   /** Keys of the account's tokens, without the one with the id `keep`, and of codes that are still to become tokens. */
   #secretsOf(account: AccountId, keep: string | null): Key[] {
-    return [factKind.token, factKind.code].flatMap((kind) => {
-      const from = keyOf(account, kind);
-      const found = this.#options.store.reader.facts({ from, to: afterPrefix(from), most: 100_000 });
-      return found
-        .filter(({ key, value }) => value !== null && tokenIdOfKey(key) !== keep)
-        .map(({ key }) => key);
-    });
+    return [factKind.token, factKind.code]
+      .flatMap((kind) => this.#factsOf(account, kind))
+      .filter(({ key, value }) => value !== null && tokenIdOfKey(key) !== keep)
+      .map(({ key }) => key);
+  }
+
+  /** Tombstones included. */
+  #factsOf(account: AccountId, kind: string): FoundFact[] {
+    const from = keyOf(account, kind);
+    return this.#options.store.reader.facts({ from, to: afterPrefix(from), most: 100_000 });
   }
 
   async deleteAccount({ account, password, ip }: Ask<'deleteAccount'>): Served<'deleteAccount'> {
@@ -248,14 +251,9 @@ export class CoreServices {
     if (right === 'no') return refuse('invalid', 'Validation failed: Password is wrong');
     const retired = await this.#options.retire(account);
     if (!retired.ok) return retired;
-    await this.#options.forget(this.#tokensOf(account));
+    const tokens = this.#factsOf(account, factKind.token);
+    await this.#options.forget(tokens.map(({ key }) => tokenIdOfKey(key)));
     return agree({});
-  }
-
-  #tokensOf(account: AccountId): string[] {
-    const from = keyOf(account, factKind.token);
-    const found = this.#options.store.reader.facts({ from, to: afterPrefix(from), most: 100_000 });
-    return found.map(({ key }) => tokenIdOfKey(key));
   }
 
   async createApp({ name, website, redirectUris, scopes, ip }: Ask<'createApp'>): Served<'createApp'> {

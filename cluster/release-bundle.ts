@@ -20,6 +20,11 @@ interface Bundle {
   outfile: string;
 }
 
+interface ProgramBundle extends Bundle {
+  /** Packages that are left out beside the native ones. */
+  external?: readonly string[];
+}
+
 /** They carry native code, so they come from node_modules of the machine that runs the release. */
 const nativePackages = ['lmdb', 'uWebSockets.js', 'msgpackr-extract'];
 
@@ -29,13 +34,13 @@ const requireForBundledPackages =
   'const require = createRequireOfRelease(import.meta.url);';
 
 /** One ES module that plain Node runs: everything in it but the native packages. */
-export async function bundleProgram({ root, entry, outfile }: Bundle): Promise<void> {
+export async function bundleProgram({ root, entry, outfile, external = [] }: ProgramBundle): Promise<void> {
   await bundle(root, entry, {
     outfile,
     platform: 'node',
     target: 'node20',
     format: 'esm',
-    external: nativePackages,
+    external: [...nativePackages, ...external],
     banner: { js: requireForBundledPackages },
   });
 }

@@ -26,6 +26,8 @@ export interface ApiRequest {
   caller: Caller | null;
   /** The client's address (from X-Forwarded-For only behind --trusted-proxy). */
   ip: string;
+  /** Whom a limit by address counts: an IPv4 address, or the /64 of an IPv6 one. */
+  neighbourhood: string;
   /** `https://example.org`, without a slash at the end. */
   origin: string;
   /** Asks the core; the first call of a request is the one that counts against its rate limit. Throws `ApiError` for a rejection. */

@@ -2,7 +2,7 @@
 import type { Answer, Ask, RequestKind } from '../actors/messages.ts';
 import type { Allowance, Answered, CoreClient } from '../cluster/core-client.ts';
 import type { ApiRequest, Caller, Endpoint } from './endpoint.ts';
-import type { Addresses } from './http-address.ts';
+import { type Addresses, neighbourhoodOf } from './http-address.ts';
 import { type Form, parseForm } from './http-form.ts';
 import { Refusal } from './refusal.ts';
 
@@ -68,6 +68,10 @@ export class Exchange implements ApiRequest {
   get ip(): string {
     this.#address ??= this.#addresses.clientOf(this.peer, this.header('x-forwarded-for') ?? '');
     return this.#address;
+  }
+
+  get neighbourhood(): string {
+    return neighbourhoodOf(this.ip);
   }
 
   /** Throws a 400 when the query is no form: the server reads it before an endpoint does. */

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { checkAccess, invalidToken } from './access.ts';
 import type { Authenticator } from './authenticator.ts';
 import { ApiError, type ApiResponse, type Endpoint } from './endpoint.ts';
-import { type Addresses, neighbourhoodOf } from './http-address.ts';
+import type { Addresses } from './http-address.ts';
 import { answerOf } from './http-answer.ts';
 import { parseBody } from './http-body.ts';
 import type { Exchange } from './http-exchange.ts';
@@ -66,7 +66,7 @@ export function createResponder(options: ResponderOptions): Responder {
   }
 
   async function lookUp(exchange: Exchange, token: string) {
-    if (!guessLimit.hasRoom(neighbourhoodOf(exchange.ip), Date.now())) throw tooMany();
+    if (!guessLimit.hasRoom(exchange.neighbourhood, Date.now())) throw tooMany();
     const outcome = await authenticator.authenticate(token);
     if (outcome.ok) return outcome.value;
     if (outcome.rejection.code !== 'unauthorized') throw new Refusal(outcome.rejection);
@@ -75,7 +75,7 @@ export function createResponder(options: ResponderOptions): Responder {
   }
 
   function count(exchange: Exchange, limit: AddressLimit): void {
-    exchange.allowance = limit.count(neighbourhoodOf(exchange.ip), Date.now());
+    exchange.allowance = limit.count(exchange.neighbourhood, Date.now());
     if (exchange.allowance !== null && exchange.allowance.remaining < 0) throw tooMany();
   }
 

@@ -2,7 +2,6 @@
 
 import { get, post } from './api-parts.ts';
 import type { ApiRequest, ApiResponse, Endpoint } from './endpoint.ts';
-import { neighbourhoodOf } from './http-address.ts';
 import { readFilled, readTexts } from './input.ts';
 import { jsonAnswer } from './json-pieces.ts';
 import { type App, findApp } from './oauth-client.ts';
@@ -34,7 +33,7 @@ async function register(request: ApiRequest): Promise<ApiResponse> {
   };
   const { clientId, clientSecret } = await request.ask('createApp', {
     ...asked,
-    ip: neighbourhoodOf(request.ip),
+    ip: request.neighbourhood,
   });
   const credentials = { client_id: clientId, client_secret: clientSecret, client_secret_expires_at: 0 };
   return jsonAnswer({ ...shown({ ...asked, clientId }), ...credentials });

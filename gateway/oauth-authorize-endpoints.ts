@@ -5,7 +5,6 @@
 import type { AccountId } from '../runtime/account-id.ts';
 import { get, post } from './api-parts.ts';
 import type { ApiRequest, ApiResponse, Endpoint } from './endpoint.ts';
-import { neighbourhoodOf } from './http-address.ts';
 import { readFilled, readText } from './input.ts';
 import {
   type Asked,
@@ -60,7 +59,7 @@ async function decide(request: ApiRequest): Promise<ApiResponse> {
   if (handle.length > longestHandle || password.length > longestPassword) {
     return loginPage(request, authorization, { status: 422, fault: 'Wrong handle or password', handle: '' });
   }
-  const known = await request.tryAsk('logIn', { handle, password, ip: neighbourhoodOf(request.ip) });
+  const known = await request.tryAsk('logIn', { handle, password, ip: request.neighbourhood });
   if (!known.ok) {
     const refusal = new Refusal(known.rejection);
     const status = refusal.status === 401 ? 422 : refusal.status;

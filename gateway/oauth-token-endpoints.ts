@@ -4,7 +4,6 @@ import { createHash } from 'node:crypto';
 import type { AccountId } from '../runtime/account-id.ts';
 import { callerAccount, get, post } from './api-parts.ts';
 import { ApiError, type ApiRequest, type ApiResponse, type Endpoint } from './endpoint.ts';
-import { neighbourhoodOf } from './http-address.ts';
 import { type Input, readFilled, readText } from './input.ts';
 import { jsonAnswer } from './json-pieces.ts';
 import { type App, isSame, provenApp } from './oauth-client.ts';
@@ -89,7 +88,7 @@ async function byPassword(request: ApiRequest, app: App): Promise<ApiResponse> {
     throw invalidGrant();
   }
   const scopes = demandScopes(app, request.input);
-  const known = await request.tryAsk('logIn', { handle, password, ip: neighbourhoodOf(request.ip) });
+  const known = await request.tryAsk('logIn', { handle, password, ip: request.neighbourhood });
   if (!known.ok)
     throw known.rejection.code === 'unauthorized' ? invalidGrant() : new Refusal(known.rejection);
   return newToken(request, { app, account: known.value.account, scopes });

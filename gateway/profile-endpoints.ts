@@ -4,7 +4,6 @@ import { countCharacters, countGraphemes } from '../actors/text.ts';
 import type { Outcome } from '../runtime/behaviours.ts';
 import { type ApiParts, callerAccount, get, patch, post } from './api-parts.ts';
 import type { ApiRequest, ApiResponse, Endpoint } from './endpoint.ts';
-import { neighbourhoodOf } from './http-address.ts';
 import { type Input, isRecord, readBool, readFilled, readRecord, readText } from './input.ts';
 import { jsonAnswer } from './json-pieces.ts';
 import { notFound, Refusal, validationFailed } from './refusal.ts';
@@ -37,7 +36,7 @@ export function profileEndpoints({ fragments }: ApiParts): Endpoint[] {
     if (countGraphemes(next) < shortestPassword) {
       throw validationFailed(`Password is too short (minimum is ${shortestPassword} characters)`);
     }
-    const asked = { account: callerAccount(request), current, next, ip: neighbourhoodOf(request.ip) };
+    const asked = { account: callerAccount(request), current, next, ip: request.neighbourhood };
     const keep = request.caller?.tokenId ?? null;
     checkPassword(await request.tryAsk('changePassword', { ...asked, keep }));
     return jsonAnswer({});
@@ -46,9 +45,7 @@ export function profileEndpoints({ fragments }: ApiParts): Endpoint[] {
   async function remove(request: ApiRequest): Promise<ApiResponse> {
     const account = callerAccount(request);
     const password = demandPassword(request.input, 'password');
-    checkPassword(
-      await request.tryAsk('deleteAccount', { account, password, ip: neighbourhoodOf(request.ip) }),
-    );
+    checkPassword(await request.tryAsk('deleteAccount', { account, password, ip: request.neighbourhood }));
     fragments.changed({ statuses: [], accounts: [account] });
     return jsonAnswer({});
   }

@@ -2,7 +2,6 @@
 import type { Answered } from '../cluster/core-client.ts';
 import { get, post } from './api-parts.ts';
 import { ApiError, type ApiRequest, type ApiResponse, type Endpoint } from './endpoint.ts';
-import { neighbourhoodOf } from './http-address.ts';
 import { readFilled, readText } from './input.ts';
 import { faultLine, hiddenFields, html, pageAnswer } from './oauth-page.ts';
 import { tokenAnswer } from './oauth-token-endpoints.ts';
@@ -30,7 +29,7 @@ export function signUpEndpoints(): Endpoint[] {
 }
 
 function make(request: ApiRequest, { handle, password }: SignUp): Promise<Answered<'signUp'>> {
-  return request.tryAsk('signUp', { handle, password, displayName: '', ip: neighbourhoodOf(request.ip) });
+  return request.tryAsk('signUp', { handle, password, displayName: '', ip: request.neighbourhood });
 }
 
 /** Answers with a token of the app that asked. An e-mail address may be sent, as Mastodon wants one; nothing is done with it here. */

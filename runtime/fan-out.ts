@@ -162,10 +162,10 @@ export class FanOut<Item, R extends Receiver<Item>> {
       case 'account': {
         const receiver = this.#options.awake(route.account);
         if (receiver === undefined) return;
+        this.#give(receiver, route.item, batch);
         const personal = this.#personal.get(receiver);
         if (personal === undefined) this.#personal.set(receiver, [route.item]);
         else personal.push(route.item);
-        this.#give(receiver, route.item, batch);
         return;
       }
       case 'topics':
@@ -177,7 +177,7 @@ export class FanOut<Item, R extends Receiver<Item>> {
   #give(receiver: R, item: Item, batch: Batch): void {
     this.deliveries++;
     if (receiver.due.length >= this.#mostDue) {
-      receiver.due = this.#personal.get(receiver)?.filter((kept) => kept !== item) ?? [];
+      receiver.due = [...(this.#personal.get(receiver) ?? [])];
       this.#options.overflowed(receiver);
     }
     receiver.due.push(item);

@@ -158,12 +158,12 @@ export class Store {
     return this.#log.committed;
   }
 
-  /** The version of the last committed entry. */
   /** The highest version given, on the disk or on its way there. */
   get given(): Version {
     return this.#log.version;
   }
 
+  /** The version of the last committed entry. */
   get version(): Version {
     return this.#log.committedVersion;
   }

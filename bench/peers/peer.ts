@@ -2,8 +2,9 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
 import type { z } from 'zod';
+import { memoryFlags } from '../../cluster/agent-program.ts';
+import { bundleProgram } from '../../cluster/release-bundle.ts';
 import { type Child, startChild } from '../child.ts';
 import { atEnd } from '../cleanup.ts';
 
@@ -25,9 +26,6 @@ export async function startPeer(
   return await startScript(file, ['--import', 'tsx', script], options, nodeArgs);
 }
 
-/** The flags the agent gives to a core. */
-const coreArgs = ['--max-semi-space-size=64'];
-
 /**
  * The same for what holds our own code, and what is compared with it: bundled first and run by plain node with the agent's flags, as the
  * product is. (tsx wraps every function it makes, which costs a hot path more than the path.)
@@ -38,21 +36,14 @@ export async function startBundled(
   nodeArgs: readonly string[] = [],
 ): Promise<Peer> {
   const bundled = path.join(folder, '..', `.bundled-${path.basename(file, '.ts')}.mjs`);
-  await build({
-    entryPoints: [path.join(folder, '..', file)],
+  await bundleProgram({
+    root: path.join(folder, '..'),
+    entry: file,
     outfile: bundled,
-    bundle: true,
-    platform: 'node',
-    target: 'node20',
-    format: 'esm',
-    external: ['lmdb', 'msgpackr-extract', 'esbuild'],
-    banner: {
-      js: "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);",
-    },
-    logLevel: 'error',
+    external: ['esbuild'],
   });
   atEnd(() => rm(bundled, { force: true }));
-  return await startScript(file, [bundled], options, [...coreArgs, ...nodeArgs]);
+  return await startScript(file, [bundled], options, [...memoryFlags, ...nodeArgs]);
 }
 
 async function startScript(

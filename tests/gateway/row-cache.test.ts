@@ -139,3 +139,18 @@ it('a failure is told to those who wait, and the next one asks again', async () 
   fails = false;
   expect((await cache.fetch(['a'])).get('a')?.row.text).toBe('there');
 });
+
+it('a row that an answer brought is there without being asked for, and an older answer does not replace it', async () => {
+  const { cache, asked, put, answer } = slowTable();
+  put('a', 'old');
+  const before = cache.fetch(['a']);
+  cache.hold('a', { text: 'new' });
+  answer();
+  expect((await before).get('a')?.row.text).toBe('old');
+  expect(cache.get('a')).toMatchObject({ row: { text: 'new' }, shown: null, isKept: true });
+  expect(asked).toEqual([['a']]);
+  const held = cache.get('a');
+  cache.forget(['a']);
+  expect(cache.get('a')).toBeUndefined();
+  expect(held?.isKept).toBe(false);
+});

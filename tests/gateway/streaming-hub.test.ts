@@ -70,11 +70,13 @@ function setUp() {
     });
   };
   const quiet = () => {};
+  /** Live sessions of each measured delivery. */
+  const lags: number[] = [];
   const meter: StreamingMeter = {
     opened: quiet,
     closed: quiet,
     delivered: quiet,
-    lag: quiet,
+    lag: (_seconds, sessions) => lags.push(sessions),
     cutOff: quiet,
     refused: quiet,
   };
@@ -97,7 +99,7 @@ function setUp() {
     hub.open(session);
     return session;
   };
-  return { hub, attaches, open };
+  return { hub, attaches, lags, open };
 }
 
 const row = (n: number, text: string): StatusRow => ({ id: idOf(n), text, boostOf: null }) as StatusRow;
@@ -194,4 +196,15 @@ test('what waits when a stream is given up is not sent to the one that comes aft
   hub.tick({ items: [update(session, 4, 'missed'), update(session, 9, 'waits')], cursor: cursorOf(9) });
   vi.advanceTimersByTime(500);
   expect(session.written.map((frame) => JSON.parse(frame).payload)).toEqual(['missed', 'waits']);
+});
+
+test('the first delivery after a session was attached is measured, what it catches up on is not', async () => {
+  const { hub, attaches, lags, open } = setUp();
+  const session = open();
+  hub.command(session, { kind: 'subscribe', stream: user, since: { kind: 'cursor', cursor: cursorOf(1) } });
+  await attaches[0]?.answer(cursorOf(5));
+  hub.tick({ items: [update(session, 3, 'missed')], cursor: cursorOf(5) });
+  expect(lags).toEqual([]);
+  hub.tick({ items: [update(session, 7, 'new')], cursor: cursorOf(7) });
+  expect(lags).toEqual([1]);
 });
