@@ -1,0 +1,17 @@
+// What the DHT counts. Which registry the counts end up in is the program's concern.
+import type { DropReason } from './dht-guard.ts';
+
+export type DhtEvent =
+  | 'packets-in'
+  | 'packets-out'
+  /** Sealed by a member, but no message that nodes of ours send. */
+  | 'malformed'
+  /** The library threw over a packet that had passed all checks. */
+  | 'faults'
+  | DropReason;
+
+export interface DhtMeter {
+  count(event: DhtEvent, by: number): void;
+}
+
+export const noDhtMeter: DhtMeter = { count() {} };
