@@ -1,0 +1,225 @@
+// What two cores say to each other about the data they share. Declared once, here; what it means is in the replica-*.ts files.
+import {
+  bool,
+  bytes,
+  type Codec,
+  type Infer,
+  list,
+  MalformedError,
+  oneOf,
+  optional,
+  struct,
+  text,
+  uint,
+  union,
+} from '../runtime/codec.ts';
+import { bytesOfLatin1, latin1OfBytes } from '../runtime/status-id.ts';
+import { type Version, versionBytes } from '../runtime/version.ts';
+
+/** Keys and versions travel as bytes: msgpack would spell their characters as UTF-8. */
+function latin1(most: number): Codec<string> {
+  const inner = bytes(most);
+  return {
+    encode: (characters) => inner.encode(bytesOfLatin1(characters)),
+    decode(wire) {
+      const read = inner.decode(wire);
+      return latin1OfBytes(read, 0, read.length);
+    },
+  };
+}
+
+export const versionCodec: Codec<Version> = {
+  encode: (version) => bytesOfLatin1(version),
+  decode(wire) {
+    const read = bytes(versionBytes).decode(wire);
+    if (read.length !== versionBytes) throw new MalformedError('', 'a version');
+    return latin1OfBytes(read, 0, versionBytes) as Version;
+  },
+};
+
+const key = latin1(1024);
+/** What a value may take up, packed. */
+const packed = bytes(262_144);
+
+const mostPartitions = 1024;
+export const mostEntries = 1024;
+const mostOrigins = 4096;
+const mostAuthors = 20_000;
+
+/** Up to where somebody has a log: nodes are origins, and node + 2^31 is what a node relays. */
+export const position = struct({ origin: uint, incarnation: uint, seq: uint });
+export type Position = Infer<typeof position>;
+
+/** `from`: copies of entries up to there may be missing from the log, though the facts are there: a scan brought them. */
+const reach = struct({ origin: uint, incarnation: uint, seq: uint, from: uint });
+export type Reach = Infer<typeof reach>;
+
+/** An entry of a log. */
+export const copy = struct({
+  seq: uint,
+  version: versionCodec,
+  key,
+  packed: optional(packed),
+  live: bool,
+  /** Partitions beside its own that it concerns. */
+  to: list(uint, 128),
+});
+export type Copy = Infer<typeof copy>;
+
+/** A fact without its place in a log. */
+export const plainFact = struct({ key, version: versionCodec, packed: optional(packed) });
+export type PlainFact = Infer<typeof plainFact>;
+
+const term = struct({ partition: uint, term: uint });
+export type Term = Infer<typeof term>;
+const terms = list(term, mostPartitions);
+const partitions = list(uint, mostPartitions);
+
+/** `replica`: what the receiver owns. `committed`: what is addressed to it, or written by authors it wants. */
+export const lane = oneOf('replica', 'committed');
+export type Lane = Infer<typeof lane>;
+
+/** Small, and never behind data. */
+export const peerControl = union({
+  /** Asks for the lease to be renewed. `confirmed`: the last pong that came in; `unheld`: partitions it owns and has not got yet. */
+  ping: struct({
+    id: uint,
+    confirmed: uint,
+    wallMs: uint,
+    clock: versionCodec,
+    epoch: uint,
+    unheld: uint,
+  }),
+  pong: struct({ id: uint, leased: bool, wallMs: uint, clock: versionCodec, epoch: uint }),
+  /** "I want to serve these, each under this term." */
+  claim: struct({ id: uint, terms }),
+  granted: struct({
+    id: uint,
+    granted: partitions,
+    refused: list(struct({ partition: uint, term: uint, holder: uint }), mostPartitions),
+    /** Of those granted: what the owner has all of. */
+    held: partitions,
+    /** Up to where the owner has each log, its own and its relay included. */
+    have: list(reach, mostOrigins),
+    clock: versionCodec,
+  }),
+  /** "I serve these no more, and never again under these terms." */
+  release: struct({ terms }),
+  /** "Somebody else wants what I have granted you: do you still use it?" Answered by a release, or not. */
+  using: struct({ terms }),
+  /** "I am the preferred server of these, and ready." */
+  yield: struct({ partitions }),
+  /** All that the sender serves. A higher `version` replaces a lower one. */
+  serving: struct({ version: uint, terms }),
+});
+export type PeerControl = Infer<typeof peerControl>;
+
+export const peerData = union({
+  /** "Send me this lane from here on": the sender's own log and its relay. Replaces an earlier one of the same lane. */
+  follow: struct({
+    id: uint,
+    lane,
+    /** One bit a partition: those that the follower owns. */
+    partitions: bytes(128),
+    /** Without one for a log: from its beginning. Incarnation 0: from now on. */
+    positions: list(position, 2),
+    /** The committed lane is not to begin before this version of the list of authors is there. */
+    want: uint,
+  }),
+  /** Where the entries of this follow begin. */
+  followed: struct({ follow: uint, lane, incarnation: uint, own: uint, relay: uint }),
+  /** A piece of a log: it begins after `after` and says all there is for the follower up to `upTo`. */
+  entries: struct({
+    follow: uint,
+    lane,
+    origin: uint,
+    incarnation: uint,
+    after: uint,
+    upTo: uint,
+    entries: list(copy, mostEntries),
+  }),
+  /** The log does not go back so far: scan. */
+  trimmed: struct({ follow: uint, lane }),
+  /** All that concerns the sender of this up to here is on its disk. */
+  stored: struct({ follow: uint, origin: uint, incarnation: uint, seq: uint }),
+  /** Whoever has both lanes up to these heads has all with versions up to `closed` of the partitions served. */
+  closed: struct({
+    version: uint,
+    terms,
+    closed: versionCodec,
+    head: uint,
+    relay: uint,
+    /** Up to where the logs go beyond that: on the sender's disk alone, perhaps. */
+    own: uint,
+    ownRelay: uint,
+    incarnation: uint,
+  }),
+  /** Authors whose entries the committed lane is to carry, from now on. In order of `version`, from 1. */
+  want: struct({ version: uint, add: list(uint, mostAuthors), remove: list(uint, mostAuthors), from: uint }),
+  wanted: struct({ version: uint }),
+  /** Copies of somebody else's log: of `partitions`, and with `committed` also what the committed lane would carry. */
+  pull: struct({
+    id: uint,
+    origin: uint,
+    incarnation: uint,
+    after: uint,
+    upTo: uint,
+    partitions,
+    committed: bool,
+  }),
+  pulled: struct({ id: uint, entries: list(copy, mostEntries), upTo: uint, isLast: bool }),
+  /** Copies that the receiver lacks. */
+  give: struct({ id: uint, entries: list(copy, mostEntries) }),
+  given: struct({ id: uint }),
+  /** `asOwner`: of any owner that holds them, for a claim; without: only where they are served. */
+  scan: struct({ id: uint, partitions, after: optional(key), asOwner: bool }),
+  scanned: struct({
+    id: uint,
+    facts: list(plainFact, 4096),
+    next: optional(key),
+    /** Where the sender stood when it read this piece, in both lanes; its own logs are with the first. */
+    have: list(position, mostOrigins),
+    committed: list(position, mostOrigins),
+    terms,
+  }),
+  /** The scan can't be served: not (any more) the server of these. */
+  unscanned: struct({ id: uint }),
+  digest: struct({ partition: uint, count: uint, sum: text(40) }),
+  /** What the sender has between two keys (all from `after` on when `upTo` is null). */
+  compare: struct({
+    partition: uint,
+    after: optional(key),
+    upTo: optional(key),
+    facts: list(struct({ key, version: versionCodec }), 4096),
+  }),
+  compared: struct({ partition: uint, upTo: key }),
+  /** What the receiver lacks; and keys of which the sender lacks what the receiver has. */
+  repair: struct({ partition: uint, facts: list(plainFact, 4096), ask: list(key, 4096) }),
+});
+export type PeerData = Infer<typeof peerData>;
+export type PeerMessage = PeerControl | PeerData;
+
+const controlKinds: ReadonlySet<string> = new Set<PeerControl['kind']>([
+  'ping',
+  'pong',
+  'claim',
+  'granted',
+  'release',
+  'using',
+  'yield',
+  'serving',
+]);
+
+export function isControl(message: PeerMessage): message is PeerControl {
+  return controlKinds.has(message.kind);
+}
+
+/** What a node passes on of others' entries has a log of its own. */
+export const relayBit = 2 ** 31;
+
+/** In a follow: from what is not yet stored by enough owners on. */
+export const fromNow = 0;
+
+export function relayOf(node: number): number {
+  return node + relayBit;
+}

@@ -1,0 +1,172 @@
+// What a core sends of its log to the other cores: a lane each to those who follow it. Receiving is replica-intake.ts's.
+import { accountAt, type Key } from '../runtime/key.ts';
+import { hasBit } from './partition-set.ts';
+import { type Copy, fromNow, type Lane, mostEntries, type PeerMessage, relayOf } from './peer-messages.ts';
+import type { Fault, ReplicaStore, Send } from './replica-ports.ts';
+import type { Log, Stored } from './replica-stored.ts';
+
+interface Feed {
+  id: number;
+  lane: Lane;
+  /** Those that the follower owns. */
+  partitions: Uint8Array;
+  /** Up to where it was sent. */
+  sent: Record<Log, number>;
+}
+
+interface Follower {
+  replica: Feed | null;
+  committed: Feed | null;
+  wants: Set<number>;
+  wantVersion: number;
+}
+
+export interface FeedsOptions {
+  self: number;
+  store: ReplicaStore;
+  stored: Stored;
+  send: Send;
+  /** The link takes more now; `pump` is called when it does again. */
+  isWritable(node: number): boolean;
+  partitionOf(key: Key): number;
+  fault: Fault;
+}
+
+/** Read at once for one message. */
+const readAtOnce = 256;
+const logs = ['own', 'relay'] as const;
+
+export class Feeds {
+  readonly #options: FeedsOptions;
+  readonly #followers = new Map<number, Follower>();
+
+  constructor(options: FeedsOptions) {
+    this.#options = options;
+  }
+
+  linked(node: number): void {
+    this.#followers.set(node, { replica: null, committed: null, wants: new Set(), wantVersion: 0 });
+    this.#options.stored.forget(node);
+  }
+
+  unlinked(node: number): void {
+    this.#followers.delete(node);
+  }
+
+  /** Nodes that follow the committed lane. */
+  *committed(): Iterable<number> {
+    for (const [node, { committed }] of this.#followers) if (committed !== null) yield node;
+  }
+
+  follow(node: number, message: Extract<PeerMessage, { kind: 'follow' }>): void {
+    const follower = this.#followers.get(node);
+    if (follower === undefined) return;
+    const { self, store, send } = this.#options;
+    const { id, lane, partitions, positions } = message;
+    // What it wants is on its way, or lost: it will ask again.
+    if (lane === 'committed' && follower.wantVersion < message.want) return;
+    const placeOf = (log: Log): number | null => {
+      const origin = log === 'own' ? self : relayOf(self);
+      const at = positions.find((position) => position.origin === origin);
+      // Entries that nobody else may have yet are sent, or they would never count as stored.
+      if (at?.incarnation === fromNow) return this.#options.stored.upTo[log];
+      return store.resume(log, at?.incarnation ?? store.incarnation, at?.seq ?? 0);
+    };
+    const own = placeOf('own');
+    const relay = placeOf('relay');
+    if (own === null || relay === null) {
+      send(node, { kind: 'trimmed', follow: id, lane });
+      return;
+    }
+    follower[lane] = { id, lane, partitions, sent: { own, relay } };
+    send(node, { kind: 'followed', follow: id, lane, incarnation: store.incarnation, own, relay });
+    // What it had before it has still.
+    if (lane === 'replica') this.#acknowledge(node, partitions, { own, relay });
+    this.#pump(node);
+  }
+
+  stored(node: number, message: Extract<PeerMessage, { kind: 'stored' }>): void {
+    const { self, store, stored } = this.#options;
+    const feed = this.#followers.get(node)?.replica;
+    if (feed?.id !== message.follow || message.incarnation !== store.incarnation) return;
+    const upTo = { own: stored.of(node, 'own'), relay: stored.of(node, 'relay') };
+    const log: Log = message.origin === self ? 'own' : 'relay';
+    upTo[log] = Math.max(upTo[log], Math.min(message.seq, feed.sent[log]));
+    this.#acknowledge(node, feed.partitions, upTo);
+  }
+
+  #acknowledge(node: number, partitions: Uint8Array, upTo: Record<Log, number>): void {
+    this.#options.stored.acknowledge(node, upTo, (partition) => hasBit(partitions, partition));
+  }
+
+  /** Null when an earlier one is missing: all is to be said again. */
+  want(node: number, message: Extract<PeerMessage, { kind: 'want' }>): void {
+    const follower = this.#followers.get(node);
+    if (follower === undefined) return;
+    if (message.from === 0) follower.wants.clear();
+    else if (message.from !== follower.wantVersion) return;
+    for (const author of message.remove) follower.wants.delete(author);
+    for (const author of message.add) follower.wants.add(author);
+    follower.wantVersion = message.version;
+    this.#options.send(node, { kind: 'wanted', version: message.version });
+  }
+
+  /** An entry is stored only now that others above it have been sent: from there on once more. */
+  late(log: Log, seq: number): void {
+    for (const { committed } of this.#followers.values())
+      if (committed !== null) committed.sent[log] = Math.min(committed.sent[log], seq - 1);
+  }
+
+  /** Copies of another origin's log, as a lane of this node's own would carry them. */
+  copiesFor(node: number, entries: readonly Copy[]): Copy[] {
+    const follower = this.#followers.get(node);
+    const feed = follower?.committed ?? null;
+    return follower === undefined || feed === null ? [] : entries.filter((entry) => this.#isFor(entry, feed, follower));
+  }
+
+  /** Sends what there is to those who can take it. */
+  pump(): void {
+    for (const node of this.#followers.keys()) this.#pump(node);
+  }
+
+  #pump(node: number): void {
+    const follower = this.#followers.get(node);
+    if (follower === undefined) return;
+    for (const feed of [follower.replica, follower.committed]) {
+      if (feed !== null) for (const log of logs) this.#send(node, follower, feed, log);
+    }
+  }
+
+  #send(node: number, follower: Follower, feed: Feed, log: Log): void {
+    const { self, store, stored, send, isWritable, fault } = this.#options;
+    const isOpen = feed.lane === 'replica' || fault('committed-lane-does-not-wait');
+    const limit = isOpen ? store.head(log) : Math.min(stored.upTo[log], store.head(log));
+    const origin = log === 'own' ? self : relayOf(self);
+    while (feed.sent[log] < limit && isWritable(node)) {
+      const after = feed.sent[log];
+      const piece = store.read(origin, store.incarnation, after, readAtOnce);
+      if (piece === null) {
+        send(node, { kind: 'trimmed', follow: feed.id, lane: feed.lane });
+        follower[feed.lane] = null;
+        return;
+      }
+      const within = piece.entries.filter(({ seq }) => seq <= limit);
+      const upTo = Math.min(limit, piece.upTo);
+      const entries = within.filter(
+        (entry) => this.#isFor(entry, feed, follower) && (isOpen || !stored.isOrphan(log, entry.seq)),
+      );
+      feed.sent[log] = upTo;
+      const about = { follow: feed.id, lane: feed.lane, origin, incarnation: store.incarnation };
+      send(node, { kind: 'entries', ...about, after, upTo, entries: entries.slice(0, mostEntries) });
+    }
+  }
+
+  #isFor({ key, to }: Copy, feed: Feed, { wants }: Follower): boolean {
+    const { partitionOf, fault } = this.#options;
+    const isOwned = hasBit(feed.partitions, partitionOf(key));
+    if (feed.lane === 'replica') return isOwned;
+    if (wants.has(accountAt(key))) return true;
+    if (isOwned) return false;
+    return !fault('addressed-facts-stay') && to.some((partition) => hasBit(feed.partitions, partition));
+  }
+}

@@ -1,0 +1,238 @@
+// What a core takes in of the other cores' logs: it follows both lanes of each, and knows up to where it has them.
+import type { Key } from '../runtime/key.ts';
+import { bitsOf, sameBits } from './partition-set.ts';
+import { type Copy, fromNow, type Lane, type PeerMessage, type Position, type Reach, relayOf } from './peer-messages.ts';
+import type { Fault, LanePosition, ReplicaClock, ReplicaStore, Send } from './replica-ports.ts';
+import type { Log } from './replica-stored.ts';
+import type { Ring } from './ring.ts';
+
+/** One lane of one peer. */
+interface Flow {
+  id: number;
+  lane: Lane;
+  partitions: Uint8Array;
+  /** Null until the peer has said where it begins. */
+  incarnation: number | null;
+  /** Up to where entries have come in. */
+  received: Record<Log, number>;
+  /** Up to where they are on the disk. */
+  done: Record<Log, number>;
+  /** What waits behind writes under way. */
+  writing: number;
+  lastMs: number;
+}
+
+export interface IntakeOptions {
+  self: number;
+  store: ReplicaStore;
+  clock: ReplicaClock;
+  ring: () => Ring;
+  send: Send;
+  partitionOf(key: Key): number;
+  /** Whether this node has all of some partition: then it needs all of every log. If not, a scan will bring what was before. */
+  hasData(): boolean;
+  /** The version of the list of authors that the peer was sent last. */
+  wantOf(node: number): number;
+  /** Entries on the disk now; `stored`: those that are facts here. The others were only wanted. */
+  arrived(from: number, lane: Lane, entries: readonly Copy[]): void;
+  /** A position has moved. */
+  moved(from: number): void;
+  /** The peer's log does not go back far enough. */
+  trimmed(from: number, lane: Lane): void;
+  fault: Fault;
+}
+
+/** Nothing heard of a lane for this long, and it is followed anew. */
+const staleMs = 2000;
+const logs = ['own', 'relay'] as const;
+
+export class Intake {
+  readonly #options: IntakeOptions;
+  readonly #flows = new Map<number, Record<Lane, Flow>>();
+  readonly #have: Record<Lane, Map<string, Position>> = { replica: new Map(), committed: new Map() };
+  /** Copies below these are not complete: see `Reach`. */
+  readonly #bases = new Map<string, number>();
+  #lastId = 0;
+
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+    for (const { lane, origin, incarnation, seq } of options.store.positions())
+      this.#have[lane].set(placeOf(origin, incarnation), { origin, incarnation, seq });
+  }
+
+  linked(node: number): void {
+    const flow = (lane: Lane): Flow => ({
+      id: 0,
+      lane,
+      partitions: new Uint8Array(0),
+      incarnation: null,
+      received: { own: 0, relay: 0 },
+      done: { own: 0, relay: 0 },
+      writing: 0,
+      lastMs: 0,
+    });
+    this.#flows.set(node, { replica: flow('replica'), committed: flow('committed') });
+    this.#follow(node, 'replica');
+    this.#follow(node, 'committed');
+  }
+
+  unlinked(node: number): void {
+    this.#flows.delete(node);
+  }
+
+  /** Up to where this node has the logs: every entry that concerns what it owns. */
+  have(): Reach[] {
+    return [...this.#have.replica].map(([place, position]) => ({ ...position, from: this.#bases.get(place) ?? 0 }));
+  }
+
+  /** What `base` was called with: to be kept on disk with what is held. */
+  bases(): [string, number][] {
+    return [...this.#bases];
+  }
+
+  base(place: string, seq: number): void {
+    this.#bases.set(place, Math.max(seq, this.#bases.get(place) ?? 0));
+  }
+
+  /** In a lane, of a life of an origin's log. */
+  seqOf(lane: Lane, origin: number, incarnation: number): number {
+    return this.#have[lane].get(placeOf(origin, incarnation))?.seq ?? 0;
+  }
+
+  /** All lives of an origin that the lane has been followed in. */
+  livesOf(lane: Lane, origin: number): Position[] {
+    return [...this.#have[lane].values()].filter((position) => position.origin === origin);
+  }
+
+  originsOf(lane: Lane): Position[] {
+    return [...this.#have[lane].values()];
+  }
+
+  /** Goes back to these positions, or forward where there was none: what a scan has brought stands there. */
+  rewind(positions: readonly LanePosition[]): void {
+    const changed: LanePosition[] = [];
+    for (const { lane, origin, incarnation, seq } of positions) {
+      const place = placeOf(origin, incarnation);
+      const known = this.#have[lane].get(place);
+      if (lane === 'replica') this.base(place, seq);
+      if (known !== undefined && known.seq <= seq) continue;
+      this.#have[lane].set(place, { origin, incarnation, seq });
+      changed.push({ lane, origin, incarnation, seq });
+    }
+    // Before the partition counts as held: a restart must not find the later ones.
+    this.#options.store.adopt({ copies: [], from: { kind: 'state' }, positions: changed }, () => {});
+    for (const node of this.#flows.keys()) {
+      this.#follow(node, 'replica');
+      this.#follow(node, 'committed');
+    }
+  }
+
+  /** Follows anew where what is owned has changed, or nothing has come for long. */
+  tick(): void {
+    const { self, ring, clock } = this.#options;
+    const owned = bitsOf(ring().held(self), ring().partitions);
+    for (const [node, flows] of this.#flows) {
+      for (const flow of [flows.replica, flows.committed]) {
+        const isStale = clock.monoMs() - flow.lastMs > staleMs;
+        if (isStale || !sameBits(flow.partitions, owned)) this.#follow(node, flow.lane);
+      }
+    }
+  }
+
+  /** The peer lives, and has sent everything up to there: if that is here, the lane is well. */
+  heard(node: number, lane: Lane, { own, relay }: Record<Log, number>): void {
+    const flow = this.#flows.get(node)?.[lane];
+    if (flow !== undefined && flow.received.own >= own && flow.received.relay >= relay && flow.incarnation !== null)
+      flow.lastMs = this.#options.clock.monoMs();
+  }
+
+  #follow(node: number, lane: Lane): void {
+    const flow = this.#flows.get(node)?.[lane];
+    if (flow === undefined) return;
+    const { self, ring, send, clock } = this.#options;
+    flow.id = ++this.#lastId;
+    flow.partitions = bitsOf(ring().held(self), ring().partitions);
+    flow.incarnation = null;
+    flow.writing = 0;
+    flow.lastMs = clock.monoMs();
+    const positions = [node, relayOf(node)].flatMap((origin) => this.#start(lane, origin));
+    const want = this.#options.wantOf(node);
+    send(node, { kind: 'follow', id: flow.id, lane, partitions: flow.partitions, positions, want });
+  }
+
+  /** Lives follow each other with ascending places; a wiped store begins again, in a life nobody knows. */
+  #start(lane: Lane, origin: number): Position[] {
+    const last = this.livesOf(lane, origin).at(-1);
+    if (last !== undefined) return [last];
+    return this.#options.hasData() ? [] : [{ origin, incarnation: fromNow, seq: 0 }];
+  }
+
+  /** The peer has said where it begins to send. */
+  isFollowing(node: number): boolean {
+    const flows = this.#flows.get(node);
+    return flows !== undefined && flows.replica.incarnation !== null && flows.committed.incarnation !== null;
+  }
+
+  followed(node: number, message: Extract<PeerMessage, { kind: 'followed' }>): void {
+    const flow = this.#flows.get(node)?.[message.lane];
+    if (flow === undefined || flow.id !== message.follow || flow.incarnation !== null) return;
+    const { own, relay, incarnation } = message;
+    flow.incarnation = incarnation;
+    flow.received = { own, relay };
+    flow.done = { own, relay };
+    flow.lastMs = this.#options.clock.monoMs();
+    // Known from now on under this life of the peer's store: it is the last in the list.
+    for (const log of logs) this.#reached(node, flow, log, flow.done[log]);
+  }
+
+  entries(node: number, message: Extract<PeerMessage, { kind: 'entries' }>): void {
+    const { self, store, ring, clock, partitionOf, arrived, fault } = this.#options;
+    const flow = this.#flows.get(node)?.[message.lane];
+    if (flow === undefined || flow.id !== message.follow || flow.incarnation !== message.incarnation) return;
+    const { lane, origin, incarnation, after, upTo, entries } = message;
+    const log: Log = origin === node ? 'own' : 'relay';
+    // One was lost. What is missing is asked for when the lane goes stale. Twice does no harm.
+    if (flow.received[log] < after && !fault('entries-may-skip')) return;
+    flow.received[log] = Math.max(upTo, flow.received[log]);
+    flow.lastMs = clock.monoMs();
+    const isHere = ({ key, to }: Copy): boolean =>
+      ring().holds(self, partitionOf(key)) || to.some((partition) => ring().holds(self, partition));
+    const copies = entries.filter(isHere);
+    const finish = (): void => {
+      const isCurrent = this.#flows.get(node)?.[lane] === flow && flow.id === message.follow;
+      arrived(node, lane, entries);
+      if (!isCurrent) return;
+      flow.writing--;
+      flow.done[log] = Math.max(upTo, flow.done[log]);
+      this.#reached(node, flow, log, flow.done[log]);
+    };
+    flow.writing++;
+    if (copies.length === 0 && flow.writing === 1) return finish();
+    const positions = [{ lane, origin, incarnation, seq: upTo }];
+    store.adopt({ copies, from: { kind: 'copy', origin, incarnation }, positions }, finish);
+    if (fault('acknowledges-before-the-disk')) this.#reached(node, flow, log, upTo);
+  }
+
+  #reached(node: number, flow: Flow, log: Log, seq: number): void {
+    const { send, moved } = this.#options;
+    if (flow.incarnation === null) return;
+    const { lane, incarnation } = flow;
+    const origin = log === 'own' ? node : relayOf(node);
+    const place = placeOf(origin, incarnation);
+    // The newest life stands last.
+    const known = this.#have[lane].get(place);
+    this.#have[lane].delete(place);
+    this.#have[lane].set(place, { origin, incarnation, seq: Math.max(seq, known?.seq ?? 0) });
+    if (lane === 'replica') send(node, { kind: 'stored', follow: flow.id, origin, incarnation, seq });
+    moved(node);
+  }
+
+  trimmed(node: number, message: Extract<PeerMessage, { kind: 'trimmed' }>): void {
+    const flow = this.#flows.get(node)?.[message.lane];
+    if (flow !== undefined && flow.id === message.follow) this.#options.trimmed(node, message.lane);
+  }
+}
+
+export function placeOf(origin: number, incarnation: number): string {
+  return `${origin}:${incarnation}`;
+}

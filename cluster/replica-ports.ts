@@ -1,0 +1,81 @@
+// What the replication of a core needs of the world: a store, links to other cores, two clocks. The simulation has its own of each.
+import type { Key } from '../runtime/key.ts';
+import type { Version } from '../runtime/version.ts';
+import type { Copy, Lane, PeerMessage, PlainFact, Position } from './peer-messages.ts';
+
+export interface LanePosition extends Position {
+  lane: Lane;
+}
+
+export interface Adoption {
+  copies: readonly (Copy | (PlainFact & { live: boolean; to: number[] }))[];
+  /**
+   * `copy`: they are logged under their origin. `relay`: in this node's relay, for they did not come from their origin. `state`: not
+   * logged, they are older than what any log is followed for.
+   */
+  from: { kind: 'copy'; origin: number; incarnation: number } | { kind: 'relay' } | { kind: 'state' };
+  /** Written in the same transaction. */
+  positions: readonly LanePosition[];
+}
+
+export interface Piece {
+  entries: Copy[];
+  /** Everything up to here was looked at. */
+  upTo: number;
+}
+
+export interface Digest {
+  count: number;
+  sum: string;
+}
+
+/** A store as replication sees it. What is read is on the disk. */
+export interface ReplicaStore {
+  /** This life of the store. */
+  readonly incarnation: number;
+  /** The highest version given or seen. */
+  readonly clock: Version;
+  observe(version: Version): void;
+  /** No version up to this one is on its way to the disk any more. */
+  readonly settled: Version;
+  /** The last entry on the disk of the node's own log, or of its relay. */
+  head(of: 'own' | 'relay'): number;
+  /** Entries of the own log that are on their way to the disk. */
+  readonly inFlight: number;
+  /** Where somebody who stood at this place of the own log or relay, in this or an earlier life, goes on. Null: trimmed. */
+  resume(of: 'own' | 'relay', incarnation: number, seq: number): number | null;
+  /** Entries of any origin after a place, ascending; null when they are trimmed. */
+  read(origin: number, incarnation: number, after: number, most: number): Piece | null;
+  adopt(adoption: Adoption, done: () => void): void;
+  /** Where it stood in other logs when it was opened. */
+  positions(): LanePosition[];
+  /** Facts of these homes and (guests) those addressed to them, from a key on, in order of keys. */
+  scan(partitions: ReadonlySet<number>, after: Key | null): { facts: PlainFact[]; next: Key | null };
+  digest(partition: number): Digest;
+  versionsOf(partition: number, after: Key | null, most: number): { key: Key; version: Version }[];
+  factsOf(keys: readonly Key[]): PlainFact[];
+  /** Small records beside the facts: written together. */
+  keep(records: readonly (readonly [string, unknown])[], done: () => void): void;
+  kept(name: string): unknown;
+}
+
+/** Another core, as this one is linked to it. */
+export interface PeerIdentity {
+  node: number;
+  /** Of its process: another one after each start. */
+  boot: string;
+  /** Of its store. */
+  incarnation: number;
+}
+
+export interface ReplicaClock {
+  /** Never goes back and never jumps. */
+  monoMs(): number;
+  /** Since 1970. */
+  wallMs(): number;
+}
+
+export type Send = (node: number, message: PeerMessage) => void;
+
+/** Planted faults of the simulation: a name, and what is done instead when it is on. The product has none on. */
+export type Fault = (name: string) => boolean;

@@ -1,0 +1,122 @@
+// The background comparison of partitions: the server tells owners its digest; where they differ for long, both exchange what the other lacks.
+import type { Key } from '../runtime/key.ts';
+import type { PeerMessage, PlainFact } from './peer-messages.ts';
+import type { ReplicaClock, ReplicaStore, Send } from './replica-ports.ts';
+import { holdersOf, type Ring } from './ring.ts';
+
+export interface RepairOptions {
+  self: number;
+  store: ReplicaStore;
+  clock: ReplicaClock;
+  ring: () => Ring;
+  send: Send;
+  serves(partition: number): boolean;
+  holds(partition: number): boolean;
+  isLinked(node: number): boolean;
+  /** One digest each so often, round and round. */
+  everyMs: number;
+  repaired(partition: number, facts: number): void;
+}
+
+const comparedAtOnce = 1000;
+/** Digests differ while entries are under way: only those that differ again count. */
+const differencesBeforeRepair = 2;
+
+export class Repair {
+  readonly #options: RepairOptions;
+  readonly #differences = new Map<string, number>();
+  #next = 0;
+  #lastMs = 0;
+
+  constructor(options: RepairOptions) {
+    this.#options = options;
+    this.#lastMs = options.clock.monoMs();
+  }
+
+  tick(): void {
+    const { clock, everyMs, ring, serves } = this.#options;
+    if (clock.monoMs() - this.#lastMs < everyMs) return;
+    this.#lastMs = clock.monoMs();
+    const count = ring().partitions;
+    for (let tried = 0; tried < count; tried++) {
+      const partition = (this.#next + tried) % count;
+      if (!serves(partition)) continue;
+      this.#next = (partition + 1) % count;
+      this.#tell(partition);
+      return;
+    }
+  }
+
+  #tell(partition: number): void {
+    const { ring, self, store, send, isLinked } = this.#options;
+    const others = holdersOf(ring().placement(partition)).filter((node) => node !== self && isLinked(node));
+    if (others.length === 0) return;
+    const { count, sum } = store.digest(partition);
+    for (const node of others) send(node, { kind: 'digest', partition, count, sum });
+  }
+
+  /** From the server of the partition. */
+  digest(node: number, { partition, count, sum }: Extract<PeerMessage, { kind: 'digest' }>): void {
+    const { store, holds } = this.#options;
+    if (!holds(partition)) return;
+    const name = `${node}:${partition}`;
+    const own = store.digest(partition);
+    if (own.count === count && own.sum === sum) {
+      this.#differences.delete(name);
+      return;
+    }
+    const times = (this.#differences.get(name) ?? 0) + 1;
+    this.#differences.set(name, times % differencesBeforeRepair);
+    if (times >= differencesBeforeRepair) this.#compare(node, partition, null);
+  }
+
+  #compare(node: number, partition: number, after: Key | null): void {
+    const { store, send } = this.#options;
+    const facts = store.versionsOf(partition, after, comparedAtOnce);
+    const upTo = facts.length < comparedAtOnce ? null : (facts.at(-1)?.key ?? null);
+    send(node, { kind: 'compare', partition, after, upTo, facts });
+  }
+
+  /** The server's side: what the other lacks goes there; what this node lacks is asked for. */
+  compare(node: number, message: Extract<PeerMessage, { kind: 'compare' }>): void {
+    const { store, send, serves } = this.#options;
+    const { partition, after, upTo } = message;
+    if (!serves(partition)) return;
+    const theirs = new Map(message.facts.map((fact) => [fact.key, fact.version]));
+    const lacking: Key[] = [];
+    const mine = new Map<Key, string>();
+    for (let from = after; ; ) {
+      const some = store.versionsOf(partition, from, comparedAtOnce);
+      for (const { key, version } of some) {
+        if (upTo !== null && key > upTo) break;
+        mine.set(key, version);
+        const other = theirs.get(key);
+        if (other === undefined || other < version) lacking.push(key);
+      }
+      const last = some.at(-1)?.key ?? null;
+      if (last === null || some.length < comparedAtOnce || (upTo !== null && last >= upTo)) break;
+      from = last;
+    }
+    const ask = [...theirs].filter(([key, version]) => (mine.get(key) ?? '') < version).map(([key]) => key);
+    for (let at = 0; at < Math.max(lacking.length, ask.length, 1); at += comparedAtOnce) {
+      const facts = store.factsOf(lacking.slice(at, at + comparedAtOnce));
+      send(node, { kind: 'repair', partition, facts, ask: ask.slice(at, at + comparedAtOnce) });
+    }
+    if (upTo !== null) send(node, { kind: 'compared', partition, upTo });
+  }
+
+  /** The next stretch of a long partition. */
+  compared(node: number, { partition, upTo }: Extract<PeerMessage, { kind: 'compared' }>): void {
+    if (this.#options.holds(partition)) this.#compare(node, partition, upTo);
+  }
+
+  repair(node: number, { partition, facts, ask }: Extract<PeerMessage, { kind: 'repair' }>): void {
+    const { store, send, repaired, holds } = this.#options;
+    if (!holds(partition)) return;
+    if (facts.length > 0) {
+      const copies = facts.map((fact: PlainFact) => ({ ...fact, live: true, to: [] }));
+      store.adopt({ copies, from: { kind: 'relay' }, positions: [] }, () => repaired(partition, facts.length));
+    }
+    if (ask.length > 0) send(node, { kind: 'repair', partition, facts: store.factsOf(ask), ask: [] });
+  }
+}

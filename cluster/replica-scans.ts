@@ -1,0 +1,211 @@
+// How a core gets partitions it owns and does not have: it scans them where they are served, then follows the logs from there.
+import type { Key } from '../runtime/key.ts';
+import type { Grants } from './replica-grants.ts';
+import type { PeerMessage } from './peer-messages.ts';
+import { relayOf } from './peer-messages.ts';
+import { type Intake, placeOf } from './replica-intake.ts';
+import type { Fault, LanePosition, PeerIdentity, ReplicaClock, ReplicaStore, Send } from './replica-ports.ts';
+import type { Ring } from './ring.ts';
+
+type Scanned = Extract<PeerMessage, { kind: 'scanned' }>;
+
+interface Scan {
+  id: number;
+  server: number;
+  /** Those still hoped for, with the terms at the beginning: a new server in between, and the scan proves nothing. */
+  terms: Map<number, number>;
+  from: LanePosition[];
+  target: { own: number; relay: number; incarnation: number } | null;
+  pieceMs: number;
+  after: Key | null;
+}
+
+export interface ScansOptions {
+  self: PeerIdentity;
+  store: ReplicaStore;
+  clock: ReplicaClock;
+  ring: () => Ring;
+  intake: Intake;
+  grants: Grants;
+  send: Send;
+  serverOf(partition: number): number | null;
+  termsOf(node: number): ReadonlyMap<number, number>;
+  identity(node: number): PeerIdentity | null;
+  /** How many are there, for who waits. */
+  progressed(facts: number): void;
+  held(): void;
+  fault: Fault;
+}
+
+const pieceMostMs = 10_000;
+const heldName = 'held';
+
+export class Scans {
+  /** The store has not been here before, or not in this life. */
+  readonly isNewLife: boolean;
+  readonly #options: ScansOptions;
+  #held: Set<number>;
+  #scan: Scan | null = null;
+  #lastId = 0;
+
+  constructor(options: ScansOptions) {
+    this.#options = options;
+    const kept = options.store.kept(heldName);
+    const [incarnation, partitions, bases] = Array.isArray(kept)
+      ? (kept as [number, number[], [string, number][]])
+      : [0, [], []];
+    // A store that was wiped, copied or restored has lost what it acknowledged since: it counts for nothing until it has scanned.
+    const isSameLife = incarnation === options.store.incarnation || options.fault('old-backup-counts');
+    this.#held = new Set(isSameLife ? partitions : []);
+    this.isNewLife = !isSameLife;
+    if (isSameLife) for (const [place, seq] of bases) options.intake.base(place, seq);
+  }
+
+  /** Everything of the partition that was acknowledged is here, or will come by the lanes. */
+  holds(partition: number): boolean {
+    return this.#held.has(partition);
+  }
+
+  get isEmpty(): boolean {
+    return this.#held.size === 0;
+  }
+
+  /** Partitions owned and not yet held. */
+  missing(): number[] {
+    const { ring, self } = this.#options;
+    return ring()
+      .held(self.node)
+      .filter((partition) => !this.#held.has(partition));
+  }
+
+  /** What nobody else owns is here or nowhere. */
+  found(): void {
+    const { ring, self } = this.#options;
+    const alone = this.missing().filter((partition) => {
+      const { owners, next } = ring().placement(partition);
+      return owners.length === 1 && owners[0] === self.node && next === null;
+    });
+    if (alone.length > 0) this.#hold(alone);
+  }
+
+  /** Owned no more, or not to be relied on: they are scanned again when they are owned. */
+  lose(partitions: Iterable<number>): void {
+    let changed = false;
+    for (const partition of partitions) changed = this.#held.delete(partition) || changed;
+    if (changed) this.#keep(this.#held, () => {});
+  }
+
+  #hold(partitions: readonly number[]): void {
+    const held = new Set([...this.#held, ...partitions]);
+    this.#keep(held, () => {
+      this.#held = held;
+      this.#options.held();
+    });
+  }
+
+  #keep(held: ReadonlySet<number>, done: () => void): void {
+    const { store, intake } = this.#options;
+    store.keep([[heldName, [store.incarnation, [...held], intake.bases()]]], done);
+  }
+
+  tick(): void {
+    const { clock, intake, serverOf, self, termsOf, send } = this.#options;
+    const scan = this.#scan;
+    if (scan !== null) {
+      if (scan.target !== null) this.#settle(scan);
+      else if (clock.monoMs() - scan.pieceMs > pieceMostMs) this.#scan = null;
+      return;
+    }
+    const missing = this.missing();
+    for (const partition of missing) {
+      const server = serverOf(partition);
+      // Its lanes must run before the scan begins: what is written meanwhile comes by them.
+      if (server === null || server === self.node || !intake.isFollowing(server)) continue;
+      const terms = new Map([...termsOf(server)].filter(([served]) => missing.includes(served)));
+      if (terms.size === 0) continue;
+      const id = ++this.#lastId;
+      this.#scan = { id, server, terms, from: [], target: null, pieceMs: clock.monoMs(), after: null };
+      send(server, { kind: 'scan', id, partitions: [...terms.keys()], after: null, asOwner: false });
+      return;
+    }
+  }
+
+  scanned(node: number, message: Scanned): void {
+    const scan = this.#scan;
+    if (scan === null || scan.id !== message.id || scan.server !== node || scan.target !== null) return;
+    const { store, clock, send, progressed } = this.#options;
+    if (scan.from.length === 0) {
+      scan.from = [
+        ...message.have.map((position) => ({ lane: 'replica' as const, ...position })),
+        ...message.committed.map((position) => ({ lane: 'committed' as const, ...position })),
+      ];
+    }
+    for (const [partition, term] of scan.terms) {
+      if (!message.terms.some((served) => served.partition === partition && served.term === term))
+        scan.terms.delete(partition);
+    }
+    scan.pieceMs = clock.monoMs();
+    const copies = message.facts.map((fact) => ({ ...fact, live: false, to: [] }));
+    store.adopt({ copies, from: { kind: 'state' }, positions: [] }, () => {
+      if (this.#scan !== scan) return;
+      progressed(copies.length);
+      scan.pieceMs = clock.monoMs();
+      if (scan.terms.size === 0) this.#scan = null;
+      else if (message.next !== null) {
+        scan.after = message.next;
+        const partitions = [...scan.terms.keys()];
+        send(node, { kind: 'scan', id: scan.id, partitions, after: message.next, asOwner: false });
+      } else this.#scanned(scan, message);
+    });
+  }
+
+  unscanned(id: number): void {
+    if (this.#scan?.id === id) this.#scan = null;
+  }
+
+  unlinked(node: number): void {
+    if (this.#scan?.server === node) this.#scan = null;
+  }
+
+  /** All is here as it was when each piece was read; from where the server stood at first, the lanes bring the rest. */
+  #scanned(scan: Scan, { have }: Scanned): void {
+    const { intake, self, fault } = this.#options;
+    const at = (origin: number) => have.find((position) => position.origin === origin);
+    const own = at(scan.server);
+    scan.target = {
+      own: own?.seq ?? 0,
+      relay: at(relayOf(scan.server))?.seq ?? 0,
+      incarnation: own?.incarnation ?? 0,
+    };
+    const others = scan.from.filter(
+      ({ origin }) =>
+        origin !== scan.server &&
+        origin !== relayOf(scan.server) &&
+        origin !== self.node &&
+        origin !== relayOf(self.node),
+    );
+    if (!fault('scan-forgets-other-logs')) intake.rewind(others);
+    for (const { origin, incarnation, seq, lane } of scan.from) {
+      const isServers = origin === scan.server || origin === relayOf(scan.server);
+      if (isServers && lane === 'replica') intake.base(placeOf(origin, incarnation), seq);
+    }
+    this.#settle(scan);
+  }
+
+  #settle(scan: Scan): void {
+    const { intake, grants, identity, termsOf } = this.#options;
+    if (scan.target === null) return;
+    const { own, relay, incarnation } = scan.target;
+    const isCaughtUp =
+      intake.seqOf('replica', scan.server, incarnation) >= own &&
+      intake.seqOf('replica', relayOf(scan.server), incarnation) >= relay;
+    const holder = identity(scan.server);
+    if (!isCaughtUp || holder === null) return;
+    this.#scan = null;
+    const now = termsOf(scan.server);
+    const terms = [...scan.terms]
+      .map(([partition, term]) => ({ partition, term }))
+      .filter(({ partition, term }) => now.get(partition) === term);
+    grants.learn(terms, holder, () => this.#hold(terms.map(({ partition }) => partition)));
+  }
+}

@@ -1,0 +1,161 @@
+// What of a node's own log, and of its relay, is on the disk of enough owners: only that leaves the owners, and only that is answered for.
+import type { Version } from '../runtime/version.ts';
+import { isQuorum, type Ring } from './ring.ts';
+
+/** An entry that is on this node's disk. */
+export interface Written {
+  seq: number;
+  partition: number;
+  version: Version;
+}
+
+/** Entries of before the start: of any partition. */
+const anyPartition = -1;
+
+export type Log = 'own' | 'relay';
+
+interface Acknowledged {
+  own: number;
+  relay: number;
+  covers(partition: number): boolean;
+}
+
+interface Waiting {
+  log: Log;
+  seq: number;
+  partition: number;
+  done: () => void;
+}
+
+export interface StoredOptions {
+  self: number;
+  ring: () => Ring;
+  /** Where the logs ended at the start. */
+  own: number;
+  relay: number;
+  version: Version;
+  /** More is stored than before. */
+  moved(): void;
+  /** An entry below the others that are stored is stored only now: who was sent what is above it has not got it. */
+  late(log: Log, seq: number): void;
+}
+
+export class Stored {
+  /** All entries up to here are stored, in each log. */
+  readonly upTo: Record<Log, number> = { own: 0, relay: 0 };
+  /** The version of the last entry of the own log that is stored. */
+  version: Version;
+  readonly #options: StoredOptions;
+  readonly #pending: Record<Log, Written[]> = { own: [], relay: [] };
+  /** Of partitions that are served no more: they hold nothing up, and go out when they are stored after all. */
+  readonly #orphans: Record<Log, Written[]> = { own: [], relay: [] };
+  readonly #acknowledged = new Map<number, Acknowledged>();
+  #waiting: Waiting[] = [];
+
+  constructor(options: StoredOptions) {
+    this.#options = options;
+    this.version = options.version;
+    for (const log of ['own', 'relay'] as const) {
+      if (options[log] > 0)
+        this.#pending[log].push({ seq: options[log], partition: anyPartition, version: options.version });
+    }
+  }
+
+  /** Entries not yet stored are waiting, in the own log. */
+  get isWaiting(): boolean {
+    return this.#pending.own.length > 0;
+  }
+
+  /** On this node's own disk now, in the order of the log. */
+  wrote(log: Log, written: readonly Written[]): void {
+    this.#pending[log].push(...written);
+    this.advance();
+  }
+
+  /** An owner has stored all of these partitions' entries up to there. */
+  acknowledge(node: number, upTo: { own: number; relay: number }, covers: (partition: number) => boolean): void {
+    this.#acknowledged.set(node, { ...upTo, covers });
+    this.advance();
+  }
+
+  /** What it has acknowledged it has; but whether it still covers the partition is known only from its next follow. */
+  forget(node: number): void {
+    this.#acknowledged.delete(node);
+  }
+
+  /** Up to where a node has stored a log of this one. */
+  of(node: number, log: Log): number {
+    return this.#acknowledged.get(node)?.[log] ?? 0;
+  }
+
+  isStored(log: Log, seq: number, partition: number): boolean {
+    return isQuorum(this.#options.ring().placement(partition), (node) => {
+      if (node === this.#options.self) return true;
+      const acknowledged = this.#acknowledged.get(node);
+      return acknowledged !== undefined && acknowledged[log] >= seq && acknowledged.covers(partition);
+    });
+  }
+
+  /** Calls back, at once or later, when the partition's entries up to `seq` are stored. */
+  when(log: Log, seq: number, partition: number, done: () => void): void {
+    if (this.isStored(log, seq, partition)) done();
+    else this.#waiting.push({ log, seq, partition, done });
+  }
+
+  /** This node does not serve it any more: whether its last entries are ever stored, nobody knows. */
+  orphan(partition: number): void {
+    for (const log of ['own', 'relay'] as const) {
+      const pending = this.#pending[log];
+      this.#orphans[log].push(...pending.filter((one) => one.partition === partition));
+      this.#pending[log] = pending.filter((one) => one.partition !== partition);
+    }
+    this.advance();
+  }
+
+  isOrphan(log: Log, seq: number): boolean {
+    return this.#orphans[log].some((orphan) => orphan.seq === seq);
+  }
+
+  /** Looks again: something was acknowledged, or the ring has changed. */
+  advance(): void {
+    let moved = false;
+    for (const log of ['own', 'relay'] as const) {
+      const pending = this.#pending[log];
+      let stored = 0;
+      for (const { seq, partition, version } of pending) {
+        if (!this.#isDone(log, seq, partition)) break;
+        stored++;
+        this.upTo[log] = Math.max(this.upTo[log], seq);
+        if (log === 'own') this.version = version;
+      }
+      pending.splice(0, stored);
+      moved ||= stored > 0;
+      const orphans = this.#orphans[log];
+      if (orphans.length > 0) {
+        this.#orphans[log] = orphans.filter(({ seq, partition }) => !this.isStored(log, seq, partition));
+        for (const orphan of orphans) {
+          if (this.#orphans[log].includes(orphan)) continue;
+          this.#options.late(log, orphan.seq);
+          moved = true;
+        }
+      }
+    }
+    const waiting = this.#waiting;
+    if (waiting.length > 0) {
+      this.#waiting = [];
+      for (const one of waiting) {
+        if (this.isStored(one.log, one.seq, one.partition)) one.done();
+        else this.#waiting.push(one);
+      }
+    }
+    if (moved) this.#options.moved();
+  }
+
+  #isDone(log: Log, seq: number, partition: number): boolean {
+    if (partition !== anyPartition) return this.isStored(log, seq, partition);
+    const { self, ring } = this.#options;
+    return ring()
+      .held(self)
+      .every((held) => this.isStored(log, seq, held));
+  }
+}

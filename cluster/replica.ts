@@ -1,0 +1,731 @@
+// A core as one of many: terms, lanes, scans and the watermark of one node, put together. Pure but for its ports: the simulation runs this file.
+import type { Key } from '../runtime/key.ts';
+import { makeVersion, type Version } from '../runtime/version.ts';
+import {
+  type Copy,
+  type Lane,
+  type PeerMessage,
+  type Position,
+  relayBit,
+  relayOf,
+  type Term,
+} from './peer-messages.ts';
+import { Feeds } from './replica-feeds.ts';
+import { Grants } from './replica-grants.ts';
+import { Horizon } from './replica-horizon.ts';
+import { Intake } from './replica-intake.ts';
+import { Leases } from './replica-leases.ts';
+import type { Fault, PeerIdentity, ReplicaClock, ReplicaStore, Send } from './replica-ports.ts';
+import { Repair } from './replica-repair.ts';
+import { Scans } from './replica-scans.ts';
+import { Server } from './replica-server.ts';
+import { Stored, type Written } from './replica-stored.ts';
+import type { Ring } from './ring.ts';
+
+export interface ReplicaEvents {
+  /** What this node serves has changed: gateways are to know. */
+  serving(version: number, terms: readonly Term[]): void;
+  /** Entries of others, on the disk if they are facts here, in the order in which they were sent. */
+  arrived(from: number, lane: Lane | 'pulled', entries: readonly Copy[]): void;
+  /** The watermark may have moved. */
+  horizonMoved(): void;
+  /** `wantedThrough` may have moved. */
+  wanted(): void;
+  /** Partitions owned and not there yet. */
+  scanned(facts: number, missing: number): void;
+  /** A peer knows an older ring, or a newer one. */
+  epochOf(node: number, epoch: number): void;
+  repaired(partition: number, facts: number): void;
+  /** A peer's clock is too far ahead. */
+  ahead(node: number): void;
+}
+
+export interface ReplicaOptions {
+  self: PeerIdentity;
+  store: ReplicaStore;
+  clock: ReplicaClock;
+  ring: Ring;
+  epoch: number;
+  send: Send;
+  isWritable(node: number): boolean;
+  partitionOf(key: Key): number;
+  chance(): number;
+  events: ReplicaEvents;
+  digestEveryMs: number;
+  fault?: Fault;
+}
+
+interface Peer {
+  /** What it serves, as it said itself, by link: for claims. */
+  serving: { version: number; terms: ReadonlyMap<number, number> };
+  /** The version of the list of authors sent last, when, and the one it has said it has. */
+  wantVersion: number;
+  wantSentMs: number;
+  wantConfirmed: number;
+  pingedMs: number;
+  /** What it has said of the end of its log, until all of that is here. */
+  statement: Extract<PeerMessage, { kind: 'closed' }> | null;
+  /** Versions of its list of terms up to which copies of an absent origin's log were asked of it. */
+  pulled: Map<number, number>;
+  /** Partitions it owns and has not got. */
+  unheld: number;
+  epoch: number;
+}
+
+/** Copies of an absent origin's log asked of somebody. */
+interface Copies {
+  from: number;
+  position: Position;
+  version: number;
+}
+
+export const pingEveryMs = 500;
+const closedEveryMs = 100;
+const readAtOnce = 512;
+const wantPatienceMs = 2000;
+const farSeq = Number.MAX_SAFE_INTEGER;
+
+export class Replica {
+  readonly server: Server;
+  readonly stored: Stored;
+  readonly scans: Scans;
+  readonly leases: Leases;
+  readonly horizon: Horizon;
+  readonly #options: ReplicaOptions;
+  readonly #fault: Fault;
+  readonly #grants: Grants;
+  readonly #feeds: Feeds;
+  readonly #intake: Intake;
+  readonly #repair: Repair;
+  readonly #peers = new Map<number, Peer>();
+  readonly #copies = new Map<number, Copies>();
+  readonly #wanted = new Set<number>();
+  /** Of the list of wanted authors, from 1. */
+  #wantVersion = 1;
+  #ring: Ring;
+  #epoch: number;
+  #servingVersion = 0;
+  #closedMs = Number.NEGATIVE_INFINITY;
+  #lastId = relayBit;
+  #closed: Version;
+
+  constructor(options: ReplicaOptions) {
+    const { self, store, clock, send, partitionOf, chance, events, isWritable } = options;
+    this.#options = options;
+    this.#ring = options.ring;
+    this.#epoch = options.epoch;
+    this.#closed = store.clock;
+    const fault: Fault = options.fault ?? (() => false);
+    this.#fault = fault;
+    const ring = (): Ring => this.#ring;
+    this.leases = new Leases(clock, () => this.#isNewLife);
+    const { leases } = this;
+    this.stored = new Stored({
+      self: self.node,
+      ring,
+      own: store.head('own'),
+      relay: store.head('relay'),
+      version: store.clock,
+      moved: () => this.#feeds.pump(),
+      late: (log, seq) => this.#feeds.late(log, seq),
+    });
+    const { stored } = this;
+    this.#feeds = new Feeds({ self: self.node, store, stored, send, isWritable, partitionOf, fault });
+    this.#intake = new Intake({
+      self: self.node,
+      store,
+      clock,
+      ring,
+      send,
+      partitionOf,
+      hasData: () => !this.scans.isEmpty,
+      wantOf: (node) => this.#peers.get(node)?.wantVersion ?? 0,
+      arrived: (from, lane, entries) => {
+        if (entries.length > 0) events.arrived(from, lane, entries);
+      },
+      moved: (from) => this.#state(from),
+      trimmed: (from) => this.#trimmed(from),
+      fault,
+    });
+    const intake = this.#intake;
+    const serverOf = (partition: number): number | null => this.serverOf(partition);
+    const holds = (partition: number): boolean => this.scans.holds(partition);
+    this.#grants = new Grants({
+      store,
+      partitions: options.ring.partitions,
+      self: self.node,
+      serves: (partition) => this.server.serves(partition),
+      isReady: () => this.leases.isReady,
+      ask: (holder, terms) => {
+        if (leases.isLinked(holder)) send(holder, { kind: 'using', terms: [...terms] });
+      },
+      isOver: (holder) => leases.isOver(holder) || fault('grants-before-the-lease-is-over'),
+      fault,
+    });
+    const grants = this.#grants;
+    this.server = new Server({
+      self,
+      store,
+      clock,
+      ring,
+      leases,
+      grants,
+      intake,
+      stored,
+      send,
+      partitionOf,
+      holds,
+      serverOf,
+      changed: () => this.#servingChanged(),
+      chance,
+      fault,
+    });
+    this.scans = new Scans({
+      self,
+      store,
+      clock,
+      ring,
+      intake,
+      grants,
+      send,
+      serverOf,
+      termsOf: (node) => this.#peers.get(node)?.serving.terms ?? new Map(),
+      identity: (node) => leases.identity(node),
+      progressed: (facts) => events.scanned(facts, this.scans.missing().length),
+      held: () => events.scanned(0, this.scans.missing().length),
+      fault,
+    });
+    this.scans.found();
+    this.#repair = new Repair({
+      self: self.node,
+      store,
+      clock,
+      ring,
+      send,
+      serves: (partition) => this.server.isOpen(partition),
+      holds,
+      isLinked: (node) => leases.isLinked(node),
+      everyMs: options.digestEveryMs,
+      repaired: (partition, facts) => events.repaired(partition, facts),
+    });
+    this.horizon = new Horizon({
+      partitions: options.ring.partitions,
+      mayFollow: (former, next) => this.#mayFollow(former, next),
+    });
+  }
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  get ring(): Ring {
+    return this.#ring;
+  }
+
+  // Links
+
+  linked(identity: PeerIdentity): void {
+    const { node } = identity;
+    this.leases.linked(identity);
+    this.#peers.set(node, {
+      serving: { version: 0, terms: new Map() },
+      wantVersion: 0,
+      wantSentMs: 0,
+      wantConfirmed: 0,
+      pingedMs: Number.NEGATIVE_INFINITY,
+      statement: null,
+      pulled: new Map(),
+      unheld: 0,
+      epoch: 0,
+    });
+    this.#feeds.linked(node);
+    // Before the lane that carries them begins.
+    this.#wantAll(node);
+    this.#intake.linked(node);
+    this.#ping(node);
+  }
+
+  unlinked(node: number): void {
+    this.leases.unlinked(node);
+    this.#peers.delete(node);
+    this.#feeds.unlinked(node);
+    this.#intake.unlinked(node);
+    this.scans.unlinked(node);
+    for (const [id, copies] of this.#copies) if (copies.from === node) this.#copies.delete(id);
+    this.#options.events.wanted();
+  }
+
+  /** The link takes more again. */
+  writable(): void {
+    this.#feeds.pump();
+  }
+
+  receive(node: number, message: PeerMessage): void {
+    const peer = this.#peers.get(node);
+    if (peer === undefined) return;
+    switch (message.kind) {
+      case 'ping':
+        return this.#pinged(node, peer, message);
+      case 'pong': {
+        this.#observe(node, message.clock);
+        this.#options.events.epochOf(node, message.epoch);
+        if (this.leases.ponged(node, message) === 'lapsed') this.server.lapsed(node);
+        return;
+      }
+      case 'claim':
+        return this.#claimed(node, message);
+      case 'granted':
+        return this.server.granted(node, message);
+      case 'release': {
+        const identity = this.leases.identity(node);
+        if (identity === null) return;
+        for (const { partition, term } of message.terms) this.#grants.release(partition, term, identity);
+        return;
+      }
+      case 'using':
+        return this.server.using(node, message.terms);
+      case 'yield':
+        return this.server.yielded(node, message.partitions);
+      case 'serving':
+        if (message.version >= peer.serving.version)
+          peer.serving = {
+            version: message.version,
+            terms: new Map(message.terms.map(({ partition, term }) => [partition, term])),
+          };
+        return;
+      case 'follow':
+        return this.#feeds.follow(node, message);
+      case 'followed':
+        return this.#intake.followed(node, message);
+      case 'entries':
+        return this.#intake.entries(node, message);
+      case 'trimmed':
+        return this.#intake.trimmed(node, message);
+      case 'stored':
+        return this.#feeds.stored(node, message);
+      case 'closed':
+        return this.#closedAt(node, peer, message);
+      case 'want':
+        return this.#feeds.want(node, message);
+      case 'wanted':
+        peer.wantConfirmed = Math.max(peer.wantConfirmed, message.version);
+        return this.#options.events.wanted();
+      case 'pull':
+        return this.#pulledBy(node, message);
+      case 'pulled':
+        return this.#pulled(node, message);
+      case 'give':
+        this.#options.store.adopt({ copies: message.entries, from: { kind: 'relay' }, positions: [] }, () => {
+          this.#wroteRelay();
+          this.#options.send(node, { kind: 'given', id: message.id });
+        });
+        return;
+      case 'given':
+        return this.server.given(message.id);
+      case 'scan':
+        return this.#scannedBy(node, message);
+      case 'scanned':
+        if (!this.server.scanned(node, message, () => this.#wroteRelay())) this.scans.scanned(node, message);
+        return;
+      case 'unscanned':
+        this.server.unscanned(message.id);
+        return this.scans.unscanned(message.id);
+      case 'digest':
+        return this.#repair.digest(node, message);
+      case 'compare':
+        return this.#repair.compare(node, message);
+      case 'compared':
+        return this.#repair.compared(node, message);
+      case 'repair':
+        return this.#repair.repair(node, message);
+    }
+  }
+
+  // Time
+
+  /** To be called every 50 to 100 ms. */
+  tick(): void {
+    const nowMs = this.#options.clock.monoMs();
+    for (const [node, peer] of this.#peers) {
+      if (nowMs - peer.pingedMs >= pingEveryMs) this.#ping(node);
+      if (peer.wantConfirmed < peer.wantVersion && nowMs - peer.wantSentMs > wantPatienceMs) this.#wantAll(node);
+    }
+    this.scans.found();
+    this.server.tick();
+    this.#intake.tick();
+    this.scans.tick();
+    this.#repair.tick();
+    if (nowMs - this.#closedMs >= closedEveryMs) this.#sayClosed();
+    this.#feeds.pump();
+    for (const node of this.#peers.keys()) this.#state(node);
+  }
+
+  #ping(node: number): void {
+    const { clock, store, send } = this.#options;
+    const peer = this.#peers.get(node);
+    if (peer === undefined) return;
+    peer.pingedMs = clock.monoMs();
+    const { id, confirmed } = this.leases.ping(node);
+    const unheld = this.scans.missing().length;
+    const about = { wallMs: clock.wallMs(), clock: store.clock, epoch: this.#epoch, unheld };
+    send(node, { kind: 'ping', id, confirmed, ...about });
+    this.#say(node);
+  }
+
+  #pinged(node: number, peer: Peer, ping: Extract<PeerMessage, { kind: 'ping' }>): void {
+    const { clock, store, send, events } = this.#options;
+    peer.unheld = ping.unheld;
+    peer.epoch = ping.epoch;
+    events.epochOf(node, ping.epoch);
+    // Who does not know that the ring changes must not go on as if it did not.
+    const isCurrent = ping.epoch >= this.#epoch || this.#fault('old-rings-get-leases');
+    const { leased } = this.leases.pinged(node, ping, isCurrent);
+    if (this.leases.isAhead(node)) events.ahead(node);
+    else this.#observe(node, ping.clock);
+    send(node, {
+      kind: 'pong',
+      id: ping.id,
+      leased,
+      wallMs: clock.wallMs(),
+      clock: store.clock,
+      epoch: this.#epoch,
+    });
+  }
+
+  #observe(node: number, version: Version): void {
+    if (!this.leases.isAhead(node)) this.#options.store.observe(version);
+  }
+
+  // Terms
+
+  #claimed(node: number, message: Extract<PeerMessage, { kind: 'claim' }>): void {
+    const identity = this.leases.identity(node);
+    if (identity === null) return;
+    const { store, send } = this.#options;
+    this.#grants.consider(identity, message.terms, (granted, refused) => {
+      if (!this.#peers.has(node)) return;
+      send(node, {
+        kind: 'granted',
+        id: message.id,
+        granted,
+        refused,
+        held: granted.filter((partition) => this.scans.holds(partition)),
+        have: [...this.#heads().map((head) => ({ ...head, from: 0 })), ...this.#intake.have()],
+        clock: store.clock,
+      });
+    });
+  }
+
+  #heads(): Position[] {
+    const { self, store } = this.#options;
+    const { incarnation } = store;
+    return [
+      { origin: self.node, incarnation, seq: store.head('own') },
+      { origin: relayOf(self.node), incarnation, seq: store.head('relay') },
+    ];
+  }
+
+  /** Who serves it, as far as is known: this node, or one that is linked. */
+  serverOf(partition: number): number | null {
+    if (this.server.isOpen(partition)) return this.#options.self.node;
+    let best: { node: number; term: number } | null = null;
+    for (const [node, { serving }] of this.#peers) {
+      const term = serving.terms.get(partition);
+      if (term !== undefined && (best === null || term > best.term)) best = { node, term };
+    }
+    return best?.node ?? null;
+  }
+
+  #servingChanged(): void {
+    this.#servingVersion++;
+    for (const node of this.#peers.keys()) this.#say(node);
+    this.#options.events.serving(this.#servingVersion, this.server.terms());
+    this.#sayClosed();
+  }
+
+  #say(node: number): void {
+    this.#options.send(node, { kind: 'serving', version: this.#servingVersion, terms: this.server.terms() });
+  }
+
+  // The own log
+
+  /** Entries of this node's own that are on its disk now. */
+  wrote(written: readonly Written[]): void {
+    this.stored.wrote('own', written);
+    this.#feeds.pump();
+  }
+
+  #wroteRelay(): void {
+    const { store, self, partitionOf } = this.#options;
+    const from = this.#relayed;
+    const head = store.head('relay');
+    if (head <= from) return;
+    this.#relayed = head;
+    const piece = store.read(relayOf(self.node), store.incarnation, from, readAtOnce);
+    const written = (piece?.entries ?? []).map(({ seq, key, version }) => ({
+      seq,
+      version,
+      partition: partitionOf(key),
+    }));
+    this.stored.wrote('relay', written);
+    this.#feeds.pump();
+    if (piece !== null && piece.upTo < head) {
+      this.#relayed = piece.upTo;
+      this.#wroteRelay();
+    }
+  }
+
+  #relayed = 0;
+
+  /** Grants of an earlier life of the store may be lost: whoever relies on one must lose the lease first. */
+  get #isNewLife(): boolean {
+    if (this.#fault('new-lives-lease-at-once') || !this.scans.isNewLife) return false;
+    // Nobody else has ever relied on it.
+    return !this.#ring.isAlone(this.#options.self.node);
+  }
+
+  // The watermark
+
+  #sayClosed(): void {
+    const { store, send, clock, self } = this.#options;
+    this.#closedMs = clock.monoMs();
+    const terms = this.server.terms();
+    const { upTo } = this.stored;
+    const closed = this.#close();
+    this.horizon.take(self.node, { version: this.#servingVersion, terms, closed });
+    for (const node of this.#feeds.committed()) {
+      send(node, {
+        kind: 'closed',
+        version: this.#servingVersion,
+        terms,
+        closed,
+        head: upTo.own,
+        relay: upTo.relay,
+        own: store.head('own'),
+        ownRelay: store.head('relay'),
+        incarnation: store.incarnation,
+      });
+    }
+    this.#options.events.horizonMoved();
+  }
+
+  /** No entry at or below it will come into what this node serves. */
+  #close(): Version {
+    const { store, clock, self } = this.#options;
+    let closed = this.stored.version;
+    if (!this.stored.isWaiting) {
+      if (store.inFlight === 0) {
+        store.observe(makeVersion(clock.wallMs(), 0, self.node));
+        closed = store.clock;
+      }
+    }
+    if (closed > this.#closed) this.#closed = closed;
+    return this.#closed;
+  }
+
+  #closedAt(node: number, peer: Peer, message: Extract<PeerMessage, { kind: 'closed' }>): void {
+    this.#intake.heard(node, 'replica', { own: message.own, relay: message.ownRelay });
+    this.#intake.heard(node, 'committed', { own: message.head, relay: message.relay });
+    peer.statement = message;
+    this.#pullCopies(node, peer, message.version);
+    this.#state(node);
+  }
+
+  /** Takes a peer's statement when all it speaks of is here. */
+  #state(node: number): void {
+    const peer = this.#peers.get(node);
+    const statement = peer?.statement ?? null;
+    if (peer === undefined || statement === null) return;
+    const { head, relay, incarnation } = statement;
+    for (const lane of ['replica', 'committed'] as const) {
+      if (this.#intake.seqOf(lane, node, incarnation) < head) return;
+      if (this.#intake.seqOf(lane, relayOf(node), incarnation) < relay) return;
+    }
+    peer.statement = null;
+    this.horizon.take(node, statement);
+    this.#options.events.horizonMoved();
+  }
+
+  // Copies of a log whose origin is away
+
+  #mayFollow(former: number, next: number): boolean {
+    if (this.#fault('failover-without-copies')) return true;
+    const { self } = this.#options;
+    // What this node served itself it has, and what it takes over it has gathered.
+    if (former === self.node || next === self.node) return true;
+    if (this.leases.isLinked(former)) return false;
+    const peer = this.#peers.get(next);
+    return peer !== undefined && (peer.pulled.get(former) ?? -1) >= 0;
+  }
+
+  /** A new server may have what an absent one could not send any more. Asked once for each state of what it serves. */
+  #pullCopies(node: number, peer: Peer, version: number): void {
+    const { send, self } = this.#options;
+    const origins = new Set(
+      [...this.#intake.originsOf('committed'), ...this.#intake.originsOf('replica')]
+        .map(({ origin }) => (origin >= relayBit ? origin - relayBit : origin))
+        .filter((origin) => origin !== self.node && origin !== node && !this.leases.isLinked(origin)),
+    );
+    for (const origin of origins) {
+      const known = peer.pulled.get(origin);
+      if (known !== undefined && Math.abs(known) >= version) continue;
+      const lives = [...this.#intake.livesOf('committed', origin), ...this.#intake.livesOf('replica', origin)];
+      peer.pulled.set(origin, -version - 1);
+      const asked = new Map<number, number>();
+      for (const { incarnation } of lives) {
+        const after = Math.min(
+          this.#intake.seqOf('committed', origin, incarnation),
+          this.#intake.seqOf('replica', origin, incarnation),
+        );
+        asked.set(incarnation, after);
+      }
+      for (const [incarnation, after] of asked) {
+        const id = ++this.#lastId;
+        this.#copies.set(id, { from: node, position: { origin, incarnation, seq: after }, version });
+        const partitions = this.#ring.held(self.node);
+        send(node, { kind: 'pull', id, origin, incarnation, after, upTo: farSeq, partitions, committed: true });
+      }
+    }
+  }
+
+  #pulledBy(node: number, message: Extract<PeerMessage, { kind: 'pull' }>): void {
+    const { store, send, partitionOf } = this.#options;
+    const { id, origin, incarnation, after, upTo, partitions, committed } = message;
+    const wanted = new Set(partitions);
+    const piece = store.read(origin, incarnation, after, readAtOnce) ?? { entries: [], upTo };
+    const within = piece.entries.filter(({ seq }) => seq <= upTo);
+    const forLane = committed ? new Set(this.#feeds.copiesFor(node, within)) : new Set<Copy>();
+    const entries = within.filter((entry) => wanted.has(partitionOf(entry.key)) || forLane.has(entry));
+    const isLast = piece.entries.length < readAtOnce || piece.upTo >= upTo;
+    send(node, { kind: 'pulled', id, entries, upTo: piece.upTo, isLast });
+  }
+
+  #pulled(node: number, message: Extract<PeerMessage, { kind: 'pulled' }>): void {
+    if (this.server.pulled(message)) return this.#wroteRelayLater();
+    const copies = this.#copies.get(message.id);
+    if (copies === undefined || copies.from !== node) return;
+    this.#copies.delete(message.id);
+    const { store, events, self, partitionOf, send } = this.#options;
+    const { origin, incarnation } = copies.position;
+    const isHere = ({ key, to }: Copy): boolean =>
+      [partitionOf(key), ...to].some((partition) => this.#ring.holds(self.node, partition));
+    const here = message.entries.filter(isHere);
+    store.adopt({ copies: here, from: { kind: 'relay' }, positions: [] }, () => {
+      this.#wroteRelay();
+      if (message.entries.length > 0) events.arrived(node, 'pulled', message.entries);
+      const peer = this.#peers.get(node);
+      if (peer === undefined) return;
+      if (!message.isLast) {
+        const id = ++this.#lastId;
+        const position = { origin, incarnation, seq: message.upTo };
+        this.#copies.set(id, { ...copies, position });
+        const partitions = this.#ring.held(self.node);
+        const after = message.upTo;
+        send(node, { kind: 'pull', id, origin, incarnation, after, upTo: farSeq, partitions, committed: true });
+        return;
+      }
+      const isOpen = [...this.#copies.values()].some(
+        (other) => other.from === node && other.position.origin === origin,
+      );
+      if (!isOpen) peer.pulled.set(origin, copies.version);
+    });
+  }
+
+  #wroteRelayLater(): void {
+    const { store } = this.#options;
+    store.adopt({ copies: [], from: { kind: 'relay' }, positions: [] }, () => this.#wroteRelay());
+  }
+
+  // Scans
+
+  #scannedBy(node: number, message: Extract<PeerMessage, { kind: 'scan' }>): void {
+    const { store, send } = this.#options;
+    const { id, partitions, after, asOwner } = message;
+    const served = partitions.filter((partition) =>
+      asOwner ? this.scans.holds(partition) : this.server.isOpen(partition),
+    );
+    if (served.length === 0) {
+      send(node, { kind: 'unscanned', id });
+      return;
+    }
+    const have = [...this.#heads(), ...this.#intake.originsOf('replica')];
+    const committed = this.#intake.originsOf('committed');
+    const { facts, next } = store.scan(new Set(served), after);
+    const terms = this.server.terms().filter(({ partition }) => served.includes(partition));
+    send(node, { kind: 'scanned', id, facts, next, have, committed, terms });
+  }
+
+  #trimmed(from: number): void {
+    // Its log is of no use any more; what it had is in what it serves, and in what others have of it.
+    const shared = this.#ring.held(this.#options.self.node).filter((partition) => this.#ring.holds(from, partition));
+    this.scans.lose(shared);
+  }
+
+  // Interest
+
+  /**
+   * From now on the entries of these authors are wanted, or no more, of every node. Gives back a number: once `wantedThrough` is there,
+   * all that is written from then on will come.
+   */
+  want(add: readonly number[], remove: readonly number[]): number {
+    for (const author of remove) this.#wanted.delete(author);
+    for (const author of add) this.#wanted.add(author);
+    this.#wantVersion++;
+    for (const [node, peer] of this.#peers) this.#sendWant(node, peer, { add: [...add], remove: [...remove] });
+    return this.#wantVersion;
+  }
+
+  /** Every linked node sends what was wanted up to here. */
+  wantedThrough(): number {
+    let lowest = this.#wantVersion;
+    for (const { wantConfirmed } of this.#peers.values()) lowest = Math.min(lowest, wantConfirmed);
+    return lowest;
+  }
+
+  isWanted(node: number, version: number): boolean {
+    const peer = this.#peers.get(node);
+    return peer !== undefined && peer.wantConfirmed >= version;
+  }
+
+  #wantAll(node: number): void {
+    const peer = this.#peers.get(node);
+    if (peer === undefined) return;
+    peer.wantVersion = 0;
+    this.#sendWant(node, peer, { add: [...this.#wanted], remove: [] });
+  }
+
+  #sendWant(node: number, peer: Peer, change: { add: number[]; remove: number[] }): void {
+    const from = peer.wantVersion;
+    peer.wantVersion = this.#wantVersion;
+    peer.wantSentMs = this.#options.clock.monoMs();
+    this.#options.send(node, { kind: 'want', version: this.#wantVersion, from, ...change });
+  }
+
+  // The ring
+
+  /** A later manifest. What is owned no more is given up; what is owned newly is scanned. */
+  adoptRing(ring: Ring, epoch: number): void {
+    if (epoch <= this.#epoch) return;
+    this.#ring = ring;
+    this.#epoch = epoch;
+    const { self } = this.#options;
+    const gone: number[] = [];
+    for (let partition = 0; partition < ring.partitions; partition++)
+      if (!ring.holds(self.node, partition) && this.scans.holds(partition)) gone.push(partition);
+    this.server.ringChanged();
+    this.scans.lose(gone);
+    this.#intake.tick();
+    this.stored.advance();
+  }
+
+  /** For the keeper of the ring: how far a linked node is. */
+  progressOf(node: number): { epoch: number; unheld: number } | null {
+    const peer = this.#peers.get(node);
+    return peer === undefined || peer.epoch === 0 ? null : { epoch: peer.epoch, unheld: peer.unheld };
+  }
+
+  /** Gives all terms back, in order. */
+  close(): void {
+    this.server.close();
+  }
+}

@@ -1,0 +1,252 @@
+// The checkers of the simulation: what clients were told, held against what is there. Each says a violation in one sentence.
+import type { Ring } from '../../cluster/ring.ts';
+import { accountAt, type Key } from '../../runtime/key.ts';
+import { noVersion, printCursor, type Version } from '../../runtime/version.ts';
+import type { Random } from './random.ts';
+import { authorOf, type Facts, isPost, type SimSession, type Value } from './requests.ts';
+import type { Process } from './sim-node.ts';
+import type { World } from './world.ts';
+
+interface Acknowledged {
+  version: Version;
+  removed: boolean;
+}
+
+/** What was known when a request began. */
+export interface Begun {
+  floors: ReadonlyMap<Key, Version>;
+}
+
+interface Followed {
+  received: Set<string>;
+  cursor: Version;
+}
+
+const mostViolations = 20;
+
+export class Checks {
+  readonly violations: string[] = [];
+  readonly #world: World;
+  readonly #partitions: number;
+  /** By key: the highest version that anybody was told of, by an acknowledgement or by a read. */
+  #floors: ReadonlyMap<Key, Version> = new Map();
+  readonly #acknowledged = new Map<Key, Acknowledged[]>();
+  readonly #owners = new Map<Key, string>();
+  readonly #holders = new Map<string, number>();
+  readonly #sessions = new Map<SimSession, Followed>();
+  /** Versions that were acknowledged, by author. */
+  readonly #byAuthor = new Map<number, { key: Key; version: Version }[]>();
+
+  constructor(world: World, partitions: number) {
+    this.#world = world;
+    this.#partitions = partitions;
+  }
+
+  #violated(text: string): void {
+    if (this.violations.length >= mostViolations) return;
+    this.violations.push(text);
+    this.#world.note(`VIOLATED: ${text}`);
+  }
+
+  // Requests
+
+  begin(): Begun {
+    return { floors: this.#floors };
+  }
+
+  #raise(key: Key, version: Version): void {
+    if ((this.#floors.get(key) ?? noVersion) >= version) return;
+    this.#floors = new Map(this.#floors).set(key, version);
+  }
+
+  written(key: Key, version: Version, begun: Begun, value: Value | null): void {
+    const before = begun.floors.get(key);
+    if (before !== undefined && before >= version)
+      this.#violated(`durable: a write of ${show(key)} that began after ${cursor(before)} was known got ${cursor(version)}`);
+    this.#raise(key, version);
+    const all = this.#acknowledged.get(key) ?? [];
+    all.push({ version, removed: value === null });
+    this.#acknowledged.set(key, all);
+    if (!isPost(key)) return;
+    const author = authorOf(key);
+    const posts = this.#byAuthor.get(author) ?? [];
+    posts.push({ key, version });
+    this.#byAuthor.set(author, posts);
+  }
+
+  unknown(_key: Key): void {
+    // It may be there or not, now or later: nothing follows.
+  }
+
+  claimed(key: Key, by: string): void {
+    const owner = this.#owners.get(key);
+    if (owner !== undefined && owner !== by)
+      this.#violated(`unique: ${show(key)} was given to ${owner} and to ${by}`);
+    this.#owners.set(key, by);
+  }
+
+  read(account: number, facts: Facts, begun: Begun): void {
+    for (const [key, floor] of begun.floors) {
+      if (accountAt(key) !== account) continue;
+      const found = facts.get(key);
+      if (found === undefined || found.version < floor) {
+        this.#violated(
+          `monotonic: ${cursor(floor)} of ${show(key)} was known before a read that gave ${found === undefined ? 'nothing' : cursor(found.version)}`,
+        );
+      }
+    }
+    for (const [key, { version }] of facts) this.#raise(key, version);
+  }
+
+  somePost(random: Random): { key: Key; account: number } | null {
+    const keys = [...this.#acknowledged.keys()].filter(isPost);
+    if (keys.length === 0) return null;
+    const key = random.pick(keys);
+    return { key, account: authorOf(key) };
+  }
+
+  // Servers
+
+  live(partition: number, live: readonly { node: number; term: number }[]): void {
+    if (live.length > 1) {
+      const who = live.map(({ node, term }) => `${node} (term ${term})`).join(' and ');
+      this.#violated(`one server: partition ${partition} is served by ${who}`);
+    }
+    for (const { node, term } of live) {
+      const name = `${partition} ${term}`;
+      const holder = this.#holders.get(name);
+      if (holder !== undefined && holder !== node)
+        this.#violated(`one server: term ${term} of partition ${partition} was served by ${holder} and ${node}`);
+      this.#holders.set(name, node);
+    }
+  }
+
+  // Sessions
+
+  session(session: SimSession): void {
+    this.#sessions.set(session, { received: new Set(), cursor: noVersion });
+  }
+
+  pushed(
+    session: SimSession,
+    entry: { key: Key; version: Version; removed: boolean } | null,
+    at: Version,
+  ): void {
+    const followed = this.#sessions.get(session);
+    if (followed === undefined) return;
+    if (entry !== null) followed.received.add(`${entry.key} ${entry.version}`);
+    if (at < followed.cursor) this.#violated(`live: the cursor of session ${session.id} went back`);
+    if (at === followed.cursor) return;
+    followed.cursor = at;
+    // A cursor says: all up to here was given.
+    this.#complete(session, followed);
+  }
+
+  #complete(session: SimSession, { received, cursor: upTo }: Followed): void {
+    for (const author of session.followees) {
+      for (const { key, version } of this.#byAuthor.get(author) ?? []) {
+        if (version > upTo || received.has(`${key} ${version}`) || this.#isReplaced(key, version, received)) continue;
+        received.add(`${key} ${version}`);
+        this.#violated(
+          `complete: session ${session.id} has the cursor ${cursor(upTo)}, but not ${show(key)} of ${cursor(version)}`,
+        );
+      }
+    }
+  }
+
+  /** It has a later one of the same key: a deleted post need not be shown before it is gone. */
+  #isReplaced(key: Key, version: Version, received: ReadonlySet<string>): boolean {
+    for (const one of received) {
+      if (one.length === key.length + 1 + version.length && one.startsWith(`${key} `) && one.slice(key.length + 1) > version)
+        return true;
+    }
+    return false;
+  }
+
+  // The end
+
+  isReplicated(equal: (partition: number) => boolean): boolean {
+    for (let partition = 0; partition < this.#partitions; partition++) if (!equal(partition)) return false;
+    return true;
+  }
+
+  finish(end: {
+    ring: Ring;
+    nodes: ReadonlyMap<number, Process>;
+    sessions: readonly SimSession[];
+    epoch: number;
+    isPost(key: Key): boolean;
+  }): void {
+    const { ring, nodes } = end;
+    for (let partition = 0; partition < this.#partitions; partition++) {
+      const { owners } = ring.placement(partition);
+      const served = owners.filter((node) => nodes.get(node)?.replica.server.term(partition) !== null);
+      if (served.length !== 1) this.#violated(`available: partition ${partition} has ${served.length} servers in the end`);
+      this.#equal(partition, owners, nodes);
+    }
+    for (const [key, all] of this.#acknowledged) this.#durable(key, all, ring, nodes);
+    this.#guests(ring, nodes);
+    for (const session of end.sessions) {
+      const followed = this.#sessions.get(session);
+      if (followed === undefined) continue;
+      if (!session.isLive) this.#violated(`live: session ${session.id} is not attached in the end`);
+      this.#complete(session, { ...followed, cursor: '\u00ff'.repeat(12) as Version });
+    }
+  }
+
+  #equal(partition: number, owners: readonly number[], nodes: ReadonlyMap<number, Process>): void {
+    const digests = owners.map((node) => {
+      const digest = nodes.get(node)?.disk.digest(partition);
+      return `${digest?.count}/${digest?.sum}`;
+    });
+    if (digests.some((digest) => digest !== digests[0]))
+      this.#violated(`converge: owners ${owners.join(' ')} of partition ${partition} have ${digests.join(' ')}`);
+  }
+
+  #durable(key: Key, all: readonly Acknowledged[], ring: Ring, nodes: ReadonlyMap<number, Process>): void {
+    const partition = accountAt(key) % this.#partitions;
+    let highest: Acknowledged | null = null;
+    for (const one of all) if (highest === null || one.version > highest.version) highest = one;
+    if (highest === null) return;
+    const wasRemoved = all.some(({ removed }) => removed);
+    for (const node of ring.placement(partition).owners) {
+      const fact = nodes.get(node)?.disk.fact(key);
+      if (fact === undefined || fact.version < highest.version) {
+        this.#violated(`durable: ${show(key)} of ${cursor(highest.version)} was acknowledged and is not on node ${node}`);
+      } else if (isPost(key) && wasRemoved && fact.packed !== null) {
+        this.#violated(`delete: ${show(key)} was deleted and is there again on node ${node}`);
+      }
+    }
+  }
+
+  /** What is addressed to a partition is with its owners. */
+  #guests(ring: Ring, nodes: ReadonlyMap<number, Process>): void {
+    for (const [, { disk }] of nodes) {
+      for (const [key, { version, to, packed }] of disk.facts()) {
+        const home = accountAt(key) % this.#partitions;
+        const isHome = ring.placement(home).owners.some((node) => nodes.get(node)?.disk === disk);
+        if (!isHome) continue;
+        for (const partition of to) {
+          for (const owner of ring.placement(partition).owners) {
+            const known = nodes.get(owner)?.disk.fact(key);
+            // A newcomer need not hear of what was gone before it came.
+            const isGone = packed === null && (known === undefined || known.packed === null);
+            if (!isGone && (known === undefined || known.version < version)) {
+              this.#violated(
+                `addressed: ${show(key)} of ${cursor(version)} is addressed to partition ${partition} and not on node ${owner}`,
+              );
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+function show(key: Key): string {
+  return `${accountAt(key)}/${key.slice(7)}`;
+}
+
+function cursor(version: Version): string {
+  return printCursor(version).slice(4, 16);
+}

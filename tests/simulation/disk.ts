@@ -1,0 +1,333 @@
+// A disk and the store on it, simulated: what is written is there after an fsync that takes time; a crash loses the rest.
+import type {
+  Adoption,
+  Digest,
+  LanePosition,
+  Piece,
+  ReplicaStore,
+} from '../../cluster/replica-ports.ts';
+import { type Copy, type PlainFact, relayOf } from '../../cluster/peer-messages.ts';
+import { hybridClock, type HybridClock } from '../../runtime/clock.ts';
+import type { Key } from '../../runtime/key.ts';
+import { noVersion, type Version } from '../../runtime/version.ts';
+
+export interface StoredFact {
+  version: Version;
+  packed: Uint8Array | null;
+  live: boolean;
+  to: readonly number[];
+}
+
+interface Life {
+  incarnation: number;
+  first: number;
+}
+
+/** What is on the disk. */
+export interface Image {
+  facts: Map<Key, StoredFact>;
+  /** By origin and incarnation, ascending. */
+  logs: Map<string, Copy[]>;
+  heads: { own: number; relay: number };
+  lives: Life[];
+  positions: Map<string, LanePosition>;
+  records: Map<string, unknown>;
+  clock: Version;
+  incarnation: number;
+}
+
+export function emptyImage(incarnation: number): Image {
+  return {
+    facts: new Map(),
+    logs: new Map(),
+    heads: { own: 0, relay: 0 },
+    lives: [{ incarnation, first: 1 }],
+    positions: new Map(),
+    records: new Map(),
+    clock: noVersion,
+    incarnation,
+  };
+}
+
+/** A backup, or a disk that somebody copied. */
+export function copyImage(image: Image): Image {
+  return {
+    facts: new Map(image.facts),
+    logs: new Map([...image.logs].map(([place, log]) => [place, [...log]])),
+    heads: { ...image.heads },
+    lives: [...image.lives],
+    positions: new Map(image.positions),
+    records: new Map(image.records),
+    clock: image.clock,
+    incarnation: image.incarnation,
+  };
+}
+
+/** As a store does when it finds that its file is another one: it goes on under a life of its own. */
+export function newLife(image: Image, incarnation: number): void {
+  image.incarnation = incarnation;
+  image.lives.push({ incarnation, first: Math.max(image.heads.own, image.heads.relay) + 1 });
+  image.heads.own = Math.max(image.heads.own, image.heads.relay);
+  image.heads.relay = image.heads.own;
+}
+
+export interface DiskOptions {
+  node: number;
+  image: Image;
+  /** Plans the end of an fsync. The callback is to be dropped when the process dies before. */
+  fsync(done: () => void): void;
+  partitionOf(key: Key): number;
+  /** Partitions that a value is addressed to. */
+  addressed(packed: Uint8Array): readonly number[];
+}
+
+interface Transaction {
+  apply: (() => void)[];
+  done: (() => void)[];
+}
+
+export interface Submitted {
+  seq: number;
+  version: Version;
+}
+
+/** The store of a running process. */
+export class Disk implements ReplicaStore {
+  readonly #options: DiskOptions;
+  readonly #image: Image;
+  readonly #hlc: HybridClock;
+  #open: Transaction = { apply: [], done: [] };
+  #isWriting = false;
+  /** Given, whether on the disk or not. */
+  #given: { own: number; relay: number };
+  /** Facts on their way to the disk. */
+  readonly #staged = new Map<Key, StoredFact>();
+  inFlight = 0;
+
+  constructor(options: DiskOptions) {
+    this.#options = options;
+    this.#image = options.image;
+    this.#hlc = hybridClock(options.node, options.image.clock);
+    this.#given = { ...options.image.heads };
+  }
+
+  get incarnation(): number {
+    return this.#image.incarnation;
+  }
+
+  get clock(): Version {
+    return this.#hlc.last();
+  }
+
+  get settled(): Version {
+    return this.#image.clock;
+  }
+
+  observe(version: Version): void {
+    this.#hlc.observe(version);
+  }
+
+  head(of: 'own' | 'relay'): number {
+    return this.#image.heads[of];
+  }
+
+  /** What is on the disk. */
+  fact(key: Key): StoredFact | undefined {
+    return this.#image.facts.get(key);
+  }
+
+  /** And what is on its way there. */
+  latest(key: Key): StoredFact | undefined {
+    return this.#staged.get(key) ?? this.#image.facts.get(key);
+  }
+
+  facts(): IterableIterator<[Key, StoredFact]> {
+    return this.#image.facts.entries();
+  }
+
+  submit(
+    nowMs: number,
+    writes: readonly { key: Key; packed: Uint8Array | null; to: readonly number[] }[],
+    done: (written: Submitted[]) => void,
+  ): void {
+    const written: Submitted[] = [];
+    const entries: Copy[] = writes.map(({ key, packed, to }) => {
+      const version = this.#hlc.tick(nowMs);
+      const seq = ++this.#given.own;
+      written.push({ seq, version });
+      this.inFlight++;
+      this.#staged.set(key, { version, packed, live: true, to });
+      return { seq, version, key, packed, live: true, to: [...to] };
+    });
+    this.#write(
+      () => {
+        for (const entry of entries) {
+          this.#put(entry);
+          this.#log(this.#options.node, this.incarnation, entry);
+          this.#image.heads.own = entry.seq;
+          this.inFlight--;
+        }
+      },
+      () => done(written),
+    );
+  }
+
+  adopt({ copies, from, positions }: Adoption, done: () => void): void {
+    for (const { version } of copies) this.#hlc.observe(version);
+    this.#write(() => {
+      for (const one of copies) {
+        const known = this.#image.facts.get(one.key);
+        if (known !== undefined && known.version >= one.version) continue;
+        const { key, version, packed, live, to } = one;
+        this.#put({ key, version, packed, live, to });
+        if (from.kind === 'copy' && 'seq' in one) this.#log(from.origin, from.incarnation, one);
+        if (from.kind !== 'relay') continue;
+        const seq = ++this.#given.relay;
+        this.#log(relayOf(this.#options.node), this.incarnation, { seq, key, version, packed, live, to: [...to] });
+        this.#image.heads.relay = seq;
+      }
+      for (const position of positions) {
+        const name = `${position.lane} ${position.origin} ${position.incarnation}`;
+        this.#image.positions.delete(name);
+        this.#image.positions.set(name, position);
+      }
+    }, done);
+  }
+
+  keep(records: readonly (readonly [string, unknown])[], done: () => void): void {
+    this.#write(() => {
+      for (const [name, value] of records) this.#image.records.set(name, value);
+    }, done);
+  }
+
+  kept(name: string): unknown {
+    return this.#image.records.get(name);
+  }
+
+  positions(): LanePosition[] {
+    return [...this.#image.positions.values()];
+  }
+
+  resume(of: 'own' | 'relay', incarnation: number, seq: number): number | null {
+    const { lives, heads } = this.#image;
+    const at = lives.findIndex((life) => life.incarnation === incarnation);
+    if (at < 0) return 0;
+    const next = lives[at + 1];
+    return Math.min(next === undefined ? heads[of] : next.first - 1, seq);
+  }
+
+  read(origin: number, incarnation: number, after: number, most: number): Piece | null {
+    const { node } = this.#options;
+    const isOwn = origin === node || origin === relayOf(node);
+    // The own log is one, over all lives.
+    const lives = isOwn ? this.#image.lives.map((life) => life.incarnation) : [incarnation];
+    const entries: Copy[] = [];
+    for (const life of lives) {
+      const log = this.#image.logs.get(`${origin} ${life}`) ?? [];
+      for (let place = firstAbove(log, after); place < log.length && entries.length < most; place++) {
+        const entry = log[place];
+        if (entry !== undefined) entries.push({ ...entry });
+      }
+    }
+    const last = entries.at(-1)?.seq ?? after;
+    const head = origin === node ? this.#image.heads.own : this.#image.heads.relay;
+    return { entries, upTo: entries.length < most && isOwn ? Math.max(head, after) : last };
+  }
+
+  scan(partitions: ReadonlySet<number>, after: Key | null): { facts: PlainFact[]; next: Key | null } {
+    const { partitionOf } = this.#options;
+    const most = 20;
+    const facts: PlainFact[] = [];
+    const keys = [...this.#image.facts.keys()].sort();
+    for (const key of keys) {
+      if (after !== null && key <= after) continue;
+      const fact = this.#image.facts.get(key);
+      if (fact === undefined) continue;
+      if (!partitions.has(partitionOf(key)) && !fact.to.some((partition) => partitions.has(partition))) continue;
+      if (facts.length === most) return { facts, next: facts.at(-1)?.key ?? null };
+      facts.push({ key, version: fact.version, packed: fact.packed });
+    }
+    return { facts, next: null };
+  }
+
+  digest(partition: number): Digest {
+    let count = 0;
+    // Independent of the order: each fact by itself.
+    let total = 0;
+    for (const [key, { version }] of this.#image.facts) {
+      if (this.#options.partitionOf(key) !== partition) continue;
+      count++;
+      let one = 7;
+      for (const character of `${key}${version}`) one = (Math.imul(one, 31) + character.charCodeAt(0)) >>> 0;
+      total = (total + one) >>> 0;
+    }
+    return { count, sum: String(total) };
+  }
+
+  versionsOf(partition: number, after: Key | null, most: number): { key: Key; version: Version }[] {
+    return [...this.#image.facts]
+      .filter(([key]) => this.#options.partitionOf(key) === partition && (after === null || key > after))
+      .map(([key, { version }]) => ({ key, version }))
+      .sort((one, other) => (one.key < other.key ? -1 : 1))
+      .slice(0, most);
+  }
+
+  factsOf(keys: readonly Key[]): PlainFact[] {
+    return keys.flatMap((key) => {
+      const fact = this.#image.facts.get(key);
+      return fact === undefined ? [] : [{ key, version: fact.version, packed: fact.packed }];
+    });
+  }
+
+  /** What is owned no more. */
+  drop(keep: (key: Key, fact: StoredFact) => boolean): void {
+    for (const [key, fact] of this.#image.facts) if (!keep(key, fact)) this.#image.facts.delete(key);
+  }
+
+  #put({ key, version, packed, live, to }: { key: Key } & StoredFact): void {
+    if (version > this.#image.clock) this.#image.clock = version;
+    const known = this.#image.facts.get(key);
+    // A tombstone does not say whom the fact was addressed to: what it replaces did.
+    const addressed = packed === null ? [] : this.#options.addressed(packed);
+    const merged = [...new Set([...(known?.to ?? []), ...to, ...addressed])];
+    this.#image.facts.set(key, { version, packed, live, to: merged });
+    if ((this.#staged.get(key)?.version ?? noVersion) <= version) this.#staged.delete(key);
+  }
+
+  #log(origin: number, incarnation: number, entry: Copy): void {
+    const place = `${origin} ${incarnation}`;
+    const log = this.#image.logs.get(place) ?? [];
+    if ((log.at(-1)?.seq ?? 0) < entry.seq) log.push(entry);
+    this.#image.logs.set(place, log);
+  }
+
+  #write(apply: () => void, done: () => void): void {
+    this.#open.apply.push(apply);
+    this.#open.done.push(done);
+    if (!this.#isWriting) this.#commit();
+  }
+
+  #commit(): void {
+    const transaction = this.#open;
+    if (transaction.apply.length === 0) return;
+    this.#open = { apply: [], done: [] };
+    this.#isWriting = true;
+    this.#options.fsync(() => {
+      for (const act of transaction.apply) act();
+      this.#isWriting = false;
+      this.#commit();
+      for (const act of transaction.done) act();
+    });
+  }
+}
+
+function firstAbove(log: readonly Copy[], seq: number): number {
+  let low = 0;
+  let high = log.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((log[middle]?.seq ?? 0) > seq) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
