@@ -67,7 +67,13 @@ export const copy = struct({
 export type Copy = Infer<typeof copy>;
 
 /** A fact without its place in a log. */
-export const plainFact = struct({ key, version: versionCodec, packed: optional(packed) });
+export const plainFact = struct({
+  key,
+  version: versionCodec,
+  packed: optional(packed),
+  /** As in an entry. A tombstone does not say itself whom it is addressed to. */
+  to: list(uint, 128),
+});
 export type PlainFact = Infer<typeof plainFact>;
 
 const term = struct({ partition: uint, term: uint });
@@ -167,7 +173,14 @@ export const peerData = union({
     partitions,
     committed: bool,
   }),
-  pulled: struct({ id: uint, entries: list(copy, mostEntries), upTo: uint, isLast: bool }),
+  /** `lives`: those of the origin's store of which there are copies. Asked for incarnation 0, that is all there is. */
+  pulled: struct({
+    id: uint,
+    entries: list(copy, mostEntries),
+    upTo: uint,
+    isLast: bool,
+    lives: list(uint, 256),
+  }),
   /** Copies that the receiver lacks. */
   give: struct({ id: uint, entries: list(copy, mostEntries) }),
   given: struct({ id: uint }),

@@ -2,7 +2,7 @@
 import { accountAt, type Key } from '../runtime/key.ts';
 import { hasBit } from './partition-set.ts';
 import { type Copy, fromNow, type Lane, mostEntries, type PeerMessage, relayOf } from './peer-messages.ts';
-import type { Fault, ReplicaStore, Send } from './replica-ports.ts';
+import type { ReplicaStore, Send } from './replica-ports.ts';
 import type { Log, Stored } from './replica-stored.ts';
 
 interface Feed {
@@ -29,7 +29,6 @@ export interface FeedsOptions {
   /** The link takes more now; `pump` is called when it does again. */
   isWritable(node: number): boolean;
   partitionOf(key: Key): number;
-  fault: Fault;
 }
 
 /** Read at once for one message. */
@@ -111,12 +110,6 @@ export class Feeds {
     this.#options.send(node, { kind: 'wanted', version: message.version });
   }
 
-  /** An entry is stored only now that others above it have been sent: from there on once more. */
-  late(log: Log, seq: number): void {
-    for (const { committed } of this.#followers.values())
-      if (committed !== null) committed.sent[log] = Math.min(committed.sent[log], seq - 1);
-  }
-
   /** Copies of another origin's log, as a lane of this node's own would carry them. */
   copiesFor(node: number, entries: readonly Copy[]): Copy[] {
     const follower = this.#followers.get(node);
@@ -138,8 +131,8 @@ export class Feeds {
   }
 
   #send(node: number, follower: Follower, feed: Feed, log: Log): void {
-    const { self, store, stored, send, isWritable, fault } = this.#options;
-    const isOpen = feed.lane === 'replica' || fault('committed-lane-does-not-wait');
+    const { self, store, stored, send, isWritable } = this.#options;
+    const isOpen = feed.lane === 'replica';
     const limit = isOpen ? store.head(log) : Math.min(stored.upTo[log], store.head(log));
     const origin = log === 'own' ? self : relayOf(self);
     while (feed.sent[log] < limit && isWritable(node)) {
@@ -162,11 +155,11 @@ export class Feeds {
   }
 
   #isFor({ key, to }: Copy, feed: Feed, { wants }: Follower): boolean {
-    const { partitionOf, fault } = this.#options;
+    const { partitionOf } = this.#options;
     const isOwned = hasBit(feed.partitions, partitionOf(key));
     if (feed.lane === 'replica') return isOwned;
     if (wants.has(accountAt(key))) return true;
     if (isOwned) return false;
-    return !fault('addressed-facts-stay') && to.some((partition) => hasBit(feed.partitions, partition));
+    return to.some((partition) => hasBit(feed.partitions, partition));
   }
 }

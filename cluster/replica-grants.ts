@@ -1,6 +1,6 @@
 // An owner's grants: who may serve each partition, and under which term. On disk before anybody hears of them.
 import type { Term } from './peer-messages.ts';
-import type { Fault, PeerIdentity, ReplicaStore } from './replica-ports.ts';
+import type { PeerIdentity, ReplicaStore } from './replica-ports.ts';
 
 export interface Grant {
   term: number;
@@ -24,7 +24,6 @@ export interface GrantsOptions {
   isOver(holder: PeerIdentity): boolean;
   /** Asks a holder whether it still uses its grants. */
   ask(holder: number, terms: readonly Term[]): void;
-  fault: Fault;
 }
 
 export class Grants {
@@ -74,14 +73,14 @@ export class Grants {
   }
 
   #may(claimant: PeerIdentity, partition: number, term: number): boolean {
-    const { serves, self, isReady, isOver, fault } = this.#options;
+    const { serves, self, isReady, isOver } = this.#options;
     if (!isReady()) return false;
     const known = this.#grants.get(partition);
     if (known === undefined) return true;
     const isSame = sameProcess(known.holder, claimant);
     // Asked again, after a lease had lapsed: it stands, if nobody else got it in between.
     if (known.term === term && isSame) return this.#released.get(partition) !== term;
-    if (term <= known.term && !fault('grants-old-terms')) return false;
+    if (term <= known.term) return false;
     if (isSame || this.#released.get(partition) === known.term) return true;
     if (known.holder.node === self) return claimant.node === self || !serves(partition);
     return isOver(known.holder);
@@ -100,7 +99,6 @@ export class Grants {
     for (const { partition, term } of terms) this.#grants.set(partition, { term, holder });
     if (terms.length === 0) return done();
     const { node, boot, incarnation } = holder;
-    if (this.#options.fault('grants-are-forgotten')) return done();
     this.#options.store.keep(
       terms.map(({ partition, term }) => [nameOf(partition), [term, node, boot, incarnation]]),
       done,

@@ -17,10 +17,10 @@ interface Source {
 export interface HorizonOptions {
   partitions: number;
   /**
-   * May what `next` says of a partition be taken, when `former` served it before? Only if everything that `former` had sent or
-   * answered for is here.
+   * May what a server says of a partition be taken, under a term that is new here? Only if everything that any other server had answered
+   * for before is here: of `former`, the last one known, and of all who may have served in between. `version` is that of the statement.
    */
-  mayFollow(former: number, next: number): boolean;
+  mayFollow(change: { partition: number; former: number | null; next: number; version: number }): boolean;
 }
 
 export class Horizon {
@@ -35,20 +35,29 @@ export class Horizon {
   }
 
   /** A server's statement, when everything it speaks of has been taken in. */
-  take(node: number, { terms, closed }: Statement): void {
+  take(node: number, { version, terms, closed }: Statement): void {
     this.#statements.set(node, new Map(terms.map(({ partition, term }) => [partition, term])));
     for (const { partition, term } of terms) {
       const source = this.#sources.get(partition);
-      if (source !== undefined && source.node !== node) {
+      if (source === undefined || source.term !== term) {
         // An earlier server, whose word comes late.
-        if (term <= source.term) continue;
-        // The former server still says it serves: what it has said last has not all been taken in.
-        const isOver = this.#statements.get(source.node)?.has(partition) !== true;
-        if (!isOver && !this.#options.mayFollow(source.node, node)) continue;
+        if (source !== undefined && term < source.term) continue;
+        const former = source?.node ?? null;
+        if (!this.#options.mayFollow({ partition, former, next: node, version })) continue;
       }
       this.#sources.set(partition, { node, term });
       if (closed > (this.#closed[partition] ?? noVersion)) this.#closed[partition] = closed;
     }
+  }
+
+  /** What a node said last does not hold any more: it is away. */
+  forget(node: number): void {
+    this.#statements.delete(node);
+  }
+
+  /** By its last statement: null when there is none. */
+  says(node: number, partition: number): boolean | null {
+    return this.#statements.get(node)?.has(partition) ?? null;
   }
 
   closed(partition: number): Version {

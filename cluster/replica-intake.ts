@@ -2,7 +2,7 @@
 import type { Key } from '../runtime/key.ts';
 import { bitsOf, sameBits } from './partition-set.ts';
 import { type Copy, fromNow, type Lane, type PeerMessage, type Position, type Reach, relayOf } from './peer-messages.ts';
-import type { Fault, LanePosition, ReplicaClock, ReplicaStore, Send } from './replica-ports.ts';
+import type { LanePosition, ReplicaClock, ReplicaStore, Send } from './replica-ports.ts';
 import type { Log } from './replica-stored.ts';
 import type { Ring } from './ring.ts';
 
@@ -39,11 +39,11 @@ export interface IntakeOptions {
   moved(from: number): void;
   /** The peer's log does not go back far enough. */
   trimmed(from: number, lane: Lane): void;
-  fault: Fault;
 }
 
 /** Nothing heard of a lane for this long, and it is followed anew. */
 const staleMs = 2000;
+const storedEveryMs = 1000;
 const logs = ['own', 'relay'] as const;
 
 export class Intake {
@@ -53,6 +53,7 @@ export class Intake {
   /** Copies below these are not complete: see `Reach`. */
   readonly #bases = new Map<string, number>();
   #lastId = 0;
+  #storedMs = 0;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
@@ -131,12 +132,23 @@ export class Intake {
   tick(): void {
     const { self, ring, clock } = this.#options;
     const owned = bitsOf(ring().held(self), ring().partitions);
+    const isDue = clock.monoMs() - this.#storedMs > storedEveryMs;
+    if (isDue) this.#storedMs = clock.monoMs();
     for (const [node, flows] of this.#flows) {
+      if (isDue) this.#sayStored(node, flows.replica);
       for (const flow of [flows.replica, flows.committed]) {
         const isStale = clock.monoMs() - flow.lastMs > staleMs;
         if (isStale || !sameBits(flow.partitions, owned)) this.#follow(node, flow.lane);
       }
     }
+  }
+
+  /** Once more, for what was said may have been lost with a link. */
+  #sayStored(node: number, { id, incarnation, done }: Flow): void {
+    if (incarnation === null) return;
+    const { send } = this.#options;
+    send(node, { kind: 'stored', follow: id, origin: node, incarnation, seq: done.own });
+    send(node, { kind: 'stored', follow: id, origin: relayOf(node), incarnation, seq: done.relay });
   }
 
   /** The peer lives, and has sent everything up to there: if that is here, the lane is well. */
@@ -186,13 +198,13 @@ export class Intake {
   }
 
   entries(node: number, message: Extract<PeerMessage, { kind: 'entries' }>): void {
-    const { self, store, ring, clock, partitionOf, arrived, fault } = this.#options;
+    const { self, store, ring, clock, partitionOf, arrived } = this.#options;
     const flow = this.#flows.get(node)?.[message.lane];
     if (flow === undefined || flow.id !== message.follow || flow.incarnation !== message.incarnation) return;
     const { lane, origin, incarnation, after, upTo, entries } = message;
     const log: Log = origin === node ? 'own' : 'relay';
     // One was lost. What is missing is asked for when the lane goes stale. Twice does no harm.
-    if (flow.received[log] < after && !fault('entries-may-skip')) return;
+    if (flow.received[log] < after) return;
     flow.received[log] = Math.max(upTo, flow.received[log]);
     flow.lastMs = clock.monoMs();
     const isHere = ({ key, to }: Copy): boolean =>
@@ -210,7 +222,6 @@ export class Intake {
     if (copies.length === 0 && flow.writing === 1) return finish();
     const positions = [{ lane, origin, incarnation, seq: upTo }];
     store.adopt({ copies, from: { kind: 'copy', origin, incarnation }, positions }, finish);
-    if (fault('acknowledges-before-the-disk')) this.#reached(node, flow, log, upTo);
   }
 
   #reached(node: number, flow: Flow, log: Log, seq: number): void {

@@ -8,12 +8,12 @@ export interface LanePosition extends Position {
 }
 
 export interface Adoption {
-  copies: readonly (Copy | (PlainFact & { live: boolean; to: number[] }))[];
+  copies: readonly (Copy | (PlainFact & { live: boolean }))[];
   /**
-   * `copy`: they are logged under their origin. `relay`: in this node's relay, for they did not come from their origin. `state`: not
-   * logged, they are older than what any log is followed for.
+   * `copy`: they are logged under their origin. `relay`: in this node's relay, for they did not come from their origin. `again`: in
+   * the relay, although they are facts here already. `state`: not logged, they are older than what any log is followed for.
    */
-  from: { kind: 'copy'; origin: number; incarnation: number } | { kind: 'relay' } | { kind: 'state' };
+  from: { kind: 'copy'; origin: number; incarnation: number } | { kind: 'relay' | 'again' | 'state' };
   /** Written in the same transaction. */
   positions: readonly LanePosition[];
 }
@@ -46,6 +46,8 @@ export interface ReplicaStore {
   resume(of: 'own' | 'relay', incarnation: number, seq: number): number | null;
   /** Entries of any origin after a place, ascending; null when they are trimmed. */
   read(origin: number, incarnation: number, after: number, most: number): Piece | null;
+  /** The lives of another origin's log of which there are copies. */
+  livesOf(origin: number): number[];
   adopt(adoption: Adoption, done: () => void): void;
   /** Where it stood in other logs when it was opened. */
   positions(): LanePosition[];
@@ -76,6 +78,3 @@ export interface ReplicaClock {
 }
 
 export type Send = (node: number, message: PeerMessage) => void;
-
-/** Planted faults of the simulation: a name, and what is done instead when it is on. The product has none on. */
-export type Fault = (name: string) => boolean;

@@ -4,7 +4,7 @@ import type { Grants } from './replica-grants.ts';
 import type { PeerMessage } from './peer-messages.ts';
 import { relayOf } from './peer-messages.ts';
 import { type Intake, placeOf } from './replica-intake.ts';
-import type { Fault, LanePosition, PeerIdentity, ReplicaClock, ReplicaStore, Send } from './replica-ports.ts';
+import type { LanePosition, PeerIdentity, ReplicaClock, ReplicaStore, Send } from './replica-ports.ts';
 import type { Ring } from './ring.ts';
 
 type Scanned = Extract<PeerMessage, { kind: 'scanned' }>;
@@ -34,7 +34,6 @@ export interface ScansOptions {
   /** How many are there, for who waits. */
   progressed(facts: number): void;
   held(): void;
-  fault: Fault;
 }
 
 const pieceMostMs = 10_000;
@@ -55,7 +54,7 @@ export class Scans {
       ? (kept as [number, number[], [string, number][]])
       : [0, [], []];
     // A store that was wiped, copied or restored has lost what it acknowledged since: it counts for nothing until it has scanned.
-    const isSameLife = incarnation === options.store.incarnation || options.fault('old-backup-counts');
+    const isSameLife = incarnation === options.store.incarnation;
     this.#held = new Set(isSameLife ? partitions : []);
     this.isNewLife = !isSameLife;
     if (isSameLife) for (const [place, seq] of bases) options.intake.base(place, seq);
@@ -145,7 +144,7 @@ export class Scans {
         scan.terms.delete(partition);
     }
     scan.pieceMs = clock.monoMs();
-    const copies = message.facts.map((fact) => ({ ...fact, live: false, to: [] }));
+    const copies = message.facts.map((fact) => ({ ...fact, live: false }));
     store.adopt({ copies, from: { kind: 'state' }, positions: [] }, () => {
       if (this.#scan !== scan) return;
       progressed(copies.length);
@@ -169,7 +168,7 @@ export class Scans {
 
   /** All is here as it was when each piece was read; from where the server stood at first, the lanes bring the rest. */
   #scanned(scan: Scan, { have }: Scanned): void {
-    const { intake, self, fault } = this.#options;
+    const { intake, self } = this.#options;
     const at = (origin: number) => have.find((position) => position.origin === origin);
     const own = at(scan.server);
     scan.target = {
@@ -184,7 +183,7 @@ export class Scans {
         origin !== self.node &&
         origin !== relayOf(self.node),
     );
-    if (!fault('scan-forgets-other-logs')) intake.rewind(others);
+    intake.rewind(others);
     for (const { origin, incarnation, seq, lane } of scan.from) {
       const isServers = origin === scan.server || origin === relayOf(scan.server);
       if (isServers && lane === 'replica') intake.base(placeOf(origin, incarnation), seq);

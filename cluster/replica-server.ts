@@ -5,7 +5,7 @@ import { type Copy, type PeerMessage, type Position, relayOf, type Term } from '
 import type { Grants } from './replica-grants.ts';
 import type { Intake } from './replica-intake.ts';
 import type { Leases } from './replica-leases.ts';
-import type { Fault, PeerIdentity, ReplicaClock, ReplicaStore, Send } from './replica-ports.ts';
+import type { PeerIdentity, ReplicaClock, ReplicaStore, Send } from './replica-ports.ts';
 import type { Stored } from './replica-stored.ts';
 import { holdersOf, isQuorum, isReadQuorum, type Ring } from './ring.ts';
 
@@ -55,7 +55,6 @@ export interface ServerOptions {
   /** The set of partitions served is another now. */
   changed(): void;
   chance(): number;
-  fault: Fault;
 }
 
 const askingMs = 700;
@@ -115,18 +114,19 @@ export class Server {
   }
 
   #isLive(partition: number): boolean {
-    const { ring, self, leases, fault } = this.#options;
-    if (fault('answers-without-a-lease')) return true;
+    const { ring, self, leases } = this.#options;
     const granted = this.#grantedBy.get(partition);
+    const placement = ring().placement(partition);
+    // The ring may have changed since the term was granted.
+    if (!placement.owners.includes(self.node)) return false;
     return isQuorum(
-      ring().placement(partition),
+      placement,
       (node) => granted !== undefined && granted.by.has(node) && (node === self.node || leases.holds(node)),
     );
   }
 
   /** There was a gap in the lease: what that node granted may be somebody else's by now. */
   lapsed(node: number): void {
-    if (this.#options.fault('lapsed-grants-count')) return;
     for (const { by } of this.#grantedBy.values()) by.delete(node);
   }
 
@@ -310,7 +310,7 @@ export class Server {
 
   /** Who was to answer has, or has had its time. */
   #asked(claim: Claim): void {
-    const { ring, self, fault } = this.#options;
+    const { ring, self } = this.#options;
     if (!claim.isSelfGranted) return;
     const holdsToo = (node: number, partition: number): boolean =>
       node === self.node || (claim.answers.get(node)?.held.includes(partition) ?? false);
@@ -320,20 +320,19 @@ export class Server {
       return (
         by !== undefined &&
         isQuorum(placement, (node) => by.has(node)) &&
-        (fault('serves-without-a-read-quorum') ||
-          isReadQuorum(placement, (node) => by.has(node) && holdsToo(node, partition)))
+        isReadQuorum(placement, (node) => by.has(node) && holdsToo(node, partition))
       );
     });
     if (claim.terms.size === 0) return this.#drop(claim);
     claim.phase = 'gathering';
-    if (!fault('new-server-gathers-nothing')) this.#gather(claim);
+    this.#gather(claim);
     if (claim.terms.size === 0) return this.#drop(claim);
     this.#settle(claim);
   }
 
   /** Everything that those who granted have and this node lacks; and to them what they lack. */
   #gather(claim: Claim): void {
-    const { self, intake, fault } = this.#options;
+    const { self, intake } = this.#options;
     const mine = intake.have();
     for (const [node, { have, held }] of claim.answers) {
       const shared = new Set(held.filter((partition) => claim.terms.has(partition)));
@@ -341,7 +340,7 @@ export class Server {
       for (const position of have) {
         if (position.origin === self.node || position.origin === relayOf(self.node)) continue;
         const seq = intake.seqOf('replica', position.origin, position.incarnation);
-        if (seq < position.from && !fault('gathers-from-incomplete-copies')) {
+        if (seq < position.from) {
           // It has got as facts what this node would need as entries.
           this.#scan(claim, node, shared);
           break;
@@ -369,7 +368,7 @@ export class Server {
     if (scan === undefined) return false;
     this.#scans.delete(message.id);
     const { claim, shared } = scan;
-    const copies = message.facts.map((fact) => ({ ...fact, live: true, to: [] }));
+    const copies = message.facts.map((fact) => ({ ...fact, live: true }));
     this.#options.store.adopt({ copies, from: { kind: 'relay' }, positions: [] }, () => {
       relayed();
       if (message.next !== null && this.#claims.has(claim.id)) this.#scan(claim, node, shared, message.next);
@@ -460,12 +459,12 @@ export class Server {
   }
 
   #serve(claim: Claim): void {
-    const { store, clock, self, changed, fault } = this.#options;
+    const { store, clock, self, changed } = this.#options;
     this.#claims.delete(claim.id);
     const clocks = [store.clock, ...[...claim.answers.values()].map(({ clock: seen }) => seen)];
     // By the wall the server before was at most half a second ahead; a clock that ran ahead of all walls stands still until they catch up.
     const aboveMs = Math.max(clock.wallMs() + leapMs, ...clocks.map((seen) => versionMs(seen) + hopMs));
-    if (!fault('clock-does-not-leap')) store.observe(makeVersion(aboveMs, 0, self.node));
+    store.observe(makeVersion(aboveMs, 0, self.node));
     for (const [partition, term] of claim.terms) {
       this.#unservedMs.delete(partition);
       if (this.#grantedBy.get(partition)?.term === term && this.#isLive(partition))

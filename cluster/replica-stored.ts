@@ -36,7 +36,7 @@ export interface StoredOptions {
   version: Version;
   /** More is stored than before. */
   moved(): void;
-  /** An entry below the others that are stored is stored only now: who was sent what is above it has not got it. */
+  /** An entry that was passed over is stored after all: who was sent what is above it has not got it. */
   late(log: Log, seq: number): void;
 }
 

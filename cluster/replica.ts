@@ -15,7 +15,7 @@ import { Grants } from './replica-grants.ts';
 import { Horizon } from './replica-horizon.ts';
 import { Intake } from './replica-intake.ts';
 import { Leases } from './replica-leases.ts';
-import type { Fault, PeerIdentity, ReplicaClock, ReplicaStore, Send } from './replica-ports.ts';
+import type { PeerIdentity, ReplicaClock, ReplicaStore, Send } from './replica-ports.ts';
 import { Repair } from './replica-repair.ts';
 import { Scans } from './replica-scans.ts';
 import { Server } from './replica-server.ts';
@@ -51,8 +51,9 @@ export interface ReplicaOptions {
   partitionOf(key: Key): number;
   chance(): number;
   events: ReplicaEvents;
+  /** How often a server says up to where its partitions are closed: how far the watermark is behind, at least. */
+  closedEveryMs: number;
   digestEveryMs: number;
-  fault?: Fault;
 }
 
 interface Peer {
@@ -65,7 +66,8 @@ interface Peer {
   pingedMs: number;
   /** What it has said of the end of its log, until all of that is here. */
   statement: Extract<PeerMessage, { kind: 'closed' }> | null;
-  /** Versions of its list of terms up to which copies of an absent origin's log were asked of it. */
+  /** Versions of its list of terms for which copies of an absent origin's log were asked of it, and have come. */
+  pulling: Map<number, number>;
   pulled: Map<number, number>;
   /** Partitions it owns and has not got. */
   unheld: number;
@@ -77,12 +79,13 @@ interface Copies {
   from: number;
   position: Position;
   version: number;
+  sentMs: number;
 }
 
 export const pingEveryMs = 500;
-const closedEveryMs = 100;
 const readAtOnce = 512;
 const wantPatienceMs = 2000;
+const pullPatienceMs = 4000;
 const farSeq = Number.MAX_SAFE_INTEGER;
 
 export class Replica {
@@ -92,7 +95,6 @@ export class Replica {
   readonly leases: Leases;
   readonly horizon: Horizon;
   readonly #options: ReplicaOptions;
-  readonly #fault: Fault;
   readonly #grants: Grants;
   readonly #feeds: Feeds;
   readonly #intake: Intake;
@@ -105,6 +107,7 @@ export class Replica {
   #ring: Ring;
   #epoch: number;
   #servingVersion = 0;
+  #hasChanged = false;
   #closedMs = Number.NEGATIVE_INFINITY;
   #lastId = relayBit;
   #closed: Version;
@@ -115,8 +118,6 @@ export class Replica {
     this.#ring = options.ring;
     this.#epoch = options.epoch;
     this.#closed = store.clock;
-    const fault: Fault = options.fault ?? (() => false);
-    this.#fault = fault;
     const ring = (): Ring => this.#ring;
     this.leases = new Leases(clock, () => this.#isNewLife);
     const { leases } = this;
@@ -127,10 +128,10 @@ export class Replica {
       relay: store.head('relay'),
       version: store.clock,
       moved: () => this.#feeds.pump(),
-      late: (log, seq) => this.#feeds.late(log, seq),
+      late: (log, seq) => this.#relayAgain(log, seq),
     });
     const { stored } = this;
-    this.#feeds = new Feeds({ self: self.node, store, stored, send, isWritable, partitionOf, fault });
+    this.#feeds = new Feeds({ self: self.node, store, stored, send, isWritable, partitionOf });
     this.#intake = new Intake({
       self: self.node,
       store,
@@ -145,7 +146,6 @@ export class Replica {
       },
       moved: (from) => this.#state(from),
       trimmed: (from) => this.#trimmed(from),
-      fault,
     });
     const intake = this.#intake;
     const serverOf = (partition: number): number | null => this.serverOf(partition);
@@ -159,8 +159,7 @@ export class Replica {
       ask: (holder, terms) => {
         if (leases.isLinked(holder)) send(holder, { kind: 'using', terms: [...terms] });
       },
-      isOver: (holder) => leases.isOver(holder) || fault('grants-before-the-lease-is-over'),
-      fault,
+      isOver: (holder) => leases.isOver(holder),
     });
     const grants = this.#grants;
     this.server = new Server({
@@ -176,9 +175,10 @@ export class Replica {
       partitionOf,
       holds,
       serverOf,
-      changed: () => this.#servingChanged(),
+      changed: () => {
+        this.#hasChanged = true;
+      },
       chance,
-      fault,
     });
     this.scans = new Scans({
       self,
@@ -193,7 +193,6 @@ export class Replica {
       identity: (node) => leases.identity(node),
       progressed: (facts) => events.scanned(facts, this.scans.missing().length),
       held: () => events.scanned(0, this.scans.missing().length),
-      fault,
     });
     this.scans.found();
     this.#repair = new Repair({
@@ -210,7 +209,7 @@ export class Replica {
     });
     this.horizon = new Horizon({
       partitions: options.ring.partitions,
-      mayFollow: (former, next) => this.#mayFollow(former, next),
+      mayFollow: (change) => this.#mayFollow(change),
     });
   }
 
@@ -234,6 +233,7 @@ export class Replica {
       wantConfirmed: 0,
       pingedMs: Number.NEGATIVE_INFINITY,
       statement: null,
+      pulling: new Map(),
       pulled: new Map(),
       unheld: 0,
       epoch: 0,
@@ -251,6 +251,7 @@ export class Replica {
     this.#feeds.unlinked(node);
     this.#intake.unlinked(node);
     this.scans.unlinked(node);
+    this.horizon.forget(node);
     for (const [id, copies] of this.#copies) if (copies.from === node) this.#copies.delete(id);
     this.#options.events.wanted();
   }
@@ -263,6 +264,11 @@ export class Replica {
   receive(node: number, message: PeerMessage): void {
     const peer = this.#peers.get(node);
     if (peer === undefined) return;
+    this.#take(node, peer, message);
+    this.#tell();
+  }
+
+  #take(node: number, peer: Peer, message: PeerMessage): void {
     switch (message.kind) {
       case 'ping':
         return this.#pinged(node, peer, message);
@@ -317,6 +323,7 @@ export class Replica {
       case 'give':
         this.#options.store.adopt({ copies: message.entries, from: { kind: 'relay' }, positions: [] }, () => {
           this.#wroteRelay();
+          this.#options.events.arrived(node, 'pulled', message.entries);
           this.#options.send(node, { kind: 'given', id: message.id });
         });
         return;
@@ -355,9 +362,11 @@ export class Replica {
     this.#intake.tick();
     this.scans.tick();
     this.#repair.tick();
-    if (nowMs - this.#closedMs >= closedEveryMs) this.#sayClosed();
+    this.#askAgain();
+    if (nowMs - this.#closedMs >= this.#options.closedEveryMs) this.#sayClosed();
     this.#feeds.pump();
     for (const node of this.#peers.keys()) this.#state(node);
+    this.#tell();
   }
 
   #ping(node: number): void {
@@ -378,7 +387,7 @@ export class Replica {
     peer.epoch = ping.epoch;
     events.epochOf(node, ping.epoch);
     // Who does not know that the ring changes must not go on as if it did not.
-    const isCurrent = ping.epoch >= this.#epoch || this.#fault('old-rings-get-leases');
+    const isCurrent = ping.epoch >= this.#epoch;
     const { leased } = this.leases.pinged(node, ping, isCurrent);
     if (this.leases.isAhead(node)) events.ahead(node);
     else this.#observe(node, ping.clock);
@@ -436,7 +445,10 @@ export class Replica {
     return best?.node ?? null;
   }
 
-  #servingChanged(): void {
+  /** Once for all that one message or one tick has changed. */
+  #tell(): void {
+    if (!this.#hasChanged) return;
+    this.#hasChanged = false;
     this.#servingVersion++;
     for (const node of this.#peers.keys()) this.#say(node);
     this.#options.events.serving(this.#servingVersion, this.server.terms());
@@ -453,6 +465,7 @@ export class Replica {
   wrote(written: readonly Written[]): void {
     this.stored.wrote('own', written);
     this.#feeds.pump();
+    this.#tell();
   }
 
   #wroteRelay(): void {
@@ -477,9 +490,17 @@ export class Replica {
 
   #relayed = 0;
 
+  /** Its place in the log has been passed over: whoever was to have it gets it by the relay. */
+  #relayAgain(log: 'own' | 'relay', seq: number): void {
+    const { store, self } = this.#options;
+    const origin = log === 'own' ? self.node : relayOf(self.node);
+    const copies = (store.read(origin, store.incarnation, seq - 1, 1)?.entries ?? []).filter((one) => one.seq === seq);
+    store.adopt({ copies, from: { kind: 'again' }, positions: [] }, () => this.#wroteRelay());
+  }
+
   /** Grants of an earlier life of the store may be lost: whoever relies on one must lose the lease first. */
   get #isNewLife(): boolean {
-    if (this.#fault('new-lives-lease-at-once') || !this.scans.isNewLife) return false;
+    if (!this.scans.isNewLife) return false;
     // Nobody else has ever relied on it.
     return !this.#ring.isAlone(this.#options.self.node);
   }
@@ -548,56 +569,59 @@ export class Replica {
 
   // Copies of a log whose origin is away
 
-  #mayFollow(former: number, next: number): boolean {
-    if (this.#fault('failover-without-copies')) return true;
+  #mayFollow(change: { partition: number; former: number | null; next: number; version: number }): boolean {
     const { self } = this.#options;
-    // What this node served itself it has, and what it takes over it has gathered.
-    if (former === self.node || next === self.node) return true;
-    if (this.leases.isLinked(former)) return false;
-    const peer = this.#peers.get(next);
-    return peer !== undefined && (peer.pulled.get(former) ?? -1) >= 0;
+    const { partition, former, next, version } = change;
+    // What this node takes over it has gathered.
+    if (next === self.node) return true;
+    const others = this.#ring.nodes();
+    if (former !== null) others.add(former);
+    for (const other of others) {
+      if (other === self.node || other === next) continue;
+      // A linked one has said that it serves it no more, and all that it had sent before is here.
+      if (this.leases.isLinked(other) && this.horizon.says(other, partition) !== false) return false;
+      if ((this.#peers.get(next)?.pulled.get(other) ?? -1) < version) return false;
+    }
+    return true;
   }
 
   /** A new server may have what an absent one could not send any more. Asked once for each state of what it serves. */
   #pullCopies(node: number, peer: Peer, version: number): void {
-    const { send, self } = this.#options;
-    const origins = new Set(
-      [...this.#intake.originsOf('committed'), ...this.#intake.originsOf('replica')]
-        .map(({ origin }) => (origin >= relayBit ? origin - relayBit : origin))
-        .filter((origin) => origin !== self.node && origin !== node && !this.leases.isLinked(origin)),
-    );
+    const { self } = this.#options;
+    const origins = this.#ring.nodes();
+    for (const { origin } of [...this.#intake.originsOf('committed'), ...this.#intake.originsOf('replica')])
+      origins.add(origin % relayBit);
     for (const origin of origins) {
-      const known = peer.pulled.get(origin);
-      if (known !== undefined && Math.abs(known) >= version) continue;
-      const lives = [...this.#intake.livesOf('committed', origin), ...this.#intake.livesOf('replica', origin)];
-      peer.pulled.set(origin, -version - 1);
-      const asked = new Map<number, number>();
-      for (const { incarnation } of lives) {
-        const after = Math.min(
-          this.#intake.seqOf('committed', origin, incarnation),
-          this.#intake.seqOf('replica', origin, incarnation),
-        );
-        asked.set(incarnation, after);
-      }
-      for (const [incarnation, after] of asked) {
-        const id = ++this.#lastId;
-        this.#copies.set(id, { from: node, position: { origin, incarnation, seq: after }, version });
-        const partitions = this.#ring.held(self.node);
-        send(node, { kind: 'pull', id, origin, incarnation, after, upTo: farSeq, partitions, committed: true });
-      }
+      if (origin === self.node || origin === node) continue;
+      if ((peer.pulling.get(origin) ?? -1) >= version) continue;
+      peer.pulling.set(origin, version);
+      for (const log of [origin, relayOf(origin)]) this.#pullCopy(node, version, { origin: log, incarnation: 0, seq: 0 });
     }
+  }
+
+  #pullCopy(node: number, version: number, position: Position): void {
+    const id = ++this.#lastId;
+    this.#copies.set(id, { from: node, position, version, sentMs: this.#options.clock.monoMs() });
+    const { origin, incarnation, seq: after } = position;
+    const partitions = [...this.#ring.held(this.#options.self.node)];
+    const about = { id, origin, incarnation, after, upTo: farSeq, partitions };
+    this.#options.send(node, { kind: 'pull', ...about, committed: true });
   }
 
   #pulledBy(node: number, message: Extract<PeerMessage, { kind: 'pull' }>): void {
     const { store, send, partitionOf } = this.#options;
     const { id, origin, incarnation, after, upTo, partitions, committed } = message;
+    if (incarnation === 0) {
+      send(node, { kind: 'pulled', id, entries: [], upTo: 0, isLast: true, lives: store.livesOf(origin) });
+      return;
+    }
     const wanted = new Set(partitions);
     const piece = store.read(origin, incarnation, after, readAtOnce) ?? { entries: [], upTo };
     const within = piece.entries.filter(({ seq }) => seq <= upTo);
     const forLane = committed ? new Set(this.#feeds.copiesFor(node, within)) : new Set<Copy>();
     const entries = within.filter((entry) => wanted.has(partitionOf(entry.key)) || forLane.has(entry));
     const isLast = piece.entries.length < readAtOnce || piece.upTo >= upTo;
-    send(node, { kind: 'pulled', id, entries, upTo: piece.upTo, isLast });
+    send(node, { kind: 'pulled', id, entries, upTo: piece.upTo, isLast, lives: [] });
   }
 
   #pulled(node: number, message: Extract<PeerMessage, { kind: 'pulled' }>): void {
@@ -605,30 +629,44 @@ export class Replica {
     const copies = this.#copies.get(message.id);
     if (copies === undefined || copies.from !== node) return;
     this.#copies.delete(message.id);
-    const { store, events, self, partitionOf, send } = this.#options;
+    const { store, events, self, partitionOf } = this.#options;
     const { origin, incarnation } = copies.position;
+    const identity = this.leases.isLinked(origin % relayBit) ? this.leases.identity(origin % relayBit) : null;
+    for (const life of message.lives) {
+      // What a linked node has on its own disk comes from there. What an earlier disk of it had comes from nobody else.
+      if (life === identity?.incarnation) continue;
+      const seqs = (['committed', 'replica'] as const).map((lane) => this.#intake.seqOf(lane, origin, life));
+      this.#pullCopy(node, copies.version, { origin, incarnation: life, seq: Math.min(...seqs) });
+    }
     const isHere = ({ key, to }: Copy): boolean =>
       [partitionOf(key), ...to].some((partition) => this.#ring.holds(self.node, partition));
     const here = message.entries.filter(isHere);
-    store.adopt({ copies: here, from: { kind: 'relay' }, positions: [] }, () => {
+    const arrived = (): void => {
       this.#wroteRelay();
       if (message.entries.length > 0) events.arrived(node, 'pulled', message.entries);
       const peer = this.#peers.get(node);
       if (peer === undefined) return;
       if (!message.isLast) {
-        const id = ++this.#lastId;
-        const position = { origin, incarnation, seq: message.upTo };
-        this.#copies.set(id, { ...copies, position });
-        const partitions = this.#ring.held(self.node);
-        const after = message.upTo;
-        send(node, { kind: 'pull', id, origin, incarnation, after, upTo: farSeq, partitions, committed: true });
+        this.#pullCopy(node, copies.version, { origin, incarnation, seq: message.upTo });
         return;
       }
       const isOpen = [...this.#copies.values()].some(
-        (other) => other.from === node && other.position.origin === origin,
+        (other) => other.from === node && other.position.origin % relayBit === origin % relayBit,
       );
-      if (!isOpen) peer.pulled.set(origin, copies.version);
-    });
+      if (!isOpen) peer.pulled.set(origin % relayBit, copies.version);
+    };
+    if (here.length === 0) arrived();
+    else store.adopt({ copies: here, from: { kind: 'relay' }, positions: [] }, arrived);
+  }
+
+  /** An answer that never came, on a link that loses some: once more. */
+  #askAgain(): void {
+    const nowMs = this.#options.clock.monoMs();
+    for (const [id, { from, position, version, sentMs }] of this.#copies) {
+      if (nowMs - sentMs < pullPatienceMs) continue;
+      this.#copies.delete(id);
+      this.#pullCopy(from, version, position);
+    }
   }
 
   #wroteRelayLater(): void {
@@ -716,6 +754,7 @@ export class Replica {
     this.scans.lose(gone);
     this.#intake.tick();
     this.stored.advance();
+    this.#tell();
   }
 
   /** For the keeper of the ring: how far a linked node is. */
@@ -727,5 +766,6 @@ export class Replica {
   /** Gives all terms back, in order. */
   close(): void {
     this.server.close();
+    this.#tell();
   }
 }

@@ -54,13 +54,21 @@ function hashOf(partition: number, node: number): number {
 /** The placement of every partition. */
 export class Ring {
   readonly #placements: Placement[] = [];
+  /** By node: asked for all the time. */
+  readonly #held = new Map<number, number[]>();
 
   constructor(cores: readonly RingCore[], next: readonly RingCore[] | null, partitions: number) {
     for (let partition = 0; partition < partitions; partition++) {
       const owners = ownersOf(partition, cores);
       const after = next === null ? null : ownersOf(partition, next);
       const isSame = after !== null && after.length === owners.length && after.every((node) => owners.includes(node));
-      this.#placements.push({ owners, next: isSame ? null : after });
+      const placement = { owners, next: isSame ? null : after };
+      this.#placements.push(placement);
+      for (const node of holdersOf(placement)) {
+        const held = this.#held.get(node);
+        if (held === undefined) this.#held.set(node, [partition]);
+        else held.push(partition);
+      }
     }
   }
 
@@ -70,6 +78,11 @@ export class Ring {
 
   placement(partition: number): Placement {
     return this.#placements[partition] ?? { owners: [], next: null };
+  }
+
+  /** Everybody who owns anything, now or after the change. */
+  nodes(): Set<number> {
+    return new Set(this.#held.keys());
   }
 
   /** Whether the node owns it now or after the change. */
@@ -84,8 +97,8 @@ export class Ring {
   }
 
   /** All partitions that the node owns now or after the change. */
-  held(node: number): number[] {
-    return this.#placements.flatMap((_, partition) => (this.holds(node, partition) ? [partition] : []));
+  held(node: number): readonly number[] {
+    return this.#held.get(node) ?? [];
   }
 }
 

@@ -165,11 +165,6 @@ export class Checks {
 
   // The end
 
-  isReplicated(equal: (partition: number) => boolean): boolean {
-    for (let partition = 0; partition < this.#partitions; partition++) if (!equal(partition)) return false;
-    return true;
-  }
-
   finish(end: {
     ring: Ring;
     nodes: ReadonlyMap<number, Process>;

@@ -172,16 +172,23 @@ export class Disk implements ReplicaStore {
     );
   }
 
+  livesOf(origin: number): number[] {
+    return [...this.#image.logs.keys()]
+      .map((place) => place.split(' ').map(Number))
+      .flatMap(([of, life]) => (of === origin && life !== undefined ? [life] : []));
+  }
+
   adopt({ copies, from, positions }: Adoption, done: () => void): void {
     for (const { version } of copies) this.#hlc.observe(version);
     this.#write(() => {
       for (const one of copies) {
         const known = this.#image.facts.get(one.key);
-        if (known !== undefined && known.version >= one.version) continue;
         const { key, version, packed, live, to } = one;
-        this.#put({ key, version, packed, live, to });
+        const isNews = known === undefined || known.version < version;
+        if (!isNews && (from.kind !== 'again' || known.version > version)) continue;
+        if (isNews) this.#put({ key, version, packed, live, to });
         if (from.kind === 'copy' && 'seq' in one) this.#log(from.origin, from.incarnation, one);
-        if (from.kind !== 'relay') continue;
+        if (from.kind !== 'relay' && from.kind !== 'again') continue;
         const seq = ++this.#given.relay;
         this.#log(relayOf(this.#options.node), this.incarnation, { seq, key, version, packed, live, to: [...to] });
         this.#image.heads.relay = seq;
@@ -245,7 +252,7 @@ export class Disk implements ReplicaStore {
       if (fact === undefined) continue;
       if (!partitions.has(partitionOf(key)) && !fact.to.some((partition) => partitions.has(partition))) continue;
       if (facts.length === most) return { facts, next: facts.at(-1)?.key ?? null };
-      facts.push({ key, version: fact.version, packed: fact.packed });
+      facts.push({ key, version: fact.version, packed: fact.packed, to: [...fact.to] });
     }
     return { facts, next: null };
   }
@@ -275,7 +282,7 @@ export class Disk implements ReplicaStore {
   factsOf(keys: readonly Key[]): PlainFact[] {
     return keys.flatMap((key) => {
       const fact = this.#image.facts.get(key);
-      return fact === undefined ? [] : [{ key, version: fact.version, packed: fact.packed }];
+      return fact === undefined ? [] : [{ key, version: fact.version, packed: fact.packed, to: [...fact.to] }];
     });
   }
 

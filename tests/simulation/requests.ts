@@ -33,6 +33,8 @@ export interface SimSession {
   cursor: Version;
   isLive: boolean;
   isGathered: boolean;
+  /** Another one each time it attaches. */
+  attachment: number;
   /** The authors come from everywhere once all have this version of the list. */
   waitsFor: number;
   held: { entry: { key: Key; version: Version; removed: boolean } }[];

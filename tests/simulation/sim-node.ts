@@ -1,7 +1,7 @@
 // A node of the simulation: a disk, clocks and, while it runs, a process: the product's replica, and a small product on it.
 import type { Copy, PeerMessage, Term } from '../../cluster/peer-messages.ts';
 import { Replica } from '../../cluster/replica.ts';
-import type { Fault, PeerIdentity } from '../../cluster/replica-ports.ts';
+import type { PeerIdentity } from '../../cluster/replica-ports.ts';
 import { Ring } from '../../cluster/ring.ts';
 import type { Key } from '../../runtime/key.ts';
 import { accountAt } from '../../runtime/key.ts';
@@ -21,9 +21,9 @@ export interface SimNodeOptions {
   world: World;
   image: Image;
   partitions: number;
+  closedEveryMs: number;
   /** Written into a wiped disk, too: it is in the node's settings. */
   manifest: SimManifest;
-  fault: Fault;
   /** What a process says to gateways and checkers. */
   serving(node: number, terms: readonly Term[]): void;
   pushed(session: SimSession, entry: { key: Key; version: Version; removed: boolean } | null, cursor: Version): void;
@@ -109,7 +109,7 @@ export class Process {
     this.#node = node;
     this.#options = options;
     this.boot = boot;
-    const { world, partitions, fault } = options;
+    const { world, partitions } = options;
     this.#wallAtBootMs = world.nowMs + node.wallOffsetMs + 1_000_000;
     this.#startedMs = world.nowMs;
     this.disk = new Disk({
@@ -132,8 +132,8 @@ export class Process {
       isWritable: () => true,
       partitionOf: (key) => this.partitionOf(key),
       chance: () => world.random.fraction(),
+      closedEveryMs: options.closedEveryMs,
       digestEveryMs: 700,
-      fault,
       events: {
         serving: (_version, terms) => {
           if (this.isDead) return;
@@ -262,7 +262,6 @@ export class Process {
 
   /** What is read may be on this disk alone: nobody sees it before it is stored. */
   #barrier(partition: number, seq: number, done: () => void): void {
-    if (this.#options.fault('reads-before-it-is-stored')) return done();
     this.replica.stored.when('own', seq, partition, done);
   }
 
@@ -280,8 +279,7 @@ export class Process {
         this.#push({ key: ask.key, version, removed: packed === null });
         answer({ kind: 'written', version });
       };
-      if (this.#options.fault('answers-before-it-is-stored')) done();
-      else this.replica.stored.when('own', seq, partition, done);
+      this.replica.stored.when('own', seq, partition, done);
     });
   }
 
@@ -309,13 +307,15 @@ export class Process {
   #gather(session: SimSession): void {
     if (session.isGathered) return;
     session.isGathered = true;
+    const { attachment } = session;
     let waiting = session.followees.length;
     const missed: [Key, { version: Version; isThere: boolean }][] = [];
     for (const followee of session.followees) {
       this.#options.read(this, session.waitsFor, followee, (facts) => {
         missed.push(...[...facts].filter(([key, { version }]) => isPost(key) && version > session.cursor));
         waiting--;
-        if (waiting > 0 || !this.sessions.includes(session)) return;
+        // It may have gone and come back meanwhile.
+        if (waiting > 0 || !this.sessions.includes(session) || session.attachment !== attachment) return;
         for (const [key, { version, isThere }] of missed)
           this.#give(session, { key, version, removed: !isThere }, session.cursor);
         session.isLive = true;

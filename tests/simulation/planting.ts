@@ -1,0 +1,39 @@
+// Planting: builds the simulation with one line changed, outside of the tree.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import type { Plant } from './plants.ts';
+import type { RunOptions, RunReport } from './simulate.ts';
+
+const root = join(import.meta.dirname, '..', '..');
+
+/** Throws when the line does not stand there exactly once: then the plant is out of date. */
+export async function planted({ name, file, line, instead }: Plant): Promise<(options: RunOptions) => RunReport> {
+  const path = join(root, file);
+  const text = readFileSync(path, 'utf8');
+  const times = text.split(line).length - 1;
+  if (times !== 1) throw new Error(`"${name}": the line to change stands ${times} times in ${file}`);
+  const contents = text.replace(line, () => instead);
+  const built = await build({
+    entryPoints: [join(root, 'tests/simulation/simulate.ts')],
+    bundle: true,
+    write: false,
+    format: 'esm',
+    platform: 'node',
+    plugins: [
+      {
+        name: 'plant',
+        setup(builder) {
+          builder.onLoad({ filter: /\.ts$/ }, (args) => (args.path === path ? { contents, loader: 'ts' } : undefined));
+        },
+      },
+    ],
+  });
+  const [output] = built.outputFiles;
+  if (output === undefined) throw new Error('nothing was built');
+  const code = Buffer.from(output.contents).toString('base64');
+  const loaded = (await import(`data:text/javascript;base64,${code}`)) as {
+    simulate(options: RunOptions): RunReport;
+  };
+  return loaded.simulate;
+}
