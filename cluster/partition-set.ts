@@ -2,7 +2,8 @@
 
 export function bitsOf(partitions: Iterable<number>, count: number): Uint8Array {
   const bits = new Uint8Array(Math.ceil(count / 8));
-  for (const partition of partitions) bits[partition >> 3] = (bits[partition >> 3] ?? 0) | (1 << (partition & 7));
+  for (const partition of partitions)
+    bits[partition >> 3] = (bits[partition >> 3] ?? 0) | (1 << (partition & 7));
   return bits;
 }
 

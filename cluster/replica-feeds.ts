@@ -114,7 +114,9 @@ export class Feeds {
   copiesFor(node: number, entries: readonly Copy[]): Copy[] {
     const follower = this.#followers.get(node);
     const feed = follower?.committed ?? null;
-    return follower === undefined || feed === null ? [] : entries.filter((entry) => this.#isFor(entry, feed, follower));
+    return follower === undefined || feed === null
+      ? []
+      : entries.filter((entry) => this.#isFor(entry, feed, follower));
   }
 
   /** Sends what there is to those who can take it. */

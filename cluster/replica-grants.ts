@@ -69,7 +69,12 @@ export class Grants {
       }
     }
     for (const [holder, used] of inUse) this.#options.ask(holder, used);
-    this.#write(granted, claimant, () => done(granted.map(({ partition }) => partition), refused));
+    this.#write(granted, claimant, () =>
+      done(
+        granted.map(({ partition }) => partition),
+        refused,
+      ),
+    );
   }
 
   #may(claimant: PeerIdentity, partition: number, term: number): boolean {

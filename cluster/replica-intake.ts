@@ -1,7 +1,15 @@
 // What a core takes in of the other cores' logs: it follows both lanes of each, and knows up to where it has them.
 import type { Key } from '../runtime/key.ts';
 import { bitsOf, sameBits } from './partition-set.ts';
-import { type Copy, fromNow, type Lane, type PeerMessage, type Position, type Reach, relayOf } from './peer-messages.ts';
+import {
+  type Copy,
+  fromNow,
+  type Lane,
+  type PeerMessage,
+  type Position,
+  type Reach,
+  relayOf,
+} from './peer-messages.ts';
 import type { LanePosition, ReplicaClock, ReplicaStore, Send } from './replica-ports.ts';
 import type { Log } from './replica-stored.ts';
 import type { Ring } from './ring.ts';
@@ -83,7 +91,10 @@ export class Intake {
 
   /** Up to where this node has the logs: every entry that concerns what it owns. */
   have(): Reach[] {
-    return [...this.#have.replica].map(([place, position]) => ({ ...position, from: this.#bases.get(place) ?? 0 }));
+    return [...this.#have.replica].map(([place, position]) => ({
+      ...position,
+      from: this.#bases.get(place) ?? 0,
+    }));
   }
 
   /** What `base` was called with: to be kept on disk with what is held. */
@@ -154,7 +165,12 @@ export class Intake {
   /** The peer lives, and has sent everything up to there: if that is here, the lane is well. */
   heard(node: number, lane: Lane, { own, relay }: Record<Log, number>): void {
     const flow = this.#flows.get(node)?.[lane];
-    if (flow !== undefined && flow.received.own >= own && flow.received.relay >= relay && flow.incarnation !== null)
+    if (
+      flow !== undefined &&
+      flow.received.own >= own &&
+      flow.received.relay >= relay &&
+      flow.incarnation !== null
+    )
       flow.lastMs = this.#options.clock.monoMs();
   }
 

@@ -115,7 +115,9 @@ export class Repair {
     if (!holds(partition)) return;
     if (facts.length > 0) {
       const copies = facts.map((fact: PlainFact) => ({ ...fact, live: true }));
-      store.adopt({ copies, from: { kind: 'relay' }, positions: [] }, () => repaired(partition, facts.length));
+      store.adopt({ copies, from: { kind: 'relay' }, positions: [] }, () =>
+        repaired(partition, facts.length),
+      );
     }
     if (ask.length > 0) send(node, { kind: 'repair', partition, facts: store.factsOf(ask), ask: [] });
   }

@@ -92,7 +92,9 @@ export class Server {
 
   /** All that is served, whether new requests are taken or not. */
   terms(): Term[] {
-    return [...this.#serving].flatMap(([partition, { term, isOpen }]) => (isOpen ? [{ partition, term }] : []));
+    return [...this.#serving].flatMap(([partition, { term, isOpen }]) =>
+      isOpen ? [{ partition, term }] : [],
+    );
   }
 
   /** Or is about to: its own grant is in use. */
@@ -119,10 +121,7 @@ export class Server {
     const placement = ring().placement(partition);
     // The ring may have changed since the term was granted.
     if (!placement.owners.includes(self.node)) return false;
-    return isQuorum(
-      placement,
-      (node) => granted !== undefined && granted.by.has(node) && (node === self.node || leases.holds(node)),
-    );
+    return isQuorum(placement, (node) => granted?.by.has(node) && (node === self.node || leases.holds(node)));
   }
 
   /** There was a gap in the lease: what that node granted may be somebody else's by now. */
@@ -179,7 +178,12 @@ export class Server {
     const better = new Map<number, number[]>();
     for (let partition = 0; partition < ring().partitions; partition++) {
       const { owners } = ring().placement(partition);
-      if (!owners.includes(self.node) || !holds(partition) || this.#serving.has(partition) || claimed.has(partition))
+      if (
+        !owners.includes(self.node) ||
+        !holds(partition) ||
+        this.#serving.has(partition) ||
+        claimed.has(partition)
+      )
         continue;
       const server = serverOf(partition);
       if (server !== null) {
@@ -345,12 +349,15 @@ export class Server {
           this.#scan(claim, node, shared);
           break;
         }
-        if (seq < position.seq) this.#pull({ claim, from: node, position: { ...position, seq }, upTo: position.seq });
+        if (seq < position.seq)
+          this.#pull({ claim, from: node, position: { ...position, seq }, upTo: position.seq });
       }
       for (const { origin, incarnation, seq } of mine) {
         if (origin === node || origin === relayOf(node)) continue;
-        const theirs = have.find((other) => other.origin === origin && other.incarnation === incarnation)?.seq ?? 0;
-        if (theirs < seq) this.#give(claim, { node, shared, from: { origin, incarnation, seq: theirs }, upTo: seq });
+        const theirs =
+          have.find((other) => other.origin === origin && other.incarnation === incarnation)?.seq ?? 0;
+        if (theirs < seq)
+          this.#give(claim, { node, shared, from: { origin, incarnation, seq: theirs }, upTo: seq });
       }
     }
   }
@@ -391,7 +398,16 @@ export class Server {
     const { origin, incarnation, seq: after } = pull.position;
     const { upTo } = pull;
     const partitions = [...pull.claim.terms.keys()];
-    this.#options.send(pull.from, { kind: 'pull', id, origin, incarnation, after, upTo, partitions, committed: false });
+    this.#options.send(pull.from, {
+      kind: 'pull',
+      id,
+      origin,
+      incarnation,
+      after,
+      upTo,
+      partitions,
+      committed: false,
+    });
   }
 
   /** False: it is not one of a claim's. */
@@ -503,7 +519,8 @@ export class Server {
     for (const { partition, term } of terms) {
       grants.release(partition, term, self);
       for (const node of holdersOf(ring().placement(partition))) {
-        if (node !== self.node && leases.isLinked(node)) to.set(node, [...(to.get(node) ?? []), { partition, term }]);
+        if (node !== self.node && leases.isLinked(node))
+          to.set(node, [...(to.get(node) ?? []), { partition, term }]);
       }
     }
     for (const [node, given] of to) send(node, { kind: 'release', terms: given });

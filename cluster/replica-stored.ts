@@ -9,6 +9,13 @@ export interface Written {
   version: Version;
 }
 
+/** An entry that was passed over: its partition was served no more, and too few had it. */
+export interface Orphan extends Written {
+  log: Log;
+}
+
+const logs = ['own', 'relay'] as const;
+
 /** Entries of before the start: of any partition. */
 const anyPartition = -1;
 
@@ -37,7 +44,10 @@ export interface StoredOptions {
   /** More is stored than before. */
   moved(): void;
   /** An entry that was passed over is stored after all: who was sent what is above it has not got it. */
-  late(log: Log, seq: number): void;
+  late(log: Log, seq: number, done: () => void): void;
+  /** Entries passed over, for the next start. */
+  keep(orphans: readonly Orphan[], done: () => void): void;
+  orphans: readonly Orphan[];
 }
 
 export class Stored {
@@ -55,7 +65,8 @@ export class Stored {
   constructor(options: StoredOptions) {
     this.#options = options;
     this.version = options.version;
-    for (const log of ['own', 'relay'] as const) {
+    for (const { log, ...one } of options.orphans) this.#orphans[log].push(one);
+    for (const log of logs) {
       if (options[log] > 0)
         this.#pending[log].push({ seq: options[log], partition: anyPartition, version: options.version });
     }
@@ -73,7 +84,11 @@ export class Stored {
   }
 
   /** An owner has stored all of these partitions' entries up to there. */
-  acknowledge(node: number, upTo: { own: number; relay: number }, covers: (partition: number) => boolean): void {
+  acknowledge(
+    node: number,
+    upTo: { own: number; relay: number },
+    covers: (partition: number) => boolean,
+  ): void {
     this.#acknowledged.set(node, { ...upTo, covers });
     this.advance();
   }
@@ -104,12 +119,24 @@ export class Stored {
 
   /** This node does not serve it any more: whether its last entries are ever stored, nobody knows. */
   orphan(partition: number): void {
-    for (const log of ['own', 'relay'] as const) {
-      const pending = this.#pending[log];
-      this.#orphans[log].push(...pending.filter((one) => one.partition === partition));
-      this.#pending[log] = pending.filter((one) => one.partition !== partition);
-    }
-    this.advance();
+    const found = [...logs].flatMap((log) =>
+      this.#pending[log].filter((one) => one.partition === partition).map((one) => ({ log, ...one })),
+    );
+    if (found.length === 0) return;
+    // On disk first: what is passed over must not be forgotten by a restart.
+    this.#options.keep([...this.#listed(), ...found], () => {
+      for (const { log, ...one } of found) {
+        const place = this.#pending[log].findIndex(({ seq }) => seq === one.seq);
+        if (place < 0) continue;
+        this.#pending[log].splice(place, 1);
+        this.#orphans[log].push(one);
+      }
+      this.advance();
+    });
+  }
+
+  #listed(): Orphan[] {
+    return [...logs].flatMap((log) => this.#orphans[log].map((one) => ({ log, ...one })));
   }
 
   isOrphan(log: Log, seq: number): boolean {
@@ -119,7 +146,7 @@ export class Stored {
   /** Looks again: something was acknowledged, or the ring has changed. */
   advance(): void {
     let moved = false;
-    for (const log of ['own', 'relay'] as const) {
+    for (const log of logs) {
       const pending = this.#pending[log];
       let stored = 0;
       for (const { seq, partition, version } of pending) {
@@ -135,7 +162,7 @@ export class Stored {
         this.#orphans[log] = orphans.filter(({ seq, partition }) => !this.isStored(log, seq, partition));
         for (const orphan of orphans) {
           if (this.#orphans[log].includes(orphan)) continue;
-          this.#options.late(log, orphan.seq);
+          this.#options.late(log, orphan.seq, () => this.#options.keep(this.#listed(), () => {}));
           moved = true;
         }
       }

@@ -1,5 +1,6 @@
 // A core as one of many: terms, lanes, scans and the watermark of one node, put together. Pure but for its ports: the simulation runs this file.
 import type { Key } from '../runtime/key.ts';
+import { bytesOfLatin1, latin1OfBytes } from '../runtime/status-id.ts';
 import { makeVersion, type Version } from '../runtime/version.ts';
 import {
   type Copy,
@@ -19,7 +20,7 @@ import type { PeerIdentity, ReplicaClock, ReplicaStore, Send } from './replica-p
 import { Repair } from './replica-repair.ts';
 import { Scans } from './replica-scans.ts';
 import { Server } from './replica-server.ts';
-import { Stored, type Written } from './replica-stored.ts';
+import { type Orphan, Stored, type Written } from './replica-stored.ts';
 import type { Ring } from './ring.ts';
 
 export interface ReplicaEvents {
@@ -27,6 +28,8 @@ export interface ReplicaEvents {
   serving(version: number, terms: readonly Term[]): void;
   /** Entries of others, on the disk if they are facts here, in the order in which they were sent. */
   arrived(from: number, lane: Lane | 'pulled', entries: readonly Copy[]): void;
+  /** More of the own log is stored by enough owners, or passed over. */
+  stored(): void;
   /** The watermark may have moved. */
   horizonMoved(): void;
   /** `wantedThrough` may have moved. */
@@ -84,6 +87,7 @@ interface Copies {
 
 export const pingEveryMs = 500;
 const readAtOnce = 512;
+const orphansName = 'orphans';
 const wantPatienceMs = 2000;
 const pullPatienceMs = 4000;
 const farSeq = Number.MAX_SAFE_INTEGER;
@@ -118,6 +122,7 @@ export class Replica {
     this.#ring = options.ring;
     this.#epoch = options.epoch;
     this.#closed = store.clock;
+    this.#relayed = store.head('relay');
     const ring = (): Ring => this.#ring;
     this.leases = new Leases(clock, () => this.#isNewLife);
     const { leases } = this;
@@ -127,8 +132,13 @@ export class Replica {
       own: store.head('own'),
       relay: store.head('relay'),
       version: store.clock,
-      moved: () => this.#feeds.pump(),
-      late: (log, seq) => this.#relayAgain(log, seq),
+      moved: () => {
+        this.#feeds.pump();
+        events.stored();
+      },
+      late: (log, seq, done) => this.#relayAgain(log, seq, done),
+      keep: (orphans, done) => store.keep([[orphansName, keptOrphans(orphans)]], done),
+      orphans: orphansOf(store.kept(orphansName)),
     });
     const { stored } = this;
     this.#feeds = new Feeds({ self: self.node, store, stored, send, isWritable, partitionOf });
@@ -355,7 +365,8 @@ export class Replica {
     const nowMs = this.#options.clock.monoMs();
     for (const [node, peer] of this.#peers) {
       if (nowMs - peer.pingedMs >= pingEveryMs) this.#ping(node);
-      if (peer.wantConfirmed < peer.wantVersion && nowMs - peer.wantSentMs > wantPatienceMs) this.#wantAll(node);
+      if (peer.wantConfirmed < peer.wantVersion && nowMs - peer.wantSentMs > wantPatienceMs)
+        this.#wantAll(node);
     }
     this.scans.found();
     this.server.tick();
@@ -491,11 +502,16 @@ export class Replica {
   #relayed = 0;
 
   /** Its place in the log has been passed over: whoever was to have it gets it by the relay. */
-  #relayAgain(log: 'own' | 'relay', seq: number): void {
+  #relayAgain(log: 'own' | 'relay', seq: number, done: () => void): void {
     const { store, self } = this.#options;
     const origin = log === 'own' ? self.node : relayOf(self.node);
-    const copies = (store.read(origin, store.incarnation, seq - 1, 1)?.entries ?? []).filter((one) => one.seq === seq);
-    store.adopt({ copies, from: { kind: 'again' }, positions: [] }, () => this.#wroteRelay());
+    const copies = (store.read(origin, store.incarnation, seq - 1, 1)?.entries ?? []).filter(
+      (one) => one.seq === seq,
+    );
+    store.adopt({ copies, from: { kind: 'again' }, positions: [] }, () => {
+      this.#wroteRelay();
+      done();
+    });
   }
 
   /** Grants of an earlier life of the store may be lost: whoever relies on one must lose the lease first. */
@@ -595,7 +611,8 @@ export class Replica {
       if (origin === self.node || origin === node) continue;
       if ((peer.pulling.get(origin) ?? -1) >= version) continue;
       peer.pulling.set(origin, version);
-      for (const log of [origin, relayOf(origin)]) this.#pullCopy(node, version, { origin: log, incarnation: 0, seq: 0 });
+      for (const log of [origin, relayOf(origin)])
+        this.#pullCopy(node, version, { origin: log, incarnation: 0, seq: 0 });
     }
   }
 
@@ -695,7 +712,9 @@ export class Replica {
 
   #trimmed(from: number): void {
     // Its log is of no use any more; what it had is in what it serves, and in what others have of it.
-    const shared = this.#ring.held(this.#options.self.node).filter((partition) => this.#ring.holds(from, partition));
+    const shared = this.#ring
+      .held(this.#options.self.node)
+      .filter((partition) => this.#ring.holds(from, partition));
     this.scans.lose(shared);
   }
 
@@ -709,7 +728,8 @@ export class Replica {
     for (const author of remove) this.#wanted.delete(author);
     for (const author of add) this.#wanted.add(author);
     this.#wantVersion++;
-    for (const [node, peer] of this.#peers) this.#sendWant(node, peer, { add: [...add], remove: [...remove] });
+    for (const [node, peer] of this.#peers)
+      this.#sendWant(node, peer, { add: [...add], remove: [...remove] });
     return this.#wantVersion;
   }
 
@@ -768,4 +788,18 @@ export class Replica {
     this.server.close();
     this.#tell();
   }
+}
+
+function keptOrphans(orphans: readonly Orphan[]): unknown {
+  return orphans.map(({ log, seq, partition, version }) => [log, seq, partition, bytesOfLatin1(version)]);
+}
+
+function orphansOf(kept: unknown): Orphan[] {
+  if (!Array.isArray(kept)) return [];
+  return (kept as [Orphan['log'], number, number, Uint8Array][]).map(([log, seq, partition, version]) => ({
+    log,
+    seq,
+    partition,
+    version: latin1OfBytes(version) as Version,
+  }));
 }

@@ -61,7 +61,8 @@ export class Ring {
     for (let partition = 0; partition < partitions; partition++) {
       const owners = ownersOf(partition, cores);
       const after = next === null ? null : ownersOf(partition, next);
-      const isSame = after !== null && after.length === owners.length && after.every((node) => owners.includes(node));
+      const isSame =
+        after !== null && after.length === owners.length && after.every((node) => owners.includes(node));
       const placement = { owners, next: isSame ? null : after };
       this.#placements.push(placement);
       for (const node of holdersOf(placement)) {
@@ -91,9 +92,9 @@ export class Ring {
     return owners.includes(node) || (next?.includes(node) ?? false);
   }
 
-  /** Nobody else owns anything. */
+  /** Nobody else owns anything, now or after the change. */
   isAlone(node: number): boolean {
-    return this.#placements.every(({ owners, next }) => next === null && owners.every((owner) => owner === node));
+    return this.#held.size === 0 || (this.#held.size === 1 && this.#held.has(node));
   }
 
   /** All partitions that the node owns now or after the change. */

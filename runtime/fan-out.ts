@@ -13,8 +13,17 @@ export interface Receiver<Item> {
 
 /** Entries that were committed together; open until every receiver has handled its share. */
 export interface Batch {
-  upTo: Version;
+  /** Null: that all up to its last entry is here is not known. */
+  upTo: Version | null;
   pending: number;
+}
+
+/** What entries stand for beside themselves. */
+export interface Announcement {
+  /** With the last of these entries everything up to its version is here. If not, `reached` says so later. */
+  isComplete: boolean;
+  /** Those who listen to topics hear of them from here. */
+  hasTopics(entry: Entry): boolean;
 }
 
 /** A walk over many followers, a slice at a time. */
@@ -53,6 +62,9 @@ export interface FanOutOptions<Item, R extends Receiver<Item>> {
   mostDue?: number;
   overflowed(receiver: R): void;
 }
+
+/** One core has everything, and says everything. */
+const alone: Announcement = { isComplete: true, hasTopics: () => true };
 
 const defaultSlice = 10_000;
 const defaultMostDue = 2000;
@@ -129,15 +141,25 @@ export class FanOut<Item, R extends Receiver<Item>> {
   }
 
   /** Routes entries that have reached the disk, in their order. */
-  committed(entries: readonly Entry[]): void {
+  committed(entries: readonly Entry[], announcement: Announcement = alone): void {
     const last = entries.at(-1);
     if (last === undefined) return;
-    const batch: Batch = { upTo: last.version, pending: 1 };
+    const { isComplete, hasTopics } = announcement;
+    const batch: Batch = { upTo: isComplete ? last.version : null, pending: 1 };
     this.#batches.push(batch);
     for (const entry of entries) {
-      for (const route of this.#options.route(entry, this.#options.read)) this.#follow(route, batch);
+      for (const route of this.#options.route(entry, this.#options.read)) {
+        if (route.kind !== 'topics' || hasTopics(entry)) this.#follow(route, batch);
+      }
     }
     this.#options.settle();
+    this.#done(batch);
+  }
+
+  /** Everything with versions up to this one was committed before. */
+  reached(upTo: Version): void {
+    const batch: Batch = { upTo, pending: 1 };
+    this.#batches.push(batch);
     this.#done(batch);
   }
 
@@ -200,8 +222,9 @@ export class FanOut<Item, R extends Receiver<Item>> {
     if (batch.pending > 0) return;
     let moved = false;
     for (let head = this.#batches[0]; head !== undefined && head.pending === 0; head = this.#batches[0]) {
-      this.#watermark = head.upTo;
       this.#batches.shift();
+      if (head.upTo === null || head.upTo <= this.#watermark) continue;
+      this.#watermark = head.upTo;
       moved = true;
     }
     if (moved) this.#options.advanced();

@@ -16,7 +16,7 @@ import type {
   RuntimeMessage,
 } from './behaviours.ts';
 import type { FactWrite } from './fact.ts';
-import { FanOut, type Receiver } from './fan-out.ts';
+import { type Announcement, FanOut, type Receiver } from './fan-out.ts';
 import type { StatusId } from './status-id.ts';
 import type { Version } from './version.ts';
 
@@ -75,6 +75,11 @@ interface Cell<State, Message, Item> extends Receiver<Item> {
 const defaultIdleMs = 600_000;
 const defaultMailbox = 1000;
 
+const movedAway: Rejection = {
+  code: 'unavailable',
+  message: 'This account is served by another machine now. Whether the request was done is not known: ask again.',
+};
+
 function noPushes<Item>(): Pushes<Item> {
   return { sessions: new Map(), topics: new Map() };
 }
@@ -83,7 +88,10 @@ export class UserActors<State, Message extends { kind: string }, Item> {
   readonly #options: UserActorsOptions<State, Message, Item>;
   readonly #system: ActorSystem<Letter<Message, Item> | null> = openActorSystem();
   readonly #cells = new Map<AccountId, Cell<State, Message, Item>>();
-  readonly #waiting = new Map<number, (outcome: Outcome<unknown>) => void>();
+  readonly #waiting = new Map<
+    number,
+    { account: AccountId; resolve: (outcome: Outcome<unknown>) => void }
+  >();
   readonly #fanOut: FanOut<Item, Cell<State, Message, Item>>;
   #behaviours: Behaviours<State, Message, Item>;
   #pushes: Pushes<Item> = noPushes();
@@ -94,10 +102,12 @@ export class UserActors<State, Message extends { kind: string }, Item> {
   #lastRequest = 0;
   #lastSpawn = 0;
   #nowMs = 0;
+  #reached: Version;
 
   constructor(options: UserActorsOptions<State, Message, Item>) {
     this.#options = options;
     this.#behaviours = options.behaviours;
+    this.#reached = options.start;
     this.#fanOut = new FanOut({
       route: (entry, read) => this.#behaviours.route(entry, read),
       read: options.facts.writing,
@@ -144,10 +154,34 @@ export class UserActors<State, Message extends { kind: string }, Item> {
   }
 
   /** Entries that have reached the disk, in order. */
-  committed(entries: readonly Entry[]): void {
-    this.#fanOut.committed(entries);
+  committed(entries: readonly Entry[], announcement?: Announcement): void {
+    this.#fanOut.committed(entries, announcement);
     // Most of what follows from a transaction is there now: it goes out with the answers to those who wrote it.
     if (this.#flushIsDue) this.#flush();
+  }
+
+  /** Everything with versions up to this one was committed before: the watermark may follow. */
+  reached(upTo: Version): void {
+    if (upTo <= this.#reached) return;
+    this.#reached = upTo;
+    this.#fanOut.reached(upTo);
+  }
+
+  /** Their accounts are served by somebody else now: what is in memory of them is worth nothing, and what is under way has an unknown end. */
+  forget(isGone: (account: AccountId) => boolean): void {
+    for (const cell of [...this.#cells.values()]) {
+      if (!isGone(cell.account)) continue;
+      cell.isStopped = true;
+      cell.state = null;
+      this.#fanOut.drop(cell);
+      this.#cells.delete(cell.account);
+      this.#system.stop(cell.actor);
+    }
+    for (const [request, { account, resolve }] of [...this.#waiting]) {
+      if (!isGone(account)) continue;
+      this.#waiting.delete(request);
+      resolve({ ok: false, rejection: movedAway });
+    }
   }
 
   /** Starts the account's actor if need be. Never rejects: refusals and faults are outcomes. */
@@ -162,7 +196,7 @@ export class UserActors<State, Message extends { kind: string }, Item> {
         return;
       }
       const request = ++this.#lastRequest;
-      this.#waiting.set(request, resolve);
+      this.#waiting.set(request, { account, resolve });
       this.#send(cell, { message, request });
     });
   }
@@ -225,6 +259,7 @@ export class UserActors<State, Message extends { kind: string }, Item> {
 
   /** A null letter: take what is due. */
   #handle(cell: Cell<State, Message, Item>, letter: Letter<Message, Item> | null): void {
+    if (cell.isStopped) return;
     if (letter === null) {
       this.#deliver(cell, this.#moment(0));
       return;
@@ -316,7 +351,9 @@ export class UserActors<State, Message extends { kind: string }, Item> {
     done: Promise<void>,
   ): void {
     done.then(
-      () => this.#run(cell, effects, place + 1),
+      () => {
+        if (!cell.isStopped) this.#run(cell, effects, place + 1);
+      },
       (error: unknown) => {
         const message = error instanceof Error ? error.message : String(error);
         for (const effect of effects.slice(place)) {
@@ -348,9 +385,9 @@ export class UserActors<State, Message extends { kind: string }, Item> {
   }
 
   #reply(request: number, outcome: Outcome<unknown>): void {
-    const respond = this.#waiting.get(request);
+    const waiting = this.#waiting.get(request);
     this.#waiting.delete(request);
-    respond?.(outcome);
+    waiting?.resolve(outcome);
   }
 
   #stop(cell: Cell<State, Message, Item>): void {

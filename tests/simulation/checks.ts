@@ -62,7 +62,9 @@ export class Checks {
   written(key: Key, version: Version, begun: Begun, value: Value | null): void {
     const before = begun.floors.get(key);
     if (before !== undefined && before >= version)
-      this.#violated(`durable: a write of ${show(key)} that began after ${cursor(before)} was known got ${cursor(version)}`);
+      this.#violated(
+        `durable: a write of ${show(key)} that began after ${cursor(before)} was known got ${cursor(version)}`,
+      );
     this.#raise(key, version);
     const all = this.#acknowledged.get(key) ?? [];
     all.push({ version, removed: value === null });
@@ -116,7 +118,9 @@ export class Checks {
       const name = `${partition} ${term}`;
       const holder = this.#holders.get(name);
       if (holder !== undefined && holder !== node)
-        this.#violated(`one server: term ${term} of partition ${partition} was served by ${holder} and ${node}`);
+        this.#violated(
+          `one server: term ${term} of partition ${partition} was served by ${holder} and ${node}`,
+        );
       this.#holders.set(name, node);
     }
   }
@@ -145,7 +149,8 @@ export class Checks {
   #complete(session: SimSession, { received, cursor: upTo }: Followed): void {
     for (const author of session.followees) {
       for (const { key, version } of this.#byAuthor.get(author) ?? []) {
-        if (version > upTo || received.has(`${key} ${version}`) || this.#isReplaced(key, version, received)) continue;
+        if (version > upTo || received.has(`${key} ${version}`) || this.#isReplaced(key, version, received))
+          continue;
         received.add(`${key} ${version}`);
         this.#violated(
           `complete: session ${session.id} has the cursor ${cursor(upTo)}, but not ${show(key)} of ${cursor(version)}`,
@@ -157,7 +162,11 @@ export class Checks {
   /** It has a later one of the same key: a deleted post need not be shown before it is gone. */
   #isReplaced(key: Key, version: Version, received: ReadonlySet<string>): boolean {
     for (const one of received) {
-      if (one.length === key.length + 1 + version.length && one.startsWith(`${key} `) && one.slice(key.length + 1) > version)
+      if (
+        one.length === key.length + 1 + version.length &&
+        one.startsWith(`${key} `) &&
+        one.slice(key.length + 1) > version
+      )
         return true;
     }
     return false;
@@ -176,7 +185,8 @@ export class Checks {
     for (let partition = 0; partition < this.#partitions; partition++) {
       const { owners } = ring.placement(partition);
       const served = owners.filter((node) => nodes.get(node)?.replica.server.term(partition) !== null);
-      if (served.length !== 1) this.#violated(`available: partition ${partition} has ${served.length} servers in the end`);
+      if (served.length !== 1)
+        this.#violated(`available: partition ${partition} has ${served.length} servers in the end`);
       this.#equal(partition, owners, nodes);
     }
     for (const [key, all] of this.#acknowledged) this.#durable(key, all, ring, nodes);
@@ -195,7 +205,9 @@ export class Checks {
       return `${digest?.count}/${digest?.sum}`;
     });
     if (digests.some((digest) => digest !== digests[0]))
-      this.#violated(`converge: owners ${owners.join(' ')} of partition ${partition} have ${digests.join(' ')}`);
+      this.#violated(
+        `converge: owners ${owners.join(' ')} of partition ${partition} have ${digests.join(' ')}`,
+      );
   }
 
   #durable(key: Key, all: readonly Acknowledged[], ring: Ring, nodes: ReadonlyMap<number, Process>): void {
@@ -207,7 +219,9 @@ export class Checks {
     for (const node of ring.placement(partition).owners) {
       const fact = nodes.get(node)?.disk.fact(key);
       if (fact === undefined || fact.version < highest.version) {
-        this.#violated(`durable: ${show(key)} of ${cursor(highest.version)} was acknowledged and is not on node ${node}`);
+        this.#violated(
+          `durable: ${show(key)} of ${cursor(highest.version)} was acknowledged and is not on node ${node}`,
+        );
       } else if (isPost(key) && wasRemoved && fact.packed !== null) {
         this.#violated(`delete: ${show(key)} was deleted and is there again on node ${node}`);
       }

@@ -1,13 +1,8 @@
 // A disk and the store on it, simulated: what is written is there after an fsync that takes time; a crash loses the rest.
-import type {
-  Adoption,
-  Digest,
-  LanePosition,
-  Piece,
-  ReplicaStore,
-} from '../../cluster/replica-ports.ts';
+
 import { type Copy, type PlainFact, relayOf } from '../../cluster/peer-messages.ts';
-import { hybridClock, type HybridClock } from '../../runtime/clock.ts';
+import type { Adoption, Digest, LanePosition, Piece, ReplicaStore } from '../../cluster/replica-ports.ts';
+import { type HybridClock, hybridClock } from '../../runtime/clock.ts';
 import type { Key } from '../../runtime/key.ts';
 import { noVersion, type Version } from '../../runtime/version.ts';
 
@@ -190,7 +185,14 @@ export class Disk implements ReplicaStore {
         if (from.kind === 'copy' && 'seq' in one) this.#log(from.origin, from.incarnation, one);
         if (from.kind !== 'relay' && from.kind !== 'again') continue;
         const seq = ++this.#given.relay;
-        this.#log(relayOf(this.#options.node), this.incarnation, { seq, key, version, packed, live, to: [...to] });
+        this.#log(relayOf(this.#options.node), this.incarnation, {
+          seq,
+          key,
+          version,
+          packed,
+          live,
+          to: [...to],
+        });
         this.#image.heads.relay = seq;
       }
       for (const position of positions) {
@@ -250,7 +252,8 @@ export class Disk implements ReplicaStore {
       if (after !== null && key <= after) continue;
       const fact = this.#image.facts.get(key);
       if (fact === undefined) continue;
-      if (!partitions.has(partitionOf(key)) && !fact.to.some((partition) => partitions.has(partition))) continue;
+      if (!partitions.has(partitionOf(key)) && !fact.to.some((partition) => partitions.has(partition)))
+        continue;
       if (facts.length === most) return { facts, next: facts.at(-1)?.key ?? null };
       facts.push({ key, version: fact.version, packed: fact.packed, to: [...fact.to] });
     }
@@ -282,7 +285,9 @@ export class Disk implements ReplicaStore {
   factsOf(keys: readonly Key[]): PlainFact[] {
     return keys.flatMap((key) => {
       const fact = this.#image.facts.get(key);
-      return fact === undefined ? [] : [{ key, version: fact.version, packed: fact.packed, to: [...fact.to] }];
+      return fact === undefined
+        ? []
+        : [{ key, version: fact.version, packed: fact.packed, to: [...fact.to] }];
     });
   }
 

@@ -8,7 +8,12 @@ import type { RunOptions, RunReport } from './simulate.ts';
 const root = join(import.meta.dirname, '..', '..');
 
 /** Throws when the line does not stand there exactly once: then the plant is out of date. */
-export async function planted({ name, file, line, instead }: Plant): Promise<(options: RunOptions) => RunReport> {
+export async function planted({
+  name,
+  file,
+  line,
+  instead,
+}: Plant): Promise<(options: RunOptions) => RunReport> {
   const path = join(root, file);
   const text = readFileSync(path, 'utf8');
   const times = text.split(line).length - 1;
@@ -24,7 +29,9 @@ export async function planted({ name, file, line, instead }: Plant): Promise<(op
       {
         name: 'plant',
         setup(builder) {
-          builder.onLoad({ filter: /\.ts$/ }, (args) => (args.path === path ? { contents, loader: 'ts' } : undefined));
+          builder.onLoad({ filter: /\.ts$/ }, (args) =>
+            args.path === path ? { contents, loader: 'ts' } : undefined,
+          );
         },
       },
     ],

@@ -193,8 +193,8 @@ export const plants: readonly Plant[] = [
   {
     name: 'entries stored late are forgotten',
     file: 'cluster/replica.ts',
-    line: "store.adopt({ copies, from: { kind: 'again' }, positions: [] }, () => this.#wroteRelay());",
-    instead: 'void copies;',
+    line: "store.adopt({ copies, from: { kind: 'again' }, positions: [] }, () => {",
+    instead: "store.adopt({ copies: [], from: { kind: 'again' }, positions: [] }, () => {",
     seed: 0,
     foundBy: ['addressed', 'complete'],
   },

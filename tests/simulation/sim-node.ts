@@ -7,7 +7,16 @@ import type { Key } from '../../runtime/key.ts';
 import { accountAt } from '../../runtime/key.ts';
 import type { Version } from '../../runtime/version.ts';
 import { Disk, type Image, newLife } from './disk.ts';
-import { type Ask, authorOf, decodeValue, encodeValue, type Facts, isPost, type Reply, type SimSession } from './requests.ts';
+import {
+  type Ask,
+  authorOf,
+  decodeValue,
+  encodeValue,
+  type Facts,
+  isPost,
+  type Reply,
+  type SimSession,
+} from './requests.ts';
 import type { World } from './world.ts';
 
 export interface SimManifest {
@@ -26,7 +35,11 @@ export interface SimNodeOptions {
   manifest: SimManifest;
   /** What a process says to gateways and checkers. */
   serving(node: number, terms: readonly Term[]): void;
-  pushed(session: SimSession, entry: { key: Key; version: Version; removed: boolean } | null, cursor: Version): void;
+  pushed(
+    session: SimSession,
+    entry: { key: Key; version: Version; removed: boolean } | null,
+    cursor: Version,
+  ): void;
   identityOf(node: number): PeerIdentity;
   /** Reads an account where it is served. Tries until it can; not for a process that has ended. */
   read(from: Process, wanted: number, account: number, done: (facts: Facts) => void): void;
@@ -71,7 +84,9 @@ export class SimNode {
   start(): void {
     if (this.process !== null) return;
     this.#boots++;
-    this.#options.world.note(`node ${this.node} starts (boot ${this.#boots}, life ${this.image.incarnation})`);
+    this.#options.world.note(
+      `node ${this.node} starts (boot ${this.#boots}, life ${this.image.incarnation})`,
+    );
     this.process = new Process(this, this.#options, `${this.node}.${this.#boots}`);
   }
 
@@ -143,6 +158,7 @@ export class Process {
           options.serving(node.node, terms);
         },
         arrived: (_from, _lane, entries) => this.#arrived(entries),
+        stored: () => {},
         horizonMoved: () => {},
         wanted: () => this.#wanted(),
         scanned: () => {},
@@ -162,7 +178,9 @@ export class Process {
 
   #fsyncMs(): number {
     const { world } = this.#options;
-    return world.random.chance(0.01) ? world.random.between(20, 200) : world.random.between(0.3, this.fsyncMs);
+    return world.random.chance(0.01)
+      ? world.random.between(20, 200)
+      : world.random.between(0.3, this.fsyncMs);
   }
 
   /** Runs now, or when the process goes on; never after its end. */
@@ -265,11 +283,17 @@ export class Process {
     this.replica.stored.when('own', seq, partition, done);
   }
 
-  #write(ask: Extract<Ask, { kind: 'write' | 'claim' }>, partition: number, answer: (reply: Reply) => void): void {
+  #write(
+    ask: Extract<Ask, { kind: 'write' | 'claim' }>,
+    partition: number,
+    answer: (reply: Reply) => void,
+  ): void {
     if (this.isFull && (ask.kind === 'claim' || ask.value !== null)) return answer({ kind: 'full' });
     const packed = ask.value === null ? null : encodeValue(ask.value);
     const before = this.disk.latest(ask.key);
-    const to = [...new Set([...(ask.value?.to ?? []), ...(before?.to ?? [])])].filter((one) => one !== partition);
+    const to = [...new Set([...(ask.value?.to ?? []), ...(before?.to ?? [])])].filter(
+      (one) => one !== partition,
+    );
     const nowMs = this.#wallNowMs();
     this.disk.submit(nowMs, [{ key: ask.key, packed, to }], ([written]) => {
       if (written === undefined) return;

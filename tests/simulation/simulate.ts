@@ -73,7 +73,11 @@ class Run {
     const { random } = this.#world;
     this.#checks = new Checks(this.#world, partitions);
     const count = 3 + random.below(random.chance(0.2) ? 7 : 3);
-    const size = random.chance(0.15) ? 2 : random.chance(0.1) ? 1 : Math.min(count, 3 + random.below(count - 2));
+    const size = random.chance(0.15)
+      ? 2
+      : random.chance(0.1)
+        ? 1
+        : Math.min(count, 3 + random.below(count - 2));
     const cores = Array.from({ length: count }, (_, at) => at + 1);
     this.#manifest = { epoch: 1, cores: cores.slice(0, size), next: null };
     for (const node of cores) this.#add(node);
@@ -379,7 +383,14 @@ class Run {
       this.#world.events.after(300, () => {
         const process = this.#nodes.get(1)?.process ?? null;
         const { epoch, cores, next } = this.#manifest;
-        if (next !== null && process !== null && !process.isPaused && process.replica.epoch === epoch) {
+        // The checkers look when nothing changes any more.
+        if (
+          !this.#isOver &&
+          next !== null &&
+          process !== null &&
+          !process.isPaused &&
+          process.replica.epoch === epoch
+        ) {
           const judged = keeper.judge(process.replica.ring, epoch);
           const isReady = judged.kind === 'ready';
           if (isReady) this.#sign({ epoch: epoch + 1, cores: next, next: null });

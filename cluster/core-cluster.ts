@@ -1,0 +1,242 @@
+// A core among others: connects its store to the replica, and tells the core what is stored, what has come, and what it serves.
+import { partitionCount } from '../runtime/account-id.ts';
+import type { Entry } from '../runtime/behaviours.ts';
+import { type Key, partitionOfKey } from '../runtime/key.ts';
+import type { Store } from '../runtime/store.ts';
+import type { Version } from '../runtime/version.ts';
+import type { CoreLog } from './core-log.ts';
+import { CoreReplicaStore } from './core-replica-store.ts';
+import type { PeerMessage, Term } from './peer-messages.ts';
+import { Replica } from './replica.ts';
+import type { PeerIdentity, ReplicaClock, Send } from './replica-ports.ts';
+import type { Ring } from './ring.ts';
+import type { CoreProgress } from './ring-keeper.ts';
+
+export interface CoreClusterOptions {
+  store: Store;
+  node: number;
+  boot: string;
+  clock: ReplicaClock;
+  ring: Ring;
+  epoch: number;
+  chance: () => number;
+  log: CoreLog;
+  /** Entries that enough owners have on disk, in the order in which they are to be announced. */
+  announce(entries: Entry[], isOwn: boolean): void;
+  /** Everything with versions up to this one has been announced. */
+  reached(version: Version): void;
+  serving(version: number, terms: readonly Term[]): void;
+  /** These partitions are served no more: what is in memory of their accounts is somebody else's now. */
+  lost(partitions: ReadonlySet<number>): void;
+}
+
+/** Entries of one transaction, on this core's disk. */
+interface Written {
+  entries: Entry[];
+  /** The place of the last in the own log. */
+  position: number;
+}
+
+const tickEveryMs = 50;
+const closedEveryMs = 100;
+/** A partition is compared with its other owners so often, about: 1,024 of them take a few minutes. */
+const digestEveryMs = 200;
+
+export class CoreCluster {
+  readonly replica: Replica;
+  readonly #options: CoreClusterOptions;
+  readonly #store: CoreReplicaStore;
+  readonly #waiting: Written[] = [];
+  readonly #timer: NodeJS.Timeout;
+  #served: ReadonlySet<number> = new Set();
+  #send: Send = () => {};
+  #isWritable: (node: number) => boolean = () => true;
+  #moving: Promise<void> = Promise.resolve();
+
+  constructor(options: CoreClusterOptions) {
+    const { store, node, boot, clock, ring, epoch, chance } = options;
+    this.#options = options;
+    this.#store = new CoreReplicaStore(store, node);
+    this.replica = new Replica({
+      self: { node, boot, incarnation: store.incarnation },
+      store: this.#store,
+      clock,
+      ring,
+      epoch,
+      send: (to, message) => this.#send(to, message),
+      isWritable: (to) => this.#isWritable(to),
+      partitionOf: partitionOfKey,
+      chance,
+      closedEveryMs,
+      digestEveryMs,
+      events: {
+        serving: (version, terms) => this.#serving(version, terms),
+        // What is a fact here is announced by the store, in the order of its transactions.
+        arrived: () => {},
+        stored: () => this.#announce(),
+        horizonMoved: () => this.#reached(),
+        wanted: () => {},
+        scanned: () => this.#settlePartitions(),
+        epochOf: () => {},
+        repaired: (partition, facts) =>
+          options.log.warn({ partition, facts }, 'owners of a partition differed and were made equal'),
+        ahead: (peer) =>
+          options.log.warn({ node: peer }, 'the clock of a core is too far ahead: it gets no lease'),
+      },
+    });
+    this.#timer = setInterval(() => this.replica.tick(), tickEveryMs);
+  }
+
+  /** To whom replication speaks; called once, before anybody is linked. */
+  connect(send: Send, isWritable: (node: number) => boolean): void {
+    this.#send = send;
+    this.#isWritable = isWritable;
+  }
+
+  /** Nobody else owns anything: what is on this disk is all there is. */
+  get isAlone(): boolean {
+    return this.replica.ring.isAlone(this.#options.node);
+  }
+
+  linked(identity: PeerIdentity): void {
+    this.replica.linked(identity);
+  }
+
+  unlinked(node: number): void {
+    this.replica.unlinked(node);
+  }
+
+  receive(node: number, message: PeerMessage): void {
+    this.replica.receive(node, message);
+  }
+
+  writable(): void {
+    this.replica.writable();
+  }
+
+  adoptRing(ring: Ring, epoch: number): void {
+    this.replica.adoptRing(ring, epoch);
+    this.#settlePartitions();
+  }
+
+  progress(): CoreProgress {
+    return { epoch: this.replica.epoch, unheld: this.replica.scans.missing().length };
+  }
+
+  // What this core has written
+
+  /** The entries of one transaction of the core's own are on its disk. */
+  wrote(entries: Entry[], position: number): void {
+    this.#waiting.push({ entries, position });
+    const first = position - entries.length + 1;
+    this.replica.wrote(
+      entries.map(({ key, version }, place) => ({
+        seq: first + place,
+        version,
+        partition: partitionOfKey(key),
+      })),
+    );
+    this.#announce();
+  }
+
+  /** Entries that came from other cores are on the disk. */
+  adopted(entries: Entry[]): void {
+    this.#options.announce(entries, false);
+  }
+
+  #announce(): void {
+    const { stored } = this.replica;
+    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
+      if (next.position > stored.upTo.own) return;
+      this.#waiting.shift();
+      const first = next.position - next.entries.length + 1;
+      // What was passed over is announced when others have it after all: it comes by the relay then.
+      const entries = next.entries.filter((_, place) => !stored.isOrphan('own', first + place));
+      if (entries.length > 0) this.#options.announce(entries, true);
+    }
+    this.#reached();
+  }
+
+  #reached(): void {
+    this.#options.reached(this.replica.horizon.watermark());
+  }
+
+  /** Resolves when enough owners have the partitions' entries up to a place of the own log. Rejects when they are served no more. */
+  stored(partitions: Iterable<number>, position: number): Promise<void> {
+    const waits: Promise<void>[] = [];
+    for (const partition of partitions) {
+      if (this.replica.stored.isStored('own', position, partition)) continue;
+      waits.push(new Promise((resolve) => this.replica.stored.when('own', position, partition, resolve)));
+    }
+    return Promise.all(waits).then(() => {});
+  }
+
+  /** Where the own log ends, what is on its way to the disk included. */
+  get lastGiven(): number {
+    return this.#store.head('own') + this.#store.inFlight;
+  }
+
+  // What this core serves
+
+  isOpen(partition: number): boolean {
+    return this.replica.server.isOpen(partition);
+  }
+
+  /** The term under which an answer may go out now. */
+  term(partition: number): number | null {
+    return this.replica.server.term(partition);
+  }
+
+  #serving(version: number, terms: readonly Term[]): void {
+    const served = new Set(terms.map(({ partition }) => partition));
+    const lost = new Set([...this.#served].filter((partition) => !served.has(partition)));
+    this.#served = served;
+    if (lost.size > 0) this.#options.lost(lost);
+    this.#options.serving(version, terms);
+  }
+
+  // What this core owns
+
+  /** Views of partitions that have come, and of those that are gone: in the background, one after the other. */
+  #settlePartitions(): void {
+    const { store, node, log } = this.#options;
+    const { ring } = this.replica;
+    const owns = (partition: number): boolean => ring.holds(node, partition);
+    let differs = false;
+    for (let partition = 0; partition < partitionCount; partition++)
+      differs ||= store.partitions.owns(partition) !== owns(partition);
+    this.#moving = this.#moving
+      .then(async () => {
+        if (differs) await store.partitions.place(owns);
+        const { stale, ungained } = store.partitions.unsettled();
+        if (stale.length > 0) await store.partitions.drop(stale);
+        if (ungained.length > 0) await store.partitions.gain(ungained);
+      })
+      .catch((error: unknown) => log.warn({ err: error }, 'partitions that came or went are seen to later'));
+  }
+
+  /** Gives its partitions to others, as far as they take them within `withinMs`. */
+  async handOver(withinMs: number): Promise<void> {
+    if (this.isAlone) return;
+    this.replica.close();
+    const endMs = performance.now() + withinMs;
+    while (
+      performance.now() < endMs &&
+      [...this.#served].length > 0 &&
+      this.replica.server.terms().length > 0
+    )
+      await new Promise((resolve) => setTimeout(resolve, tickEveryMs));
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#store.close();
+  }
+}
+
+/** All keys of one account are of one partition. */
+export function partitionsOf(keys: Iterable<Key>): Set<number> {
+  const partitions = new Set<number>();
+  for (const key of keys) partitions.add(partitionOfKey(key));
+  return partitions;
+}

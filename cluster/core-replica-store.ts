@@ -1,0 +1,145 @@
+// A core's store as replication sees it. What the store cannot take in just now (it is busy, or its disk nearly full) is tried again.
+import type { Key } from '../runtime/key.ts';
+import type { Store } from '../runtime/store.ts';
+import type { Version } from '../runtime/version.ts';
+import { type Copy, type PlainFact, relayOf } from './peer-messages.ts';
+import type { Adoption, Digest, LanePosition, Piece, ReplicaStore } from './replica-ports.ts';
+
+/** A piece of a scan: a frame holds four of them. */
+const scanBytes = 200_000;
+const againMs = 50;
+
+export class CoreReplicaStore implements ReplicaStore {
+  readonly #store: Store;
+  readonly #node: number;
+  /** Adoptions that had to wait, in their order: a later one must not overtake the position of an earlier one. */
+  readonly #waiting: { adoption: Adoption; done: () => void }[] = [];
+  #again: NodeJS.Timeout | null = null;
+
+  constructor(store: Store, node: number) {
+    this.#store = store;
+    this.#node = node;
+  }
+
+  get incarnation(): number {
+    return this.#store.incarnation;
+  }
+
+  get clock(): Version {
+    return this.#store.given;
+  }
+
+  get settled(): Version {
+    return this.#store.settled;
+  }
+
+  get inFlight(): number {
+    const { head, committed } = this.#store.logs.own;
+    return head - committed;
+  }
+
+  observe(version: Version): void {
+    this.#store.clock.observe(version);
+  }
+
+  head(of: 'own' | 'relay'): number {
+    return this.#store.logs[of].committed;
+  }
+
+  resume(of: 'own' | 'relay', incarnation: number, seq: number): number | null {
+    const log = this.#store.logs[of];
+    const after = log.resume(incarnation, seq);
+    return log.isTrimmedAfter(after) ? null : after;
+  }
+
+  read(origin: number, incarnation: number, after: number, most: number): Piece | null {
+    const piece = this.#store.logs.read({ origin, incarnation }, after, most);
+    return piece === null ? null : { entries: piece.entries.map(entryOf), upTo: piece.upTo };
+  }
+
+  livesOf(origin: number): number[] {
+    return this.#store.logs.copies
+      .origins()
+      .flatMap((known) => (known.origin === origin ? [known.incarnation] : []));
+  }
+
+  positions(): LanePosition[] {
+    return this.#store.positions;
+  }
+
+  adopt(adoption: Adoption, done: () => void): void {
+    if (this.#waiting.length > 0 || !this.#tryAdopting(adoption, done)) {
+      this.#waiting.push({ adoption, done });
+      this.#again ??= setTimeout(() => this.#goOn(), againMs);
+    }
+  }
+
+  #goOn(): void {
+    this.#again = null;
+    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
+      if (!this.#tryAdopting(next.adoption, next.done)) {
+        this.#again = setTimeout(() => this.#goOn(), againMs);
+        return;
+      }
+      this.#waiting.shift();
+    }
+  }
+
+  #tryAdopting(adoption: Adoption, done: () => void): boolean {
+    const adopted = this.#store.adopt(adoption);
+    // A disk that fails ends the process: nobody waits for this then.
+    if (adopted.ok) adopted.value.done.then(done, () => {});
+    return adopted.ok;
+  }
+
+  scan(partitions: ReadonlySet<number>, after: Key | null): { facts: PlainFact[]; next: Key | null } {
+    const { facts, next } = this.#store.scan.step({ partitions, guests: true, after, mostBytes: scanBytes });
+    return { facts: facts.map(plainOf), next };
+  }
+
+  digest(partition: number): Digest {
+    return this.#store.digest(partition);
+  }
+
+  versionsOf(partition: number, after: Key | null, most: number): { key: Key; version: Version }[] {
+    return this.#store.scan.versionsOf(partition, after, most);
+  }
+
+  factsOf(keys: readonly Key[]): PlainFact[] {
+    return this.#store.scan.factsOf(keys).map(plainOf);
+  }
+
+  keep(records: readonly (readonly [string, unknown])[], done: () => void): void {
+    this.#store.records.write(records).then(done, () => {});
+  }
+
+  kept(name: string): unknown {
+    return this.#store.records.read(name);
+  }
+
+  /** Stops trying. */
+  close(): void {
+    if (this.#again !== null) clearTimeout(this.#again);
+    this.#waiting.length = 0;
+  }
+
+  /** The node's own logs, as origins. */
+  get origins(): [own: number, relay: number] {
+    return [this.#node, relayOf(this.#node)];
+  }
+}
+
+function entryOf({
+  seq,
+  version,
+  key,
+  packed,
+  live,
+  to,
+}: Copy | ({ seq: number; to: readonly number[] } & Omit<Copy, 'to'>)): Copy {
+  return { seq, version, key, packed, live, to: [...to] };
+}
+
+function plainOf({ key, version, packed, to }: { to: readonly number[] } & Omit<PlainFact, 'to'>): PlainFact {
+  return { key, version, packed, to: [...to] };
+}
