@@ -83,7 +83,7 @@ module.exports = {
       comment: 'A gateway reaches a core by a link and in no other way.',
       severity: 'error',
       from: { path: '^gateway/' },
-      to: { path: '^cluster/', pathNot: '^cluster/(link[a-z-]*|core-client|settings)\\.ts$' },
+      to: { path: '^cluster/', pathNot: '^cluster/(link[a-z-]*|routing[a-z-]*|core-client|settings)\\.ts$' },
     },
     {
       name: 'page-is-a-client',

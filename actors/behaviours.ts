@@ -1,5 +1,6 @@
 // The product as the runtime runs it: one value, bundled to one pure script.
 import type { Behaviours } from '../runtime/behaviours.ts';
+import { addressed } from './addressed.ts';
 import { statusFact } from './facts.ts';
 import type { Item } from './items.ts';
 import * as accountQueries from './queries-accounts.ts';
@@ -8,11 +9,14 @@ import { listed, route, touched } from './routes.ts';
 import { searchWords } from './search-words.ts';
 import { type UserMessage, user } from './user.ts';
 import type { UserState } from './user-state.ts';
-import { derive } from './views.ts';
+import { derive, viewsFormat, withdraw } from './views.ts';
 
 export const behaviours: Behaviours<UserState, UserMessage, Item> = {
   user,
   derive,
+  addressed,
+  withdraw,
+  viewsFormat,
   route,
   touched,
   listed,

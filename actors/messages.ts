@@ -432,7 +432,13 @@ export const services = {
   metrics: request({ ask: nothing, answer: struct({ text: text(4_000_000) }) }),
 } as const;
 
-export const requests = { ...queries, ...commands, ...services } as const;
+/** What the process around a core answers, not the core itself. */
+export const surrounding = {
+  /** Operator: a command to the cluster (cluster/mesh-commands.ts) and its answer, both as JSON. */
+  cluster: request({ ask: struct({ command: text(10_000) }), answer: struct({ json: text(4_000_000) }) }),
+} as const;
+
+export const requests = { ...queries, ...commands, ...services, ...surrounding } as const;
 export type RequestKind = keyof typeof requests;
 export type Ask<K extends RequestKind> = Infer<(typeof requests)[K]['ask']>;
 export type Answer<K extends RequestKind> = Infer<(typeof requests)[K]['answer']>;
@@ -474,10 +480,16 @@ export type Pushed = Infer<typeof pushed>;
 export const tick = struct({ items: list(pushed, 100_000), cursor });
 export type Tick = Infer<typeof tick>;
 
-/** Rows that changed: a gateway drops what it rendered of them. `tokens` are revoked: it closes their sockets, too. */
+/**
+ * Rows that changed: a gateway drops what it rendered of them. `tokens` are revoked: it closes their sockets, too. `deleted` are
+ * gone for good: it shows them no more, whatever other cores, which may not have heard of it yet, send of them.
+ */
 export const changed = struct({
   statuses: statusIdsCodec(100_000),
   accounts: list(accountIdCodec, 100_000),
   tokens: list(text(100), 100_000),
+  deleted: optional(statusIdsCodec(100_000)),
 });
-export type Changed = Infer<typeof changed>;
+type SaidChanged = Infer<typeof changed>;
+/** Without `deleted`: nothing is. */
+export type Changed = Omit<SaidChanged, 'deleted'> & Partial<Pick<SaidChanged, 'deleted'>>;

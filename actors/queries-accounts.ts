@@ -1,6 +1,6 @@
 // Reads about accounts: rows, relationships, lists of followers and of those who liked something, notifications, search by name.
 import type { AccountId } from '../runtime/account-id.ts';
-import { serverAccount } from '../runtime/account-id.ts';
+import { partitionCount, serverAccount } from '../runtime/account-id.ts';
 import type { Outcome, Reader } from '../runtime/behaviours.ts';
 import { accountAt, accountKey, afterPrefix, type Key, keyOf, restOf } from '../runtime/key.ts';
 import { type StatusId, statusAuthor } from '../runtime/status-id.ts';
@@ -249,16 +249,18 @@ const activeWeeks = 4;
 const weekMs = 7 * 24 * 3600 * 1000;
 
 export function instance(reader: Reader, _ask: Ask<'instance'>, nowMs: number): Outcome<Answer<'instance'>> {
-  const totals = countsOf(reader.view(totalsKey));
+  let users = 0;
+  let statuses = 0;
+  for (let partition = 0; partition < partitionCount; partition++) {
+    const totals = countsOf(reader.view(totalsKey(partition)));
+    users += totals[totalCount.users] ?? 0;
+    statuses += totals[totalCount.statuses] ?? 0;
+  }
   const active = new Set<AccountId>();
   for (let week = 0; week < activeWeeks; week++) {
     const from: Key = keyOf(serverAccount, viewKind.week, weekOf(nowMs - week * weekMs));
     for (const { key } of reader.views({ from, to: afterPrefix(from), most: 1_000_000 }))
       active.add(accountAt(restOf(key), 2));
   }
-  return ok({
-    users: totals[totalCount.users] ?? 0,
-    statuses: totals[totalCount.statuses] ?? 0,
-    activeMonth: active.size,
-  });
+  return ok({ users, statuses, activeMonth: active.size });
 }

@@ -1,7 +1,13 @@
 // Views: what follows from the facts, as records that can be thrown away and derived again. Each fact contributes records and counts;
 // a changed fact takes back what its former value contributed. So the result depends on the set of facts, not on their order.
-import { type AccountId, serverAccount } from '../runtime/account-id.ts';
-import type { Entry, PointReader, StoredFact, ViewWrite } from '../runtime/behaviours.ts';
+import {
+  type AccountId,
+  firstAccountOf,
+  partitionCount,
+  partitionOf,
+  serverAccount,
+} from '../runtime/account-id.ts';
+import type { Entry, FoundFact, PointReader, StoredFact, ViewWrite } from '../runtime/behaviours.ts';
 import { accountAt, accountKey, type Key, keyOf, kindOf, restOf } from '../runtime/key.ts';
 import { makeStatusId, type StatusId, statusAuthor, statusMs } from '../runtime/status-id.ts';
 import type { Version } from '../runtime/version.ts';
@@ -17,6 +23,9 @@ import {
 import { statusOfWire } from './status-record.ts';
 import { tagsOf } from './text.ts';
 import { wordsOf } from './words.ts';
+
+/** To be raised when the same facts give other views than before: a store then derives them anew. */
+export const viewsFormat = 2;
 
 /** One letter a kind of view. */
 export const viewKind = {
@@ -41,9 +50,10 @@ export const viewKind = {
   accountWord: 'A',
   deletion: 'X',
   week: 'W',
-  totals: 'I',
   /** Accounts that were deleted: what is left of them is swept away. */
   gone: 'Z',
+  /** This stands under the first account of each partition, so that each partition's numbers are there once. */
+  totals: 'I',
 } as const;
 
 /** The part of a version that orders: ms and counter, 8 characters. */
@@ -59,9 +69,16 @@ export function statusCountsKey(id: StatusId): Key {
   return keyOf(statusAuthor(id), viewKind.statusCounts, statusRest(id));
 }
 
-export const totalsKey: Key = keyOf(serverAccount, viewKind.totals);
+/** Made once: one is written with every status. */
+const totalsKeys: readonly Key[] = Array.from({ length: partitionCount }, (_, partition) =>
+  keyOf(firstAccountOf(partition), viewKind.totals),
+);
 
-/** Places in the counts of an account, of a status, and of the server. */
+export function totalsKey(partition: number): Key {
+  return totalsKeys[partition] ?? keyOf(firstAccountOf(partition), viewKind.totals);
+}
+
+/** Places in the counts of an account, of a status, and of a partition. */
 export const accountCount = { followers: 0, following: 1, statuses: 2, lastStatusMs: 3 } as const;
 export const statusCount = { favourites: 0, boosts: 1, replies: 2 } as const;
 export const totalCount = { users: 0, statuses: 1 } as const;
@@ -113,7 +130,7 @@ function contributeFollow(key: Key, follow: StoredFact, to: Contribution): void 
   to.count(accountCountsKey(followee), accountCount.followers);
   to.count(accountCountsKey(follower), accountCount.following);
   if (!followRecord.decode(follow.value).quiet) {
-    to.record(keyOf(followee, viewKind.notification, orderOf(follow.version)), ['follow', follower, null]);
+    to.record(keyOf(followee, viewKind.notification, follow.version), ['follow', follower, null]);
   }
 }
 
@@ -122,17 +139,13 @@ function contributeStatus(key: Key, fact: StoredFact, to: Contribution): void {
   const author = statusAuthor(id);
   const status = statusOfWire(fact.value);
   to.count(accountCountsKey(author), accountCount.statuses);
-  to.count(totalsKey, totalCount.statuses);
+  to.count(totalsKey(partitionOf(author)), totalCount.statuses);
   if (status.kind === 'boost') {
     const boosted = statusAuthor(status.of);
     to.count(statusCountsKey(status.of), statusCount.boosts);
     to.record(keyOf(boosted, viewKind.boostedBy, statusRest(status.of) + id), []);
     if (boosted !== author) {
-      to.record(keyOf(boosted, viewKind.notification, orderOf(fact.version)), [
-        'reblog',
-        author,
-        bytes(status.of),
-      ]);
+      to.record(keyOf(boosted, viewKind.notification, fact.version), ['reblog', author, bytes(status.of)]);
     }
     return;
   }
@@ -143,11 +156,7 @@ function contributeStatus(key: Key, fact: StoredFact, to: Contribution): void {
   }
   for (const mention of status.mentions) {
     if (mention.account === author) continue;
-    to.record(keyOf(mention.account, viewKind.notification, orderOf(fact.version)), [
-      'mention',
-      author,
-      bytes(id),
-    ]);
+    to.record(keyOf(mention.account, viewKind.notification, fact.version), ['mention', author, bytes(id)]);
   }
   if (status.visibility === 'direct') {
     to.record(keyOf(author, viewKind.direct, id), []);
@@ -167,13 +176,30 @@ function bytes(id: StatusId): Uint8Array {
   return Uint8Array.from(id, (character) => character.charCodeAt(0));
 }
 
+/** Deletions: they are told to whoever asks later, and say what is to be swept away. */
+function contributeTombstone(key: Key, { version }: StoredFact, to: Contribution): void {
+  switch (kindOf(key)) {
+    case factKind.status:
+      to.record(keyOf(serverAccount, viewKind.deletion, version), bytes(statusOfKey(key)));
+      return;
+    case factKind.account:
+      to.record(keyOf(serverAccount, viewKind.gone, accountKey(accountAt(key))), []);
+      return;
+    default:
+      return;
+  }
+}
+
 function contribute(key: Key, fact: StoredFact, read: PointReader, to: Contribution): void {
-  if (fact.value === null) return;
+  if (fact.value === null) {
+    contributeTombstone(key, fact, to);
+    return;
+  }
   const account = accountAt(key);
   switch (kindOf(key)) {
     case factKind.account: {
       const { handle, displayName } = accountRecord.decode(fact.value);
-      to.count(totalsKey, totalCount.users);
+      to.count(totalsKey(partitionOf(account)), totalCount.users);
       for (const word of new Set([handle.toLowerCase(), ...wordsOf(displayName)])) {
         to.record(keyOf(serverAccount, viewKind.accountWord, `${utf8Key(word)}\0${accountKey(account)}`), []);
       }
@@ -196,7 +222,7 @@ function contribute(key: Key, fact: StoredFact, read: PointReader, to: Contribut
         [],
       );
       if (statusAuthor(id) !== account) {
-        to.record(keyOf(statusAuthor(id), viewKind.notification, orderOf(fact.version)), [
+        to.record(keyOf(statusAuthor(id), viewKind.notification, fact.version), [
           'favourite',
           account,
           bytes(id),
@@ -212,7 +238,7 @@ function contribute(key: Key, fact: StoredFact, read: PointReader, to: Contribut
   }
 }
 
-/** What stays although the fact is gone: deletions, and traces of activity. */
+/** What stays although the fact is gone: traces of activity, and the blocks there have been. */
 function contributeForGood(
   entry: Entry,
   read: PointReader,
@@ -224,9 +250,8 @@ function contributeForGood(
     case factKind.status: {
       const id = statusOfKey(entry.key);
       raise(statusMs(id));
-      const week = keyOf(serverAccount, viewKind.week, weekOf(statusMs(id)) + accountKey(account));
+      const week = weekKey(id, account);
       if (read.view(week) === undefined) to.record(week, []);
-      if (entry.value === null) to.record(keyOf(serverAccount, viewKind.deletion, entry.version), bytes(id));
       return;
     }
     case factKind.block:
@@ -235,12 +260,13 @@ function contributeForGood(
         entry.value !== null,
       ]);
       return;
-    case factKind.account:
-      if (entry.value === null) to.record(keyOf(serverAccount, viewKind.gone, accountKey(account)), []);
-      return;
     default:
       return;
   }
+}
+
+function weekKey(id: StatusId, author: AccountId): Key {
+  return keyOf(serverAccount, viewKind.week, weekOf(statusMs(id)) + accountKey(author));
 }
 
 function bytesOfVersion(version: Version): Uint8Array {
@@ -312,6 +338,18 @@ export function derive(entry: Entry, read: PointReader): ViewWrite[] {
     const value = addUp(read.view(counted.key), counted.steps, counted.key === raised ? lastStatusMs : 0);
     change.writes.push({ key: counted.key, value });
   }
+  return change.writes;
+}
+
+/** What a fact gave is taken back. The week of a status goes, too: an author's facts are withdrawn together. */
+export function withdraw(fact: FoundFact, read: PointReader): ViewWrite[] {
+  const change = new Change(true);
+  change.sign = -1;
+  contribute(fact.key, fact, read, change);
+  if (kindOf(fact.key) === factKind.status)
+    change.record(weekKey(statusOfKey(fact.key), accountAt(fact.key)), []);
+  for (const { key, steps } of change.counts)
+    change.writes.push({ key, value: addUp(read.view(key), steps, 0) });
   return change.writes;
 }
 

@@ -2,8 +2,8 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { openCore } from '../cluster/core.ts';
 import { loadBehaviours } from '../cluster/core-behaviours.ts';
+import { openCore } from '../cluster/core-opening.ts';
 import { bundleBehaviours } from '../cluster/release-bundle.ts';
 import type { Outcome } from '../runtime/behaviours.ts';
 import { accountIdOf } from '../runtime/handle.ts';

@@ -27,6 +27,8 @@ const agentRecord = z.object({
   port: z.int().min(0).max(65_535),
   url: z.string(),
   release: z.string(),
+  /** Of this machine's core; null when it has none. */
+  clusterPort: z.int().min(0).max(65_535).nullable().default(null),
   children: z.array(recordedChild),
 });
 export type AgentRecord = z.infer<typeof agentRecord>;

@@ -1,4 +1,4 @@
-// The agent of a machine: one core and its gateways, started, kept running, adopted and stopped. It carries no user traffic.
+// The children of a machine's agent: a core, or none, and gateways, started, kept running, adopted and stopped. It carries no user traffic.
 import { createHash } from 'node:crypto';
 import { type Child, ChildEnded, type ChildLog, superviseChild } from './agent-child.ts';
 import { probePort } from './agent-port.ts';
@@ -17,11 +17,16 @@ import type { CoreSettings, GatewaySettings } from './settings.ts';
 export interface AgentSettings {
   /** What the agent runs for: `start`, or the command that needs a core for a while. */
   command: string;
-  core: CoreSettings;
+  data: string;
+  release: string;
+  /** Null: this machine runs gateways only, for the cores of others. */
+  core: CoreSettings | null;
   /** One that all gateways get, each with its index. `port: 0` means any that is free. */
   gateway: Omit<GatewaySettings, 'index'>;
   /** 0: a core alone. */
   gateways: number;
+  /** Where this machine's core takes links of others: remembered, so that a later agent finds the core there. */
+  clusterPort: number | null;
 }
 
 export interface AgentLog extends ChildLog {
@@ -42,7 +47,8 @@ export interface StartedAgent {
   port: number;
   /** Children taken over from an agent that died. */
   adopted: number;
-  core: number;
+  /** Null: there is none. */
+  core: number | null;
   gateways: number[];
 }
 
@@ -52,7 +58,7 @@ const coreGraceMs = 15_000;
 
 /** The caller holds the data folder's lock and has opened the folder. */
 export function createAgent(settings: AgentSettings, log: AgentLog): Agent {
-  const { core, gateway } = settings;
+  const { core, gateway, data, release, clusterPort } = settings;
   const startedMs = Date.now();
   const children: Child[] = [];
   let port = gateway.port;
@@ -70,9 +76,18 @@ export function createAgent(settings: AgentSettings, log: AgentLog): Agent {
     const { command } = settings;
     const url = urlOf({ ...gateway, port });
     const { host } = gateway;
-    const { data, release } = core;
     try {
-      const record = { ...ownIdentity(), command, startedMs, host, port, url, release, children: running };
+      const record = {
+        ...ownIdentity(),
+        command,
+        startedMs,
+        host,
+        port,
+        url,
+        release,
+        clusterPort,
+        children: running,
+      };
       writeAgentRecord(data, record);
     } catch (fault) {
       // A full disk must not stop the server; only a later agent will not find these children.
@@ -81,7 +96,9 @@ export function createAgent(settings: AgentSettings, log: AgentLog): Agent {
   }
 
   function settingsOf({ role, index }: { role: ChildRole; index: number }): CoreSettings | GatewaySettings {
-    return role === 'core' ? core : { ...gateway, port, index };
+    if (role === 'gateway') return { ...gateway, port, index };
+    if (core === null) throw new Error('there are no settings for a core');
+    return core;
   }
 
   function addChild(role: ChildRole, index: number): Child {
@@ -89,7 +106,7 @@ export function createAgent(settings: AgentSettings, log: AgentLog): Agent {
       role,
       index,
       graceMs: role === 'core' ? coreGraceMs : gatewayGraceMs,
-      launch: () => startProgram({ role, release: core.release, settings: settingsOf({ role, index }) }),
+      launch: () => startProgram({ role, release, settings: settingsOf({ role, index }) }),
       log,
       changed: record,
     });
@@ -98,11 +115,11 @@ export function createAgent(settings: AgentSettings, log: AgentLog): Agent {
   }
 
   async function startChildren(): Promise<StartedAgent> {
-    const before = readAgentRecord(core.data);
+    const before = readAgentRecord(data);
     const left = (before?.children ?? []).filter(isAlive);
     const keptGateways = left.some(({ role }) => role === 'gateway') && before !== null;
     if (port === 0 && keptGateways) port = before.port;
-    const wanted: Pick<RecordedChild, 'role' | 'index'>[] = [{ role: 'core', index: 0 }];
+    const wanted: Pick<RecordedChild, 'role' | 'index'>[] = core === null ? [] : [{ role: 'core', index: 0 }];
     for (let index = 0; index < settings.gateways; index++) wanted.push({ role: 'gateway', index });
 
     const adopted = new Map<string, RecordedChild>();
@@ -141,7 +158,7 @@ export function createAgent(settings: AgentSettings, log: AgentLog): Agent {
       url: urlOf({ ...gateway, port }),
       port,
       adopted: adopted.size,
-      core: pids('core')[0] ?? 0,
+      core: pids('core')[0] ?? null,
       gateways: pids('gateway'),
     };
   }
@@ -159,7 +176,7 @@ export function createAgent(settings: AgentSettings, log: AgentLog): Agent {
         );
       }
       // Without children of its own it has recorded nothing: what is there was left by another agent.
-      if (children.length > 0) removeAgentRecord(core.data);
+      if (children.length > 0) removeAgentRecord(data);
       return killed;
     })();
     return stopped;

@@ -2,6 +2,7 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { type Agent, createAgent } from './agent.ts';
+import { settleCluster } from './agent-cluster-settling.ts';
 import { lockDataFolder } from './agent-lock.ts';
 import { isAlive } from './agent-process.ts';
 import { readAgentRecord } from './agent-record.ts';
@@ -32,10 +33,30 @@ export async function withCore<T>(wanted: CoreWanted, work: (core: CoreClient) =
   return isServed(wanted.data) ? await connected(wanted, work) : await withOwnCore(wanted, work);
 }
 
+/** Like `withCore`, but never with a core of the command's own. */
+export async function withRunningCore<T>(
+  wanted: CoreWanted,
+  work: (core: CoreClient) => Promise<T>,
+): Promise<T> {
+  return await connected(wanted, work);
+}
+
 async function withOwnCore<T>(wanted: CoreWanted, work: (core: CoreClient) => Promise<T>): Promise<T> {
   const { data, command } = wanted;
   const lock = await lockDataFolder(data);
   const release = await releaseOf(wanted.release, () => {});
+  const { roles } = await settleCluster({
+    data,
+    name: hostname(),
+    machine: hostname(),
+    join: null,
+    roles: null,
+    weight: null,
+    nowMs: Date.now(),
+  });
+  if (!roles.includes('core')) {
+    throw new CommandFault(`${data} belongs to a machine without a core: run this on one that has one.`);
+  }
   const shared = {
     data,
     release,
@@ -45,6 +66,8 @@ async function withOwnCore<T>(wanted: CoreWanted, work: (core: CoreClient) => Pr
   const agent = createAgent(
     {
       command,
+      data,
+      release,
       core: {
         ...shared,
         mode: 'serve',
@@ -52,9 +75,11 @@ async function withOwnCore<T>(wanted: CoreWanted, work: (core: CoreClient) => Pr
         signUpsAnHour: 0,
         idleActorS: 60,
         minFreePercent: 5,
+        cluster: { host: '127.0.0.1', port: 0, advertise: null },
       },
       gateway: { ...shared, host: '127.0.0.1', port: 0, publicUrl: null, trustedProxy: false },
       gateways: 0,
+      clusterPort: null,
     },
     agentLog('warn'),
   );

@@ -9,6 +9,11 @@ import { usageHint } from './command-options.ts';
 const commands: Record<string, () => Promise<Command>> = {
   start: async () => (await import('./command-start.ts')).startCommand(),
   import: async () => (await import('./command-import.ts')).importCommand(),
+  invite: async () => (await import('./command-invite.ts')).inviteCommand(),
+  ring: async () => (await import('./command-ring.ts')).ringCommand(),
+  node: async () => (await import('./command-node.ts')).nodeCommand(),
+  key: async () => (await import('./command-key.ts')).keyCommand(),
+  keeper: async () => (await import('./command-keeper.ts')).keeperCommand(),
   status: async () => (await import('./command-status.ts')).statusCommand(),
   token: async () => (await import('./command-token.ts')).tokenCommand(),
   passwd: async () => (await import('./command-passwd.ts')).passwdCommand(),
@@ -49,6 +54,7 @@ async function programFor(name: string, output: CommandOutput): Promise<Command>
     const command = await load();
     program.addCommand(command);
     listen(command, output, usageHint(command));
+    for (const inner of command.commands) listen(inner, output, usageHint(inner));
   }
   return program;
 }

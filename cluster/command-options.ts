@@ -2,6 +2,7 @@
 import { type Command, Option } from 'commander';
 import { z } from 'zod';
 import { CommandFault } from './command-fault.ts';
+import type { Role } from './manifest.ts';
 import { type LogLevel, logLevel, logLevels } from './settings.ts';
 
 /** `--port <N>` that can also be given as MURMURATION_PORT. */
@@ -58,6 +59,17 @@ export function matching<T>(schema: z.ZodType<T>, message: string): z.ZodType<T>
     return z.NEVER;
   });
 }
+
+const roleNames = ['gateway', 'core'] as const;
+
+/** `gateway,core`. */
+export const rolesText: z.ZodType<Role[]> = matching(
+  z
+    .string()
+    .transform((text) => [...new Set(text.split(',').map((part) => part.trim()))])
+    .pipe(z.array(z.enum(roleNames)).min(1)),
+  `must be ${roleNames.join(', ')} or both with a comma between`,
+);
 
 export const folderText = z.string().min(1, 'must name a folder');
 

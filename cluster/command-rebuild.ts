@@ -41,6 +41,7 @@ export function rebuildCommand(): Command {
       signUpsAnHour: 0,
       idleActorS: 60,
       minFreePercent: 0,
+      cluster: { host: '127.0.0.1', port: 0, advertise: null },
     });
     lock.release();
   });

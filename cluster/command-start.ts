@@ -1,10 +1,11 @@
 // `murmuration start`: options, data folder, release, agent, and what the signals mean.
 import { hostname } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { Command } from 'commander';
 import { pino } from 'pino';
 import { z } from 'zod';
-import { type Agent, createAgent, type StartedAgent } from './agent.ts';
+import { type Agent, createAgent } from './agent.ts';
+import { openClusterPlace } from './agent-cluster-place.ts';
 import { openDataFolder } from './agent-data-folder.ts';
 import { lockDataFolder } from './agent-lock.ts';
 import { builtRelease, givenRelease, markUsed } from './agent-release.ts';
@@ -15,8 +16,11 @@ import {
   matching,
   option,
   readOptions,
+  rolesText,
   whole,
 } from './command-options.ts';
+import { greeting } from './command-start-greeting.ts';
+import { weightMost } from './invite-admission.ts';
 import {
   type CoreSettings,
   type LogLevel,
@@ -32,10 +36,12 @@ const packageRoot = join(import.meta.dirname, '..');
 /** Requests are counted in windows of this length. */
 const rateWindowS = 300;
 
+const addressText = z.string().regex(/^[0-9A-Za-z.:_%-]{1,255}$/, 'must be an address or a host name');
+
 const startOptions = z.object({
   data: folderText,
   port: whole(0, 65_535),
-  host: z.string().regex(/^[0-9A-Za-z.:_%-]{1,255}$/, 'must be an address or a host name'),
+  host: addressText,
   gateways: whole(1, 64),
   publicUrl: matching(publicUrl, 'must be a scheme and a host, such as https://example.org')
     .optional()
@@ -54,6 +60,12 @@ const startOptions = z.object({
   idleActor: whole(1, 86_400),
   minFree: whole(0, 90),
   name: z.string().min(1).max(100),
+  machine: z.string().min(1).max(64),
+  join: z.string().min(1).max(10_000).optional(),
+  roles: rolesText.optional(),
+  clusterHost: addressText.optional(),
+  clusterPort: whole(0, 65_535).optional(),
+  capacity: whole(1, weightMost).optional(),
 });
 
 /** Undefined when it is no such list. */
@@ -110,7 +122,33 @@ export function startCommand(): Command {
     .addOption(option('--release <DIR>', 'run this built release (default: build this checkout)'))
     .addOption(option('--idle-actor <SECONDS>', 'put a user to sleep after so long without a message', '600'))
     .addOption(option('--min-free <PERCENT>', 'accept only deletes with less of the disk free', '5'))
-    .addOption(option('--name <NAME>', 'the name of this machine in logs and status', hostname()));
+    .addOption(option('--name <NAME>', 'the name of this machine in logs and status', hostname()))
+    .addOption(
+      option('--join <LINE>', 'join the cluster that this invite is for (made by "murmuration invite")'),
+    )
+    .addOption(
+      option('--roles <LIST>', 'what this machine does: gateway, core or both (default: all it may)'),
+    )
+    .addOption(
+      option(
+        '--cluster-host <ADDRESS>',
+        'the address at which other machines reach this one (default: --host)',
+      ),
+    )
+    .addOption(
+      option(
+        '--cluster-port <N>',
+        'the port for other machines, TCP and UDP (default: the port after --port, or any that is free)',
+      ),
+    )
+    .addOption(option('--capacity <WEIGHT>', 'how much this core takes, beside others of 100 (default: 100)'))
+    .addOption(
+      option(
+        '--machine <NAME>',
+        'what fails together: no account has two copies on cores of one machine',
+        hostname(),
+      ),
+    );
   return command.action(async () => {
     await runServer(readOptions(command, startOptions));
   });
@@ -123,6 +161,8 @@ async function runServer(options: StartOptions): Promise<void> {
   const data = openDataFolder(options.data);
   const lock = await lockDataFolder(data);
   const release = await releaseOf(options.release, () => {});
+  const log = agentLog(options.logLevel);
+  const place = await openClusterPlace({ ...options, data, release, log });
   const shared = {
     data,
     release,
@@ -136,21 +176,37 @@ async function runServer(options: StartOptions): Promise<void> {
     signUpsAnHour: options.signUps,
     idleActorS: options.idleActor,
     minFreePercent: options.minFree,
+    cluster: { host: place.host, port: place.port, advertise: null },
   };
-  const { host, port, publicUrl, trustedProxy, gateways } = options;
+  const { host, port, publicUrl, trustedProxy } = options;
+  const hasCore = place.roles.includes('core');
   const agent = createAgent(
-    { command: 'start', core, gateway: { ...shared, host, port, publicUrl, trustedProxy }, gateways },
-    agentLog(options.logLevel),
+    {
+      command: 'start',
+      data,
+      release,
+      core: hasCore ? core : null,
+      gateway: { ...shared, host, port, publicUrl, trustedProxy },
+      gateways: place.roles.includes('gateway') ? options.gateways : 0,
+      clusterPort: hasCore ? place.port : null,
+    },
+    log,
   );
   const stopping = stop.attach(agent);
   try {
-    console.log(greeting(await agent.start(), { data, release }));
+    const started = await agent.start();
+    place.cluster.run();
+    console.log(greeting(started, { data, release, place }));
   } catch (error) {
-    if (!stop.asked) throw error;
+    if (!stop.asked) {
+      await place.cluster.close();
+      throw error;
+    }
   }
   const uses = setInterval(() => markUsed(release), 3_600_000);
   const killed = await stopping;
   clearInterval(uses);
+  await place.cluster.close();
   lock.release();
   if (killed.length > 0) console.log(`Had to be killed: ${killed.join(', ')}. Nothing acknowledged is lost.`);
   else console.log('Stopped.');
@@ -210,25 +266,4 @@ function watchSignals() {
       return stopped;
     },
   };
-}
-
-function greeting(started: StartedAgent, { data, release }: { data: string; release: string }): string {
-  const gateways = started.gateways.join(', ');
-  return [
-    '',
-    started.adopted > 0
-      ? `Murmuration goes on: ${started.adopted} processes of an agent that died were taken over.`
-      : 'Murmuration is ready. Open it in a browser, or point any Mastodon client at it:',
-    '',
-    `  ${started.url}`,
-    '',
-    `  data       ${data}`,
-    `  release    ${basename(release)}`,
-    `  processes  agent ${process.pid}, core ${started.core}, gateway ${gateways}`,
-    '',
-    '  People and posts to look at:  npm run murmuration -- import --sample 1000',
-    '  How it is:                    npm run murmuration -- status',
-    '  Stop:                         Ctrl-C',
-    '',
-  ].join('\n');
 }

@@ -5,10 +5,12 @@ import { z } from 'zod';
 import { existingDataFolder } from './agent-data-folder.ts';
 import { isAlive } from './agent-process.ts';
 import { type AgentRecord, readAgentRecord } from './agent-record.ts';
+import { withCluster } from './command-cluster.ts';
 import { withCore } from './command-core.ts';
 import { CommandFault } from './command-fault.ts';
 import { dataOption, folderText, option, readOptions } from './command-options.ts';
 import { count } from './command-progress.ts';
+import { type ClusterShown, clusterShown, drawCluster, span } from './command-status-cluster.ts';
 import type { CoreClient } from './core-client.ts';
 
 const statusOptions = z.object({ data: folderText, json: z.boolean().optional() });
@@ -28,8 +30,12 @@ export function statusCommand(): Command {
     if (record === null || (children.length === 0 && !isAlive(record))) {
       throw new CommandFault(`No server runs on ${data}: start one with "murmuration start --data ${data}".`);
     }
-    const { core, metrics } = await withCore({ data, command: 'status', release: undefined }, read);
-    const status = { ...processesOf({ ...record, children }), core, metrics };
+    const hasCore = record.clusterPort !== null || children.some(({ role }) => role === 'core');
+    const { core, metrics } = hasCore
+      ? await withCore({ data, command: 'status', release: undefined }, read)
+      : { core: null, metrics: null };
+    const cluster = await withCluster(data, 'status', ({ ask }) => ask({ do: 'status' }, clusterShown));
+    const status = { ...processesOf({ ...record, children }), core, metrics, cluster };
     console.log(options.json === true ? JSON.stringify(status, null, 2) : print(status));
   });
 }
@@ -58,6 +64,13 @@ interface Status {
   /** Null: it died, its children go on. */
   agent: ProcessStatus | null;
   children: ProcessStatus[];
+  /** Null: this machine has none. */
+  core: z.infer<typeof coreReport> | null;
+  metrics: Measured | null;
+  cluster: ClusterShown;
+}
+
+interface CoreRead {
   core: z.infer<typeof coreReport>;
   metrics: Measured;
 }
@@ -73,7 +86,7 @@ interface Measured {
 /** Between the two looks at the log from which a rate is made. */
 const lookMs = 1_000;
 
-async function read(core: CoreClient): Promise<Pick<Status, 'core' | 'metrics'>> {
+async function read(core: CoreClient): Promise<CoreRead> {
   const before = await posts(core);
   const beginMs = performance.now();
   await new Promise((resolve) => setTimeout(resolve, lookMs));
@@ -137,12 +150,26 @@ function residentBytes(pid: number): number | null {
   }
 }
 
-function print({ url, release, agent, children, core, metrics }: Status): string {
+function print({ url, release, agent, children, core, metrics, cluster }: Status): string {
   const processes = [...(agent === null ? [] : [agent]), ...children];
   const rows = processes.map(
     ({ role, pid, uptimeS, memoryBytes }) =>
       `  ${role.padEnd(12)}${String(pid).padStart(9)}${span(uptimeS).padStart(13)}${(memoryBytes === null ? '?' : megabytes(memoryBytes)).padStart(12)}`,
   );
+  return [
+    url,
+    `  release ${release}`,
+    '',
+    `  ${'process'.padEnd(12)}${'pid'.padStart(9)}${'up'.padStart(13)}${'memory'.padStart(12)}`,
+    ...rows,
+    ...(agent === null ? ['  The agent died; start the server again and it takes these over.'] : []),
+    '',
+    ...(core === null || metrics === null ? [] : [...factsOf({ core, metrics }), '']),
+    drawCluster(cluster, Date.now()),
+  ].join('\n');
+}
+
+function factsOf({ core, metrics }: CoreRead): string[] {
   const facts: [string, string][] = [
     ['connections', metrics.connections === null ? 'unknown' : count(metrics.connections)],
     ['sessions', count(core.sessions)],
@@ -152,22 +179,7 @@ function print({ url, release, agent, children, core, metrics }: Status): string
     ['store', megabytes(core.fileBytes)],
     ['disk free', `${core.freePercent.toFixed(1)} %${core.readOnly ? ' (only deletes are accepted)' : ''}`],
   ];
-  return [
-    url,
-    `  release ${release}`,
-    '',
-    `  ${'process'.padEnd(12)}${'pid'.padStart(9)}${'up'.padStart(13)}${'memory'.padStart(12)}`,
-    ...rows,
-    ...(agent === null ? ['  The agent died; start the server again and it takes these over.'] : []),
-    '',
-    ...facts.map(([name, value]) => `  ${name.padEnd(16)}${value}`),
-  ].join('\n');
-}
-
-function span(seconds: number): string {
-  const days = Math.floor(seconds / 86_400);
-  const clock = new Date((seconds % 86_400) * 1000).toISOString().slice(11, 19);
-  return days > 0 ? `${days} d ${clock}` : clock;
+  return facts.map(([name, value]) => `  ${name.padEnd(16)}${value}`);
 }
 
 function megabytes(bytes: number): string {

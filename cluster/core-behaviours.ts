@@ -22,7 +22,7 @@ export class BehavioursError extends Error {
 function isProduct(value: unknown): value is Product {
   if (typeof value !== 'object' || value === null) return false;
   const parts: Record<string, unknown> = { ...value };
-  const functions = ['derive', 'route', 'touched', 'listed', 'words'];
+  const functions = ['derive', 'addressed', 'withdraw', 'route', 'touched', 'listed', 'words'];
   return (
     functions.every((name) => typeof parts[name] === 'function') &&
     typeof parts['user'] === 'object' &&

@@ -1,6 +1,8 @@
 // What a gateway (or the command line) sees of a core: requests with answers, and what the core pushes. The link behind it is link-client.ts's.
 import type { Answer, Ask, Changed, RequestKind, Tick } from '../actors/messages.ts';
+import type { AccountId } from '../runtime/account-id.ts';
 import type { Outcome } from '../runtime/behaviours.ts';
+import type { CoreList, Serving } from './link-messages.ts';
 
 /** How a request was counted: for the X-RateLimit headers. */
 export interface Allowance {
@@ -14,7 +16,13 @@ export interface Counted {
   limitKey: string;
 }
 
-export type Answered<K extends RequestKind> = Outcome<Answer<K>> & { allowance?: Allowance };
+export type Answered<K extends RequestKind> = Outcome<Answer<K>> & {
+  allowance?: Allowance;
+  /** The link broke before the answer came: what became of the request is not known. */
+  isLost?: true;
+  /** Which of several cores has answered: its node. */
+  core?: number;
+};
 
 export interface CoreEvents {
   /** One tick's pushes, in order. */
@@ -25,6 +33,10 @@ export interface CoreEvents {
   up(): void;
   /** The link is gone or its lease (3 s without a heartbeat) has run out: caches must not be used. */
   down(reason: string): void;
+  /** The partitions that the core answers for now. */
+  serving?(serving: Serving): void;
+  /** All cores of the cluster. */
+  cores?(list: CoreList): void;
   /** The core asks for this process's metrics (prom-client's getMetricsAsJSON). */
   metrics(): Promise<unknown>;
 }
@@ -40,7 +52,12 @@ export interface CoreClient {
   call<K extends RequestKind>(kind: K, ask: Ask<K>, counted?: Counted): Promise<Answered<K>>;
   /** Topics whose statuses this gateway wants: `public`, `tag:name`. Replaces the earlier list. */
   listen(topics: string[]): void;
-  /** By the clock of now, not by a timer: ask it before each use of a cache. False as soon as the lease is over, before `down`. */
+  /** By the clock of now, not by a timer: some core can be asked. False as soon as the lease is over, before `down`. */
   readonly isUp: boolean;
+  /**
+   * Whose rows and tokens may be used from a cache, by the clock of now: those whose server's lease holds. Ask it anew before each
+   * use of a cache, and keep the answer no longer than that use takes.
+   */
+  covered(): (account: AccountId) => boolean;
   close(): Promise<void>;
 }

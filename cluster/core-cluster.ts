@@ -3,7 +3,7 @@ import { partitionCount } from '../runtime/account-id.ts';
 import type { Entry } from '../runtime/behaviours.ts';
 import { type Key, partitionOfKey } from '../runtime/key.ts';
 import type { Store } from '../runtime/store.ts';
-import type { Version } from '../runtime/version.ts';
+import { type Version, versionMs } from '../runtime/version.ts';
 import type { CoreLog } from './core-log.ts';
 import { CoreReplicaStore } from './core-replica-store.ts';
 import type { PeerMessage, Term } from './peer-messages.ts';
@@ -19,6 +19,7 @@ export interface CoreClusterOptions {
   clock: ReplicaClock;
   ring: Ring;
   epoch: number;
+  isFounder: boolean;
   chance: () => number;
   log: CoreLog;
   /** Entries that enough owners have on disk, in the order in which they are to be announced. */
@@ -49,12 +50,15 @@ export class CoreCluster {
   readonly #waiting: Written[] = [];
   readonly #timer: NodeJS.Timeout;
   #served: ReadonlySet<number> = new Set();
+  readonly #waitingFor = new Map<number, Set<() => void>>();
+  /** The place of each partition's last entry in the own log. */
+  readonly #lastOf = new Float64Array(partitionCount);
   #send: Send = () => {};
   #isWritable: (node: number) => boolean = () => true;
   #moving: Promise<void> = Promise.resolve();
 
   constructor(options: CoreClusterOptions) {
-    const { store, node, boot, clock, ring, epoch, chance } = options;
+    const { store, node, boot, clock, ring, epoch, isFounder, chance } = options;
     this.#options = options;
     this.#store = new CoreReplicaStore(store, node);
     this.replica = new Replica({
@@ -84,6 +88,7 @@ export class CoreCluster {
           options.log.warn({ node: peer }, 'the clock of a core is too far ahead: it gets no lease'),
       },
     });
+    if (isFounder) this.replica.scans.founded();
     this.#timer = setInterval(() => this.replica.tick(), tickEveryMs);
   }
 
@@ -91,6 +96,11 @@ export class CoreCluster {
   connect(send: Send, isWritable: (node: number) => boolean): void {
     this.#send = send;
     this.#isWritable = isWritable;
+  }
+
+  /** Alone, and serving everything: nothing needs to be asked before anything. */
+  get isSole(): boolean {
+    return this.isAlone && this.#served.size === partitionCount;
   }
 
   /** Nobody else owns anything: what is on this disk is all there is. */
@@ -106,8 +116,9 @@ export class CoreCluster {
     this.replica.unlinked(node);
   }
 
+  /** Its bytes may be views of a frame that is gone when this returns. */
   receive(node: number, message: PeerMessage): void {
-    this.replica.receive(node, message);
+    this.replica.receive(node, kept(message));
   }
 
   writable(): void {
@@ -119,6 +130,26 @@ export class CoreCluster {
     this.#settlePartitions();
   }
 
+  /** Alone: resolves when everything is served. Among others that may need them, so nobody waits. */
+  async ready(): Promise<void> {
+    while (this.isAlone && !this.isSole) await new Promise((resolve) => setTimeout(resolve, tickEveryMs / 5));
+  }
+
+  /** What this core says of itself to all others. */
+  report(): { serving: number; held: number; unheld: number; clockOffsetMs: number } {
+    const { unheld } = this.progress();
+    const held = this.replica.ring.held(this.#options.node).length;
+    return { serving: this.#served.size, held, unheld, clockOffsetMs: 0 };
+  }
+
+  /** Who serves what, as far as is known here. */
+  servers(): { partition: number; node: number; term: number }[] {
+    return Array.from({ length: partitionCount }, (_, partition) => partition).flatMap((partition) => {
+      const node = this.replica.serverOf(partition);
+      return node === null ? [] : [{ partition, node, term: this.term(partition) ?? 0 }];
+    });
+  }
+
   progress(): CoreProgress {
     return { epoch: this.replica.epoch, unheld: this.replica.scans.missing().length };
   }
@@ -127,14 +158,20 @@ export class CoreCluster {
 
   /** The entries of one transaction of the core's own are on its disk. */
   wrote(entries: Entry[], position: number): void {
+    const last = entries.at(-1);
+    if (this.isAlone && this.#waiting.length === 0 && last !== undefined) {
+      this.replica.stored.skipTo(position, last.version);
+      this.#options.announce(entries, true);
+      return;
+    }
     this.#waiting.push({ entries, position });
     const first = position - entries.length + 1;
     this.replica.wrote(
-      entries.map(({ key, version }, place) => ({
-        seq: first + place,
-        version,
-        partition: partitionOfKey(key),
-      })),
+      entries.map(({ key, version }, place) => {
+        const partition = partitionOfKey(key);
+        this.#lastOf[partition] = first + place;
+        return { seq: first + place, version, partition };
+      }),
     );
     this.#announce();
   }
@@ -158,22 +195,39 @@ export class CoreCluster {
   }
 
   #reached(): void {
+    // Alone, each transaction says it itself.
+    if (this.isAlone) return;
     this.#options.reached(this.replica.horizon.watermark());
   }
 
-  /** Resolves when enough owners have the partitions' entries up to a place of the own log. Rejects when they are served no more. */
-  stored(partitions: Iterable<number>, position: number): Promise<void> {
+  /** Resolves when enough owners have the partitions' entries, up to a place of the own log: that of the last one on this disk. */
+  stored(partitions: Iterable<number>, upTo: number | null = null): Promise<void> | null {
     const waits: Promise<void>[] = [];
     for (const partition of partitions) {
+      const position = upTo ?? this.#lastOf[partition] ?? 0;
       if (this.replica.stored.isStored('own', position, partition)) continue;
-      waits.push(new Promise((resolve) => this.replica.stored.when('own', position, partition, resolve)));
+      waits.push(this.#whenStored(position, partition));
     }
-    return Promise.all(waits).then(() => {});
+    return waits.length === 0 ? null : Promise.all(waits).then(() => {});
   }
 
-  /** Where the own log ends, what is on its way to the disk included. */
-  get lastGiven(): number {
-    return this.#store.head('own') + this.#store.inFlight;
+  /** Or when the partition is served no more: nobody knows then whether it will ever be. */
+  #whenStored(position: number, partition: number): Promise<void> {
+    const waiting = this.#waitingFor.get(partition) ?? new Set();
+    this.#waitingFor.set(partition, waiting);
+    return new Promise((resolve) => {
+      const done = (): void => {
+        waiting.delete(done);
+        resolve();
+      };
+      waiting.add(done);
+      this.replica.stored.when('own', position, partition, done);
+    });
+  }
+
+  /** Everything with versions up to then has come, of all partitions; in milliseconds since 1970. */
+  get completeThroughMs(): number {
+    return versionMs(this.replica.horizon.watermark());
   }
 
   // What this core serves
@@ -192,6 +246,7 @@ export class CoreCluster {
     const lost = new Set([...this.#served].filter((partition) => !served.has(partition)));
     this.#served = served;
     if (lost.size > 0) this.#options.lost(lost);
+    for (const partition of lost) for (const done of [...(this.#waitingFor.get(partition) ?? [])]) done();
     this.#options.serving(version, terms);
   }
 
@@ -232,6 +287,27 @@ export class CoreCluster {
     clearInterval(this.#timer);
     this.#store.close();
   }
+}
+
+/** The message with bytes of its own where they are kept. */
+function kept(message: PeerMessage): PeerMessage {
+  switch (message.kind) {
+    case 'entries':
+    case 'pulled':
+    case 'give':
+      return { ...message, entries: message.entries.map(withOwnBytes) };
+    case 'scanned':
+    case 'repair':
+      return { ...message, facts: message.facts.map(withOwnBytes) };
+    case 'follow':
+      return { ...message, partitions: message.partitions.slice() };
+    default:
+      return message;
+  }
+}
+
+function withOwnBytes<T extends { packed: Uint8Array | null }>(one: T): T {
+  return { ...one, packed: one.packed?.slice() ?? null };
 }
 
 /** All keys of one account are of one partition. */

@@ -4,6 +4,7 @@ import type { Store } from '../runtime/store.ts';
 import type { CoreSessions } from './core-sessions.ts';
 import type { LinkEvent, LinkMeter } from './link-meter.ts';
 import type { LinkPeer } from './link-peer.ts';
+import type { WireMeter } from './wire-meter.ts';
 
 /** What is read when somebody asks. */
 export interface Watched {
@@ -16,6 +17,8 @@ const commitBucketsS = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25
 
 export class CoreMetrics implements LinkMeter {
   readonly #registry = new Registry();
+  /** What happens on wires to other machines. */
+  readonly wires: WireMeter;
   readonly #links: Counter<'event'>;
   /** Counted at every request: a map costs a tenth of a labelled counter. */
   readonly #rejections = new Map<string, number>();
@@ -33,6 +36,13 @@ export class CoreMetrics implements LinkMeter {
       labelNames: ['event'],
       registers,
     });
+    const wires = new Counter({
+      name: 'murmuration_wire_events_total',
+      help: 'What happened on wires between machines',
+      labelNames: ['event'],
+      registers,
+    });
+    this.wires = { count: (event, by) => wires.inc({ event }, by) };
     this.#watchTally(
       'murmuration_core_requests_total',
       'Requests to the core, by kind',

@@ -1,15 +1,29 @@
-// The core process: settings in, a core behind a link server, an orderly end. `mode: rebuild` derives all views anew instead.
+// The core process: settings in, a core behind a link server and in the mesh of its cluster, an orderly end. `mode: rebuild` derives
+// all views anew instead.
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import pino from 'pino';
-import { type Core, openCore } from './core.ts';
+import type { Core } from './core.ts';
 import { loadBehaviours } from './core-behaviours.ts';
+import { openCore } from './core-opening.ts';
+import type { CoreShare } from './core-options.ts';
+import { linkPath } from './link-door.ts';
 import { linkFileName, newLinkKey, removeLinkFile, writeLinkFile } from './link-file.ts';
-import { openLinkServer } from './link-server.ts';
-import { coreSettings, readSettings, tellAgent } from './settings.ts';
+import type { HandleRequest } from './link-handling.ts';
+import type { LinkPeer } from './link-peer.ts';
+import { linkKeyOf } from './link-proof.ts';
+import { type LinkServer, openLinkServer } from './link-server.ts';
+import type { Manifest } from './manifest.ts';
+import { createMesh, type Mesh } from './mesh.ts';
+import { answerCluster } from './mesh-answering.ts';
+import type { MeshPorts } from './mesh-ports.ts';
+import { openNodeIdentity } from './node-identity.ts';
+import { sameBytes } from './packed.ts';
+import { releaseVersion } from './release-version.ts';
+import { type CoreSettings, coreSettings, readSettings, tellAgent } from './settings.ts';
+import { steadyClock } from './steady-clock.ts';
+import { noWireMeter } from './wire-meter.ts';
 
-/** One machine, one node: the tie-break of its versions. */
-const node = 1;
 const storeFolder = 'store';
 
 async function start(): Promise<void> {
@@ -18,11 +32,27 @@ async function start(): Promise<void> {
   // Ctrl-C reaches the whole terminal group; the agent gives the order to stop.
   process.on('SIGINT', () => {});
   const product = await loadBehaviours(settings.release);
+  const identity = await openNodeIdentity(settings.data);
+  // The core's metrics, once there are some: nothing happens on wires before that.
+  let wires = noWireMeter;
+  // Before the core: it is to know the manifest, and to whom it can speak. Nothing is opened yet.
+  const mesh =
+    settings.mode === 'rebuild'
+      ? null
+      : await createMesh({
+          identity,
+          data: settings.data,
+          listen: settings.cluster,
+          name: settings.name,
+          version: await releaseVersion(settings.release),
+          log,
+          meter: { count: (event, by) => wires.count(event, by) },
+        });
   const core = await openCore({
     product,
     folder: join(settings.data, storeFolder),
-    node,
-    now: Date.now,
+    node: identity.number,
+    now: steadyClock({ wallMs: Date.now, monoMs: () => performance.now() }),
     chance: Math.random,
     rateLimit: settings.rateLimit,
     signUpsAnHour: settings.signUpsAnHour,
@@ -34,8 +64,9 @@ async function start(): Promise<void> {
       process.kill(process.pid, 'SIGKILL');
     },
     limits: { minFreePercent: settings.minFreePercent },
+    ...(mesh === null ? {} : { cluster: shareOf(mesh) }),
   });
-  if (settings.mode === 'rebuild') {
+  if (mesh === null) {
     const total = core.store.position;
     await core.store.rebuild((done) => tellAgent({ progress: { done, total: Math.max(done, total) } }));
     await core.close();
@@ -43,23 +74,52 @@ async function start(): Promise<void> {
     process.disconnect?.();
     return;
   }
-  await serve(core, { data: settings.data, log });
+  wires = core.metrics.wires;
+  await serve({ core, mesh, settings, log });
 }
 
-async function serve(core: Core, { data, log }: { data: string; log: pino.Logger }): Promise<void> {
+async function serve({
+  core,
+  mesh,
+  settings: { data },
+  log,
+}: {
+  core: Core;
+  mesh: Mesh;
+  settings: CoreSettings;
+  log: pino.Logger;
+}): Promise<void> {
   const key = newLinkKey();
+  const handle: HandleRequest = (kind, ask, from, counted) =>
+    answerCluster(mesh, kind, ask, from) ?? core.handle(kind, ask, from, counted);
+  const tellCores = (to: Iterable<LinkPeer>): void => {
+    const { epoch } = mesh.manifest.manifest;
+    const cores = mesh.cores.map((place) => ({ ...place, addresses: [...place.addresses] }));
+    for (const peer of to) if (peer.role === 'gateway') peer.sendCores({ epoch, cores });
+  };
   const links = await openLinkServer({
     host: '127.0.0.1',
     key,
-    handle: (kind, ask, from, counted) => core.handle(kind, ask, from, counted),
-    onPeer: () => {},
+    handle,
+    onPeer(peer) {
+      core.peerHere(peer);
+      tellCores([peer]);
+    },
     onPeerGone: (peer) => core.peerGone(peer),
+    remote: {
+      key: linkKeyOf(mesh.manifest.manifest.cluster),
+      admits: (publicKey) => admitsGateway(mesh.manifest.manifest, publicKey),
+    },
     log,
     meter: core.metrics,
     // An empty store has had no core before this one, and so no gateway that may still hold a lease of it.
     hadPredecessor: core.store.position > 0,
   });
   core.serve(links);
+  await mesh.open(portsOf({ core, mesh, links }));
+  mesh.onCoresChanged(() => tellCores(links.peers));
+  // Alone, it serves all within a moment. With others, gateways wait until somebody serves what they ask for.
+  await core.cluster?.ready();
   const linkFile = join(data, linkFileName);
   const incarnation = randomBytes(8).toString('hex');
   const written = writeLinkFile(linkFile, { port: links.port, key, pid: process.pid, incarnation });
@@ -70,7 +130,9 @@ async function serve(core: Core, { data, log }: { data: string; log: pino.Logger
     isStopping = true;
     log.info({}, 'the core stops');
     written
+      .then(() => core.handOver())
       .then(() => links.close())
+      .then(() => mesh.close())
       .then(() => core.close())
       .then(() => removeLinkFile(linkFile, incarnation))
       .then(() => process.exit(0))
@@ -80,8 +142,55 @@ async function serve(core: Core, { data, log }: { data: string; log: pino.Logger
       });
   });
   await written;
-  log.info({ port: links.port, position: core.store.position }, 'the core serves');
+  log.info({ port: links.port, clusterPort: mesh.port, position: core.store.position }, 'the core serves');
   tellAgent({ ready: true });
+}
+
+/** Gateways of members' machines: whoever shows the key of one. */
+function admitsGateway(
+  { members, revokedKeys }: Manifest,
+  publicKey: Uint8Array,
+): { ok: true; name: string } | { ok: false; reason: string } {
+  const member = members.find(({ key }) => sameBytes(key, publicKey));
+  if (member === undefined) return { ok: false, reason: "its key is no member's" };
+  if (revokedKeys.some((key) => sameBytes(key, publicKey)))
+    return { ok: false, reason: 'its key is revoked' };
+  return member.roles.includes('gateway')
+    ? { ok: true, name: member.name }
+    : { ok: false, reason: 'that machine is no gateway' };
+}
+
+function shareOf(mesh: Mesh): CoreShare {
+  return { boot: mesh.boot, ring: mesh.ring, epoch: mesh.manifest.manifest.epoch, isFounder: false };
+}
+
+/** What the mesh carries is replication's; what it asks for is the core's to say. */
+function portsOf({ core, mesh, links }: { core: Core; mesh: Mesh; links: LinkServer }): MeshPorts {
+  const { cluster } = core;
+  if (cluster === null) throw new Error('a core in a mesh is one of a cluster');
+  cluster.connect(
+    (node, message) => mesh.send(node, message),
+    (node) => mesh.isWritable(node),
+  );
+  return {
+    incarnation: core.store.incarnation,
+    events: {
+      linked: ({ node, boot, incarnation }) => cluster.linked({ node, boot, incarnation }),
+      unlinked: (node) => cluster.unlinked(node),
+      message: (node, message) => cluster.receive(node, message),
+      writable: () => cluster.writable(),
+      manifest({ manifest }) {
+        cluster.adoptRing(mesh.ring, manifest.epoch);
+        links.readmit();
+      },
+    },
+    otherPaths: {
+      [linkPath]: (request, socket, head, publicKey) => links.takeUpgrade(request, socket, head, publicKey),
+    },
+    report: () => ({ ...cluster.report(), gateways: [] }),
+    progressOf: (node) => (node === mesh.node ? cluster.progress() : cluster.replica.progressOf(node)),
+    servers: () => cluster.servers(),
+  };
 }
 
 start().catch((error: unknown) => {

@@ -8,6 +8,9 @@ import type { Adoption, Digest, LanePosition, Piece, ReplicaStore } from './repl
 /** A piece of a scan: a frame holds four of them. */
 const scanBytes = 200_000;
 const againMs = 50;
+/** Of entries in one message, values and about what is around them. A frame holds two. */
+const pieceBytes = 400_000;
+const overheadBytes = 150;
 
 export class CoreReplicaStore implements ReplicaStore {
   readonly #store: Store;
@@ -47,14 +50,16 @@ export class CoreReplicaStore implements ReplicaStore {
   }
 
   resume(of: 'own' | 'relay', incarnation: number, seq: number): number | null {
-    const log = this.#store.logs[of];
-    const after = log.resume(incarnation, seq);
-    return log.isTrimmedAfter(after) ? null : after;
+    return this.#store.logs[of].resume(incarnation, seq);
   }
 
   read(origin: number, incarnation: number, after: number, most: number): Piece | null {
     const piece = this.#store.logs.read({ origin, incarnation }, after, most);
-    return piece === null ? null : { entries: piece.entries.map(entryOf), upTo: piece.upTo };
+    if (piece === null) return null;
+    // What fits a frame. The rest is read on from the last of these.
+    const entries = withinFrame(piece.entries);
+    const upTo = entries.length === piece.entries.length ? piece.upTo : (entries.at(-1)?.seq ?? after);
+    return { entries: entries.map(entryOf), upTo };
   }
 
   livesOf(origin: number): number[] {
@@ -106,7 +111,8 @@ export class CoreReplicaStore implements ReplicaStore {
   }
 
   factsOf(keys: readonly Key[]): PlainFact[] {
-    return this.#store.scan.factsOf(keys).map(plainOf);
+    // What does not fit a frame differs still, and is seen the next time.
+    return withinFrame(this.#store.scan.factsOf(keys)).map(plainOf);
   }
 
   keep(records: readonly (readonly [string, unknown])[], done: () => void): void {
@@ -127,6 +133,16 @@ export class CoreReplicaStore implements ReplicaStore {
   get origins(): [own: number, relay: number] {
     return [this.#node, relayOf(this.#node)];
   }
+}
+
+/** The first ones that together are not too much for a message; one at least. */
+function withinFrame<T extends { packed: Uint8Array | null }>(all: T[]): T[] {
+  let bytes = 0;
+  const end = all.findIndex(({ packed }, place) => {
+    bytes += overheadBytes + (packed?.length ?? 0);
+    return place > 0 && bytes > pieceBytes;
+  });
+  return end < 0 ? all : all.slice(0, end);
 }
 
 function entryOf({

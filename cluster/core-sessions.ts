@@ -68,6 +68,15 @@ export class CoreSessions {
     return gone;
   }
 
+  /** Sessions of accounts that are served elsewhere now: their gateways attach them there. */
+  forget(isGone: (account: AccountId) => boolean): void {
+    for (const [number, { peer, session, account }] of this.#attached) {
+      if (!isGone(account)) continue;
+      this.#attached.delete(number);
+      this.#numbers.get(peer)?.delete(session);
+    }
+  }
+
   /** The sessions of an account whose actor has lost its state. */
   of(account: AccountId): number[] {
     return [...this.#attached]

@@ -9,14 +9,16 @@ const most = 200;
 /** The views that name deleted accounts: actors/views.ts calls them `gone`. */
 const gone = keyOf(serverAccount, 'Z');
 
+export type SweptStore = Pick<Store, 'reader' | 'remaining' | 'submit'>;
+
 export class CoreSweeps {
-  readonly #store: Store;
+  readonly #store: SweptStore;
   readonly #log: CoreLog;
   readonly #due: AccountId[] = [];
   #work: Promise<void> | null = null;
   #isStopped = false;
 
-  constructor({ store, log }: { store: Store; log: CoreLog }) {
+  constructor({ store, log }: { store: SweptStore; log: CoreLog }) {
     this.#store = store;
     this.#log = log;
   }

@@ -1,48 +1,28 @@
 // The core: the store, the actors, and the requests of gateways and operators. One process opens one core; core-program.ts is its shell.
 import type { Item } from '../actors/items.ts';
 import { type Ask, commands, type queries, type RequestKind, services } from '../actors/messages.ts';
-import type { AccountId } from '../runtime/account-id.ts';
+import { type AccountId, partitionOf } from '../runtime/account-id.ts';
 import type { Entry, Outcome, Reader } from '../runtime/behaviours.ts';
-import { openStore, type Store } from '../runtime/store.ts';
-import type { StoreLimits } from '../runtime/store-options.ts';
+import { partitionOfKey } from '../runtime/key.ts';
+import type { Store } from '../runtime/store.ts';
 import { type Pushes, UserActors } from '../runtime/user-actors.ts';
-import { type Version, versionMs } from '../runtime/version.ts';
+import type { Version } from '../runtime/version.ts';
+import { accountsAsked, answerUnderTerms, moved } from './core-answering.ts';
 import type { Product, ProductMessage } from './core-behaviours.ts';
+import { changedBy } from './core-changes.ts';
 import type { Allowance, Counted } from './core-client.ts';
+import { CoreCluster, partitionsOf } from './core-cluster.ts';
 import { Limit } from './core-limits.ts';
-import type { CoreLog } from './core-log.ts';
-import { CoreMetrics } from './core-metrics.ts';
+import type { CoreMetrics } from './core-metrics.ts';
+import type { CoreOptions, CoreShare, Peers } from './core-options.ts';
+import { coreReport } from './core-report.ts';
 import { CoreRows, type RowQueries } from './core-rows.ts';
 import { CoreServices } from './core-services.ts';
 import { CoreSessions } from './core-sessions.ts';
 import { CoreSweeps } from './core-sweeps.ts';
 import type { Handled } from './link-handling.ts';
 import type { LinkPeer } from './link-peer.ts';
-
-export interface CoreOptions {
-  product: Product;
-  /** Where the store is. */
-  folder: string;
-  /** This node's number, at least 1. */
-  node: number;
-  now: () => number;
-  chance: () => number;
-  rateLimit: { requests: number; windowS: number };
-  /** Sign-ups (and, counted apart, apps) an address may make in an hour; 0: without limit. */
-  signUpsAnHour: number;
-  idleMs: number;
-  log: CoreLog;
-  /** The disk failed: nothing more is accepted; the process must end. */
-  onFault(error: Error): void;
-  limits?: Partial<StoreLimits>;
-  slice?: number;
-}
-
-/** The gateways and operators linked to this core. */
-export interface Peers {
-  readonly peers: Iterable<LinkPeer>;
-  fence(): Promise<void>;
-}
+import type { Term } from './peer-messages.ts';
 
 type Answering = Outcome<unknown> | Promise<Outcome<unknown>>;
 type ServiceKind = keyof typeof services;
@@ -52,6 +32,8 @@ type QueryKind = keyof typeof queries;
 /** Failed logins an address or a name may have in ten minutes. */
 const failedLogIns = { most: 20, windowS: 600 };
 const idleEveryMs = 15_000;
+/** How long a core that stops waits for others to take what it serves. */
+const handOverMs = 2000;
 /** How long a search waits for the index to take in what was just written. */
 const searchWaitMs = 500;
 const instanceMs = 10_000;
@@ -88,8 +70,11 @@ export class Core {
   readonly #idle: NodeJS.Timeout;
   readonly #startedMs: number;
   readonly #reader: Reader;
+  /** Null: there is only this core. */
+  readonly cluster: CoreCluster | null;
   #product: Product;
   #peers: Peers = noPeers;
+  #served: ReadonlySet<number> = new Set();
   #lastWrite: Promise<void> = Promise.resolve();
   #ticked: Version | null = null;
   #instance: { atMs: number; outcome: Outcome<unknown> } | null = null;
@@ -109,6 +94,7 @@ export class Core {
       recent: (author, below, most) => reader.recent(author, below, most),
       find: (words, bounds) => store.search({ words: [...words], ...bounds }),
     };
+    this.cluster = options.cluster === undefined ? null : this.#share(options.cluster);
     this.#rows = new CoreRows(this.#reader, () => this.#product.queries as unknown as RowQueries);
     this.#sessions = new CoreSessions(this.#rows);
     this.#actors = new UserActors({
@@ -130,13 +116,20 @@ export class Core {
       idleMs: options.idleMs,
       ...(options.slice === undefined ? {} : { slice: options.slice }),
     });
-    this.#sweeps = new CoreSweeps({ store, log: options.log });
     const signUps = new Limit({ most: options.signUpsAnHour, windowS: 3600 });
     const logIns = new Limit(failedLogIns);
     this.#limit = new Limit({ most: options.rateLimit.requests, windowS: options.rateLimit.windowS });
     this.#throttles = [this.#limit, signUps, logIns];
+    const facts = {
+      reader: store.reader,
+      writerReader: store.writerReader,
+      refusal: (how: { deletes: boolean }) => store.refusal(how),
+      submit: (...asked: Parameters<Store['submit']>) => this.#submitted(...asked),
+      remaining: (...asked: Parameters<Store['remaining']>) => store.remaining(...asked),
+    };
+    this.#sweeps = new CoreSweeps({ store: facts, log: options.log });
     this.#services = new CoreServices({
-      store,
+      store: facts,
       now: options.now,
       signUps,
       logIns,
@@ -160,20 +153,76 @@ export class Core {
     this.#sweeps.resume();
   }
 
-  /** The entries of one transaction, after its fsync and before anybody is told. */
-  committed(entries: Entry[]): void {
-    const statuses = new Set<Ask<'statuses'>['ids'][number]>();
-    const accounts = new Set<AccountId>();
-    for (const entry of entries) {
-      const touched = this.#product.touched(entry);
-      for (const id of touched.statuses) statuses.add(id);
-      for (const id of touched.accounts) accounts.add(id);
+  #share({ boot, ring, epoch, isFounder }: CoreShare): CoreCluster {
+    const { node, now, wall = now, chance, log } = this.#options;
+    return new CoreCluster({
+      store: this.store,
+      node,
+      boot,
+      clock: { monoMs: () => performance.now(), wallMs: wall },
+      ring,
+      epoch,
+      isFounder,
+      chance,
+      log,
+      announce: (entries, isOwn) => this.#announce(entries, isOwn),
+      reached: (version) => this.#actors.reached(version),
+      serving: (version, terms) => this.#serving(version, terms),
+      lost: (partitions) => {
+        const isGone = (account: AccountId): boolean => partitions.has(partitionOf(account));
+        this.#actors.forget(isGone);
+        this.#sessions.forget(isGone);
+      },
+    });
+  }
+
+  /** What is served has changed: gateways attach their sessions where they belong. */
+  #serving(version: number, terms: readonly Term[]): void {
+    const gained = terms.some(({ partition }) => !this.#served.has(partition));
+    this.#served = new Set(terms.map(({ partition }) => partition));
+    if (gained) {
+      this.#peers.tookOver?.();
+      this.#sweeps.resume();
     }
-    if (statuses.size > 0 || accounts.size > 0) {
-      const changed = { statuses: [...statuses], accounts: [...accounts], tokens: [] };
+    for (const peer of this.#peers.peers)
+      if (peer.role === 'gateway') peer.sendServing({ version, terms: [...terms] });
+  }
+
+  /** A gateway has been linked: it is told what is served here. */
+  peerHere(peer: LinkPeer): void {
+    if (peer.role !== 'gateway' || this.cluster === null) return;
+    const { servingVersion: version, server } = this.cluster.replica;
+    peer.sendServing({ version, terms: server.terms() });
+  }
+
+  /** The entries of one transaction, after its fsync and before anybody is told. */
+  committed(entries: Entry[], position: number): void {
+    if (this.cluster === null) this.#announce(entries, true);
+    else this.cluster.wrote(entries, position);
+  }
+
+  /** Entries that other cores have accepted, after their fsync here. */
+  adopted(entries: Entry[]): void {
+    this.cluster?.adopted(entries);
+  }
+
+  /** Enough machines have them. */
+  #announce(entries: Entry[], isOwn: boolean): void {
+    const changed = changedBy(entries, this.#product);
+    if (changed !== null) {
       for (const peer of this.#peers.peers) if (peer.role === 'gateway') peer.sendChanged(changed);
     }
-    this.#actors.committed(entries);
+    const { cluster } = this;
+    if (cluster === null || (isOwn && cluster.isAlone)) {
+      this.#actors.committed(entries);
+      return;
+    }
+    this.#actors.committed(entries, {
+      // What others accepted before may still be on its way here.
+      isComplete: false,
+      // Each core speaks of what it serves: who listens to all hears everything once.
+      hasTopics: ({ key }) => cluster.isOpen(partitionOfKey(key)),
+    });
   }
 
   /** A request, already checked against its declaration. Never rejects for what the request is about. */
@@ -191,10 +240,23 @@ export class Core {
         counting,
       );
     }
-    const answer = this.#answer(kind, ask, from);
+    const answer = this.#underTerm(kind, ask, from);
     return answer instanceof Promise
       ? answer.then((outcome) => this.#handled(outcome, counting))
       : this.#handled(answer, counting);
+  }
+
+  /** Answers for accounts that are served here, and only while they are. */
+  #underTerm<K extends RequestKind>(kind: K, ask: Ask<K>, from: LinkPeer | null): Answering {
+    const { cluster } = this;
+    if (cluster === null || cluster.isSole) return this.#answer(kind, ask, from);
+    return answerUnderTerms({
+      cluster,
+      accounts: accountsAsked(kind, ask),
+      isRead: !isCommand(kind) && !isService(kind),
+      nowMs: this.#options.now(),
+      answer: () => this.#answer(kind, ask, from),
+    });
   }
 
   #handled(outcome: Outcome<unknown>, counted: Allowance | null): Handled {
@@ -305,10 +367,26 @@ export class Core {
     how: { deletes: boolean; live: boolean; nowMs: number },
   ): Promise<void> {
     if (writes.length === 0) return this.#lastWrite;
-    const submitted = this.store.submit(writes, how);
+    const submitted = this.#submitted(writes, how);
     if (!submitted.ok) return Promise.reject(new Error(submitted.rejection.message));
     this.#lastWrite = submitted.value.done;
     return this.#lastWrite;
+  }
+
+  /** As the store does it; but done when enough machines have it. */
+  #submitted(...[writes, how]: Parameters<Store['submit']>): ReturnType<Store['submit']> {
+    const { cluster, store } = this;
+    if (cluster === null || cluster.isAlone) return store.submit(writes, how);
+    const partitions = partitionsOf(writes.map(({ key }) => key));
+    for (const partition of partitions)
+      if (!cluster.isOpen(partition)) return { ok: false, rejection: moved.rejection };
+    const submitted = store.submit(writes, how);
+    if (!submitted.ok) return submitted;
+    const { position, done, entries } = submitted.value;
+    const stored = done.then(() => cluster.stored(partitions, position) ?? undefined);
+    // Somebody else may wait for it, or nobody.
+    stored.catch(() => {});
+    return { ok: true, value: { entries, position, done: stored } };
   }
 
   #flush(pushes: Pushes<Item>, watermark: Version): void {
@@ -353,62 +431,26 @@ export class Core {
   }
 
   #report(): object {
-    const peers = [...this.#peers.peers].map(({ name, role, backlogBytes }) => ({
-      name,
-      role,
-      backlogBytes,
-    }));
-    return {
-      pid: process.pid,
-      uptimeS: Math.round((this.#options.now() - this.#startedMs) / 1000),
-      sessions: this.#sessions.size,
-      actorsAwake: this.#actors.awake,
-      subscriptions: this.#actors.subscriptions,
-      deliveries: this.#actors.deliveries,
-      incarnation: this.store.incarnation,
-      memoryBytes: process.memoryUsage.rss(),
-      ...this.store.statistics(),
-      links: peers,
-    };
+    return coreReport({
+      store: this.store,
+      actors: this.#actors,
+      sessions: this.#sessions,
+      peers: this.#peers.peers,
+      uptimeMs: this.#options.now() - this.#startedMs,
+    });
+  }
+
+  /** Before links are closed: what is served here goes to others, so that nobody waits for a lease to end. */
+  async handOver(): Promise<void> {
+    await this.cluster?.handOver(handOverMs);
   }
 
   /** Finishes what was taken in, then closes the store. */
   async close(): Promise<void> {
     clearInterval(this.#idle);
     await this.#sweeps.stop();
+    this.cluster?.close();
     await this.store.close();
     this.#actors.close();
   }
-}
-
-/** Opens the store and starts a core on it. Rejects with what the store says when it can't be opened. */
-export async function openCore(options: CoreOptions): Promise<Core> {
-  const { product, folder, node, onFault, limits } = options;
-  // One time for all: a clock that is set back stands still here until it is there again, and versions that had to run ahead of it take it
-  // along. An id made from it is never older than a version given before, or a cursor could skip it.
-  let latestMs = 0;
-  let opening: Store | null = null;
-  const now = (): number => {
-    latestMs = Math.max(latestMs, options.now(), opening === null ? 0 : versionMs(opening.given));
-    return latestMs;
-  };
-  const metrics = new CoreMetrics();
-  const opened: { core: Core | null } = { core: null };
-  const store = await openStore({
-    folder,
-    node,
-    now,
-    onFault,
-    onTrouble: (error) => options.log.warn({ err: error }, 'something in the background of the store failed'),
-    derive: (entry, read) => product.derive(entry, read),
-    listed: (key, value) => product.listed(key, value),
-    statusKey: (id) => product.statusKey(id),
-    words: (fact) => product.words(fact),
-    onCommitted: (entries) => opened.core?.committed(entries),
-    onCommitTimed: (ms, entries) => metrics.committed(ms, entries),
-    ...(limits === undefined ? {} : { limits }),
-  });
-  opening = store;
-  opened.core = new Core(store, { ...options, now }, metrics);
-  return opened.core;
 }

@@ -1,5 +1,5 @@
 // What a newcomer shows on links: that it was invited, and for which key. Making it needs the invite; checking it, the manifest.
-import { type Infer, struct, text } from '../runtime/codec.ts';
+import { type Infer, optional, struct, text, uint } from '../runtime/codec.ts';
 import { isSignedUnder, keyPairOf, publicKeyBytes, signatureBytes, signUnder } from './ed25519.ts';
 import type { Invite } from './invite.ts';
 import { inviteCertificate, inviteLifeMostMs, isCertified } from './invite-certificate.ts';
@@ -8,6 +8,7 @@ import { nodeNumberOf } from './node-number.ts';
 import { fixedBytes, packed, sameBytes } from './packed.ts';
 
 export const weightUnlessTold = 100;
+export const weightMost = 10_000;
 /** A newcomer's clock may be behind by this much when an invite was just made. */
 const clocksApartMs = 5 * 60_000;
 
@@ -16,6 +17,8 @@ const request = {
   name: text(nameMost),
   machine: text(machineMost),
   roles,
+  /** Its share beside the other cores'; null: `weightUnlessTold`. */
+  weight: optional(uint),
 };
 const requestCodec = struct(request);
 export type AdmissionRequest = Infer<typeof requestCodec>;
@@ -44,7 +47,8 @@ export type AdmissionRejectionCode =
   | 'invite-revoked'
   | 'key-revoked'
   | 'roles-not-granted'
-  | 'no-name';
+  | 'no-name'
+  | 'no-weight';
 
 export type AdmissionVerdict =
   /** Not admitted yet: `admit` and the keeper's signature do that. */
@@ -79,7 +83,9 @@ export function verifyAdmission(
       'no-name',
       'the names of a node and of its machine are letters, digits, ".", "_" and "-"',
     );
-  const { node: key, name, machine } = wanted;
+  const { node: key, name, machine, weight } = wanted;
+  if (weight !== null && (weight < 1 || weight > weightMost))
+    return rejected('no-weight', `the capacity of a node is 1 to ${weightMost}`);
   return {
     kind: 'member',
     member: {
@@ -88,7 +94,7 @@ export function verifyAdmission(
       name,
       machine,
       roles: [...new Set(wanted.roles)],
-      weight: weightUnlessTold,
+      weight: weight ?? weightUnlessTold,
       admittedMs: Math.floor(nowMs),
     },
   };

@@ -3,7 +3,7 @@ import type { Ask, RequestKind } from '../actors/messages.ts';
 import type { Answered, CoreClient, CoreEvents, Counted } from './core-client.ts';
 import { type LinkClock, machineClock } from './link-clock.ts';
 import { LinkConnection } from './link-connection.ts';
-import { type CoreAddress, LinkFileError, linkFileVersion, readLinkFile } from './link-file.ts';
+import { type Door, fileDoor, type Knocked } from './link-door.ts';
 import type { LinkLog } from './link-log.ts';
 import { type LinkRole, topicMost, topicsMost } from './link-messages.ts';
 import { type LinkMeter, noMeter } from './link-meter.ts';
@@ -11,9 +11,8 @@ import { pauseMs } from './link-pause.ts';
 import { PendingCall, type SomePendingCall } from './link-pending.ts';
 import { isLinkName } from './link-proof.ts';
 
-export interface CoreLinkOptions {
-  /** Path of DATA/core.link: read again at each attempt. */
-  linkFile: string;
+export interface LinkOptions {
+  door: Door;
   /** Shown in the core's log and metrics, like `gateway-1`: 1 to 40 of a-z, 0-9 and `-`. */
   name: string;
   role: LinkRole;
@@ -23,6 +22,13 @@ export interface CoreLinkOptions {
   clock?: LinkClock;
   /** After this long without an answer a call is `unavailable`. 30 s unless told. */
   callTimeoutMs?: number;
+  /** `wait`: for 5 s without a core, and then fail as `unavailable`. `move`: fail at once, as `moved`: somebody else may be asked. */
+  unsent?: 'wait' | 'move';
+}
+
+export interface CoreLinkOptions extends Omit<LinkOptions, 'door' | 'unsent'> {
+  /** Path of DATA/core.link: read again at each attempt. */
+  linkFile: string;
 }
 
 /** A call is held this long for a core that is about to come back, and at most so many are. */
@@ -32,14 +38,13 @@ const heldMost = 1000;
 const goodLinkMs = 5000;
 const lookMs = 100;
 
-/** Starts at once and goes on until `close`. Throws for a name that is none. */
-export function connectCore(options: CoreLinkOptions): CoreClient {
-  if (!isLinkName(options.name)) throw new RangeError(`not a name for a link: ${options.name}`);
-  return new CoreLink(options);
+/** Of this machine's core. Starts at once and goes on until `close`. Throws for a name that is none. */
+export function connectCore({ linkFile, ...options }: CoreLinkOptions): CoreClient {
+  return new CoreLink({ ...options, door: fileDoor(linkFile) });
 }
 
-class CoreLink implements CoreClient {
-  readonly #options: CoreLinkOptions;
+export class CoreLink implements CoreClient {
+  readonly #options: LinkOptions;
   readonly #clock: LinkClock;
   readonly #meter: LinkMeter;
   readonly #callTimeoutMs: number;
@@ -52,11 +57,12 @@ class CoreLink implements CoreClient {
   #topics: ReadonlySet<string> = new Set();
   #failures = 0;
   #lastReason = '';
-  #fileVersion = '';
+  #doorVersion = '';
   #stopPause: () => void = () => {};
   readonly #stopTending: () => void;
 
-  constructor(options: CoreLinkOptions) {
+  constructor(options: LinkOptions) {
+    if (!isLinkName(options.name)) throw new RangeError(`not a name for a link: ${options.name}`);
     this.#options = options;
     this.#clock = options.clock ?? machineClock;
     this.#meter = options.meter ?? noMeter;
@@ -68,6 +74,11 @@ class CoreLink implements CoreClient {
 
   get isUp(): boolean {
     return this.#connection?.isUpAt(this.#clock.nowMs()) ?? false;
+  }
+
+  covered(): () => boolean {
+    const { isUp } = this;
+    return () => isUp;
   }
 
   call<K extends RequestKind>(kind: K, ask: Ask<K>, counted?: Counted): Promise<Answered<K>> {
@@ -95,6 +106,7 @@ class CoreLink implements CoreClient {
     this.#isClosed = true;
     this.#stopTending();
     this.#stopPause();
+    this.#options.door.leave();
     for (const { call } of this.#held.splice(0)) call.reject(noCore, null);
     const connection = this.#connection;
     connection?.end('closed by this program');
@@ -106,6 +118,10 @@ class CoreLink implements CoreClient {
    * them later is safe. Sessions are not attached late: `up` attaches them all.
    */
   #hold(call: SomePendingCall, nowMs: number): void {
+    if (this.#options.unsent === 'move') {
+      call.reject({ code: 'moved', message: noCore.message }, null);
+      return;
+    }
     const downMs = this.#isOpen ? 0 : nowMs - this.#downSinceMs;
     const isOfSessions = call.kind === 'attach' || call.kind === 'detach';
     if (this.#isClosed || isOfSessions || downMs >= graceMs || this.#held.length >= heldMost)
@@ -121,28 +137,31 @@ class CoreLink implements CoreClient {
   }
 
   async #attempt(): Promise<void> {
-    const { linkFile } = this.#options;
-    let address: CoreAddress;
-    try {
-      // The version first: a file that is replaced in between is looked at again.
-      this.#fileVersion = await linkFileVersion(linkFile);
-      address = await readLinkFile(linkFile);
-    } catch (error) {
-      if (!(error instanceof LinkFileError)) throw error;
-      this.#pause(error.message);
+    const { door, name, role, events, log } = this.#options;
+    // The version first: a core that comes in between is looked for again.
+    this.#doorVersion = await door.version();
+    const answered = await door.knock();
+    const { knocked } = answered;
+    if (this.#isClosed) {
+      knocked?.socket.on('error', () => {});
+      knocked?.socket.terminate();
       return;
     }
-    if (this.#isClosed) return;
-    const { name, role, events, log } = this.#options;
+    if (knocked === null) {
+      this.#pause(answered.reason);
+      return;
+    }
     const connection = new LinkConnection({
-      address,
+      knocked,
       name,
       role,
       clock: this.#clock,
       meter: this.#meter,
-      opened: () => this.#opened(connection, address),
+      opened: () => this.#opened(connection, knocked),
       tick: (tick) => events.tick(tick),
       changed: (changed) => events.changed(changed),
+      serving: (serving) => events.serving?.(serving),
+      cores: (list) => events.cores?.(list),
       metrics: () => events.metrics(),
       malformedAnswer: (kind) => log.warn({ kind }, 'the core gave an answer that is not what was declared'),
       closed: (reason, wasOpen) => this.#closed(reason, wasOpen),
@@ -151,11 +170,11 @@ class CoreLink implements CoreClient {
     connection.listen(this.#topics);
   }
 
-  #opened(connection: LinkConnection, address: CoreAddress): void {
+  #opened(connection: LinkConnection, { about }: Knocked): void {
     this.#isOpen = true;
     this.#openedAtMs = this.#clock.nowMs();
     this.#lastReason = '';
-    this.#options.log.info({ pid: address.pid, incarnation: address.incarnation }, 'linked to the core');
+    this.#options.log.info(about, 'linked to the core');
     for (const { call } of this.#held.splice(0)) connection.call(call);
     this.#options.events.up();
   }
@@ -190,9 +209,9 @@ class CoreLink implements CoreClient {
 
   async #look(): Promise<void> {
     const stopPause = this.#stopPause;
-    const version = await linkFileVersion(this.#options.linkFile);
+    const version = await this.#options.door.version();
     // The pause it was asked in may be over meanwhile.
-    if (stopPause !== this.#stopPause || version === this.#fileVersion || version === '') return;
+    if (stopPause !== this.#stopPause || version === this.#doorVersion || version === '') return;
     this.#failures = 0;
     this.#again();
   }

@@ -24,3 +24,30 @@ export const machineClock: LinkClock = {
     return () => clearInterval(timer);
   },
 };
+
+/** So much further has the wall clock gone between two looks when the machine was asleep, or somebody has set the clock. */
+const asleepMs = 50;
+
+/**
+ * For who holds a lease that another machine gives: a clock that counts the time its machine has slept, too. Node has none, so it is
+ * told by the wall clock: when that has gone further than the other since the last look, so does this one. A wall clock that is set
+ * forward looks the same, and costs a link.
+ */
+export function wakefulClock(clock: LinkClock = machineClock, wallMs: () => number = Date.now): LinkClock {
+  let sleptMs = 0;
+  let lastMs = clock.nowMs();
+  let lastWallMs = wallMs();
+  return {
+    after: (delayMs, act) => clock.after(delayMs, act),
+    every: (periodMs, act) => clock.every(periodMs, act),
+    nowMs() {
+      const nowMs = clock.nowMs();
+      const nowWallMs = wallMs();
+      const aheadMs = nowWallMs - lastWallMs - (nowMs - lastMs);
+      if (aheadMs > asleepMs) sleptMs += aheadMs;
+      lastMs = nowMs;
+      lastWallMs = nowWallMs;
+      return nowMs + sleptMs;
+    },
+  };
+}

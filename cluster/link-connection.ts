@@ -3,13 +3,14 @@ import { type RawData, WebSocket } from 'ws';
 import type { Changed, Pushed, Tick } from '../actors/messages.ts';
 import { MalformedError } from '../runtime/codec.ts';
 import type { LinkClock } from './link-clock.ts';
-import type { CoreAddress } from './link-file.ts';
-import { aboutBytes, frameMostBytes, unpackMessages } from './link-frame.ts';
+import { handshakeMs, type Knocked } from './link-door.ts';
+import { aboutBytes, unpackMessages } from './link-frame.ts';
 import { Introducing } from './link-introducing.ts';
 import { HeldLease, heartbeatMs, leaseMs, operatorSilenceMs } from './link-lease.ts';
 import {
   type AnswerMessage,
   answer,
+  type CoreList,
   call,
   closeCode,
   type FromCore,
@@ -17,6 +18,7 @@ import {
   isBare,
   type LinkRole,
   metricsMost,
+  type Serving,
   toCore,
   topicsAtOnce,
 } from './link-messages.ts';
@@ -25,7 +27,7 @@ import { backlogSoftBytes, Outbox } from './link-outbox.ts';
 import type { SomePendingCall } from './link-pending.ts';
 
 export interface ConnectionOptions {
-  address: CoreAddress;
+  knocked: Knocked;
   name: string;
   role: LinkRole;
   clock: LinkClock;
@@ -34,6 +36,8 @@ export interface ConnectionOptions {
   opened(): void;
   tick(tick: Tick): void;
   changed(changed: Changed): void;
+  serving(serving: Serving): void;
+  cores(list: CoreList): void;
   metrics(): Promise<unknown>;
   /** The core's answer to this kind of request was not what was declared. */
   malformedAnswer(kind: string): void;
@@ -41,7 +45,6 @@ export interface ConnectionOptions {
   closed(reason: string, wasOpen: boolean): void;
 }
 
-const handshakeMs = 5000;
 const closingWaitMs = 1000;
 const pendingMost = 20_000;
 const tickItemsMost = 100_000;
@@ -70,19 +73,9 @@ export class LinkConnection {
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
-    const { address, clock } = options;
-    this.#introducing = new Introducing(options);
-    const settings = {
-      perMessageDeflate: false,
-      maxPayload: frameMostBytes,
-      maxFragments: 16,
-      handshakeTimeout: handshakeMs,
-      // Masks keep browsers from fooling proxies. Neither is here, and a mask of zeros costs nothing.
-      generateMask: (mask: Buffer) => {
-        mask.fill(0);
-      },
-    };
-    const socket = new WebSocket(`ws://127.0.0.1:${address.port}/link`, settings);
+    const { clock, knocked, name, role } = options;
+    const { socket } = knocked;
+    this.#introducing = new Introducing({ key: knocked.key, name, role });
     this.#socket = socket;
     this.#outbox = new Outbox({
       socket,
@@ -164,6 +157,7 @@ export class LinkConnection {
           message: 'The link to the core is gone. What became of the request is not known.',
         },
         null,
+        { isLost: true },
       );
     }
     this.#pending.clear();
@@ -300,6 +294,12 @@ export class LinkConnection {
       }
       case 'changed':
         this.#options.changed(message);
+        return;
+      case 'serving':
+        this.#options.serving(message);
+        return;
+      case 'cores':
+        this.#options.cores(message);
         return;
       case 'fence':
         this.#outbox.post(toCore.encode({ kind: 'fenced', id: message.id }));

@@ -10,6 +10,7 @@ import {
   closeCode,
   type Introduction,
   introduction,
+  type LinkRole,
   protocolFrom,
   protocolTo,
   welcome,
@@ -26,6 +27,8 @@ export interface GreetingOptions {
   /** The connection under it. */
   connection: Socket;
   key: Uint8Array;
+  /** As what it may come. */
+  roles: readonly LinkRole[];
   clock: LinkClock;
   /** Proved. The next message may follow at once: listen to the socket before this returns. */
   greeted(introduced: Introduction): void;
@@ -34,7 +37,7 @@ export interface GreetingOptions {
 }
 
 export function greet(options: GreetingOptions): void {
-  const { socket, connection, key, clock } = options;
+  const { socket, connection, key, roles, clock } = options;
   const asked: Challenge = { protocolFrom, protocolTo, nonce: newNonce() };
   const cancelTimeout = clock.after(greetingMs, () => {
     refuse('no introduction came in time', 'handshakes-timed-out', closeCode.refused);
@@ -84,6 +87,10 @@ export function greet(options: GreetingOptions): void {
     }
     if (!sameProof(introduced.proof, proofOf('visitor', key, asked, introduced))) {
       refuse('the proof is wrong: another key, or a replay', 'handshakes-refused', closeCode.refused);
+      return;
+    }
+    if (!roles.includes(introduced.role)) {
+      refuse(`no ${introduced.role} is let in here`, 'handshakes-refused', closeCode.refused);
       return;
     }
     const protocol = commonProtocol(introduced);

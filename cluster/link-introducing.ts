@@ -26,8 +26,8 @@ export class Introducing {
   #introduced: Omit<Introduction, 'proof'> | null = null;
   #introducedAtMs = 0;
 
-  constructor(options: { address: { key: Uint8Array }; name: string; role: LinkRole }) {
-    this.#key = options.address.key;
+  constructor(options: { key: Uint8Array; name: string; role: LinkRole }) {
+    this.#key = options.key;
     this.#name = options.name;
     this.#role = options.role;
   }
@@ -39,7 +39,10 @@ export class Introducing {
       return this.#introduce(challenge.decode(wire), nowMs);
     const { protocol, proof } = welcome.decode(wire);
     if (!sameProof(proof, proofOf('core', this.#key, this.#asked, this.#introduced))) {
-      return { kind: 'refuse', reason: 'what answers there does not know the key of core.link' };
+      return {
+        kind: 'refuse',
+        reason: 'what answers there does not know the key: another core.link, or another cluster',
+      };
     }
     if (protocol !== commonProtocol(this.#asked)) {
       return { kind: 'refuse', reason: `the core chose protocol ${protocol}, which was not offered` };

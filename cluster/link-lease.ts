@@ -2,23 +2,29 @@
 
 /** A gateway that nobody confirmed for this long uses nothing from its caches. */
 export const leaseMs = 3000;
-/** What the core waits on top: both ends read the same machine's clock, but round it and pass it on at their own pace. */
+/** What the core waits on top: 30 ms for clocks that go at different rates, the rest for rounding and for passing things on. */
 export const leaseSlackMs = 500;
+/** How far the clocks of two machines may differ in their rates. Crystals keep within 0.01 %, and NTP bends by 0.05 % at most. */
+export const mostDrift = 0.01;
 export const heartbeatMs = 500;
 /** Operators hold no caches and may be busy with their own work for long. */
 export const operatorSilenceMs = 60_000;
 
 /*
- * Why this is sound. The gateway sends ping k and notes the time A(k) *before* it sends it. The core notes C(k), when ping k
- * comes in, and then answers with pong k. By pong k the gateway's lease lasts until A(k) + leaseMs, however late the pong is.
- *   - A(k) <= C(k): a message does not come in before it is sent, and both read one monotonic clock of one machine.
- *   - The lease never ends later than the largest A(k) + leaseMs over the pongs that were sent, and that is at most
- *     C(last) + leaseMs. So the core, which knows C(last) without hearing anything more, may act as if the gateway's caches
- *     were gone from C(last) + leaseMs on; the slack is for the two processes' roundings.
+ * Why this is sound, also between machines whose clocks have nothing to do with each other. The gateway reads its own clock, A(k), and
+ * *then* sends ping k. The core reads its own clock, C(k), when ping k comes in, and then answers with pong k. By pong k the gateway's
+ * lease lasts until its clock shows A(k) + leaseMs, however late the pong is.
+ *   - No reading of one clock is ever held against a reading of the other. What is compared are two lengths of time, each taken by one
+ *     clock: the holder's begins at its sending, the giver's at its receiving, and a message does not come in before it is sent.
+ *   - So the holder's ends first if leaseMs by its clock are no longer than leaseMs + leaseSlackMs by the giver's. They are not while
+ *     the rates differ by at most `mostDrift`: that takes 30 ms of the slack.
+ *   - The lease never ends later than A(k) + leaseMs for the largest k whose pong was sent. So the core, which knows C(last) without
+ *     hearing anything more, may act as if the gateway's caches were gone from C(last) + leaseMs + leaseSlackMs on, by its clock.
  *   - The gateway asks the clock at the time of use, not a timer: after a stall of any length (a stopped process, a long
  *     collection) its first look already says "over". Pongs that waited in a buffer meanwhile carry old A(k) and revive nothing.
+ *   - A clock that stands still while its machine sleeps makes a giver wait longer, which is safe, and would make a holder believe in
+ *     a lease that is over. On one machine both clocks stand still together; between machines the holder reads `wakefulClock`.
  * The introduction of the handshake is ping 0, and the welcome its pong.
- * Between machines the clocks' rates differ as well: then the slack must grow by leaseMs times the largest difference of rates.
  */
 
 /** The gateway's side. */

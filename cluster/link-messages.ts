@@ -1,5 +1,6 @@
 // What the two ends of a link say to each other around the requests and pushes of actors/messages.ts. Declared once, here.
 import { changed, pushed, tick } from '../actors/messages.ts';
+import { partitionCount } from '../runtime/account-id.ts';
 import {
   bytes,
   type Codec,
@@ -57,6 +58,7 @@ const rejection = struct({
     'busy',
     'read-only',
     'unavailable',
+    'moved',
   ),
   message: text(2000),
 });
@@ -102,12 +104,41 @@ export type ToCore = Infer<typeof toCore>;
 
 export const itemsAtOnce = 64;
 
+/**
+ * The partitions that a core answers for, all of them, and under which term each. Told when a link has opened and on every change:
+ * before the first answer of a partition that is new, and before anything else once one is gone. `version` ascends.
+ */
+export const serving = struct({
+  version: uint,
+  terms: list(struct({ partition: uint, term: uint }), partitionCount),
+});
+export type Serving = Infer<typeof serving>;
+
+const mostCores = 1024;
+
+/** All cores of the cluster, as the manifest of this epoch has them, and where each may be reached. */
+export const cores = struct({
+  epoch: uint,
+  cores: list(
+    struct({
+      node: uint,
+      publicKey: bytes(32),
+      addresses: list(struct({ host: text(255), port: uint }), 16),
+    }),
+    mostCores,
+  ),
+});
+export type CoreList = Infer<typeof cores>;
+export type CorePlace = CoreList['cores'][number];
+
 /** What else a core sends. */
 export const fromCore = union({
   /** The beginning of a long tick: its items wait for the `tick` that ends it, because the cursor holds only then. */
   tickPart: struct({ items: list(pushed, itemsAtOnce) }),
   tick,
   changed,
+  serving,
+  cores,
   fence: numbered,
   /** Confirms the ping with this id, and with it the lease: link-lease.ts. */
   pong: numbered,

@@ -6,7 +6,16 @@ import type { Allowance } from './core-client.ts';
 import type { LinkClock } from './link-clock.ts';
 import { aboutBytes } from './link-frame.ts';
 import { GivenLease, heartbeatMs, leaseMs, operatorSilenceMs } from './link-lease.ts';
-import { answer, closeCode, fromCore, isBare, type LinkRole, topicsMost } from './link-messages.ts';
+import {
+  answer,
+  type CoreList,
+  closeCode,
+  fromCore,
+  isBare,
+  type LinkRole,
+  type Serving,
+  topicsMost,
+} from './link-messages.ts';
 import type { LinkMeter } from './link-meter.ts';
 import { Outbox } from './link-outbox.ts';
 import { postChanged, postTick } from './link-ticks.ts';
@@ -14,6 +23,8 @@ import { postChanged, postTick } from './link-ticks.ts';
 export interface LinkPeer {
   readonly name: string;
   readonly role: LinkRole;
+  /** The machine it is on, as the manifest calls it; null: this one. */
+  readonly machine: string | null;
   /** What it listens to; changes in place. */
   readonly topics: ReadonlySet<string>;
   readonly isOpen: boolean;
@@ -22,6 +33,9 @@ export interface LinkPeer {
   /** What is pushed to a peer that is gone goes nowhere. Do not change the bytes of an item afterwards: they are packed later. */
   pushTick(tick: Tick): void;
   sendChanged(changed: Changed): void;
+  /** All partitions that this core answers for now: when the link has opened, and whenever that changes. */
+  sendServing(serving: Serving): void;
+  sendCores(list: CoreList): void;
   /**
    * Resolves when the peer has processed everything sent before, or when it is gone and surely uses no cache any more. Never
    * rejects. Operators hold no caches, but acknowledge like everybody.
@@ -37,10 +51,17 @@ const metricsWaitMs = 2000;
 const closingWaitMs = 1000;
 const messageMost = 2000;
 
+export interface RemoteEnd {
+  machine: string;
+  publicKey: Uint8Array;
+}
+
 export interface PeerOptions {
   socket: WebSocket;
   name: string;
   role: LinkRole;
+  /** Of another machine: its name and its key. */
+  remote: RemoteEnd | null;
   introducedAtMs: number;
   clock: LinkClock;
   meter: LinkMeter;
@@ -52,6 +73,8 @@ export interface PeerOptions {
 export class Peer implements LinkPeer {
   readonly name: string;
   readonly role: LinkRole;
+  readonly machine: string | null;
+  readonly remote: RemoteEnd | null;
   readonly topics = new Set<string>();
   readonly lease: GivenLease;
   isOpen = true;
@@ -69,6 +92,8 @@ export class Peer implements LinkPeer {
     this.#options = options;
     this.name = options.name;
     this.role = options.role;
+    this.remote = options.remote;
+    this.machine = options.remote?.machine ?? null;
     this.lease = new GivenLease(options.introducedAtMs);
     this.#outbox = new Outbox({
       socket: options.socket,
@@ -89,6 +114,16 @@ export class Peer implements LinkPeer {
 
   sendChanged(changed: Changed): void {
     if (this.isOpen) postChanged(changed, (message, about) => this.#outbox.post(message, about));
+  }
+
+  sendServing(told: Serving): void {
+    if (this.isOpen)
+      this.#outbox.post(fromCore.encode({ kind: 'serving', ...told }), 100 + 12 * told.terms.length);
+  }
+
+  sendCores(list: CoreList): void {
+    if (this.isOpen)
+      this.#outbox.post(fromCore.encode({ kind: 'cores', ...list }), 100 + 200 * list.cores.length);
   }
 
   fence(): Promise<void> {

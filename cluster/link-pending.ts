@@ -43,7 +43,9 @@ export class PendingCall<K extends RequestKind> {
     return true;
   }
 
-  reject(rejection: Rejection, allowance: Allowance | null): void {
-    this.#settle(allowance === null ? { ok: false, rejection } : { ok: false, rejection, allowance });
+  reject(rejection: Rejection, allowance: Allowance | null, how: { isLost?: true } = {}): void {
+    this.#settle(
+      allowance === null ? { ok: false, rejection, ...how } : { ok: false, rejection, allowance, ...how },
+    );
   }
 }

@@ -1,5 +1,5 @@
-// The proofs both ends give that they have read core.link. No sockets here.
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+// The proofs both ends give that they have read core.link, or are of one cluster. No sockets here.
+import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
 import { type Challenge, type Introduction, nonceBytes, protocolFrom, protocolTo } from './link-messages.ts';
 
 export function newNonce(): Uint8Array {
@@ -29,6 +29,14 @@ export function proofOf(
     Buffer.from(introduced.nonce).toString('hex'),
   ]);
   return createHmac('sha256', key).update(said).digest();
+}
+
+/**
+ * The key of the greeting between machines, from the cluster's id. No secret: who is at either end TLS has had proved by then, and this
+ * only keeps clusters apart.
+ */
+export function linkKeyOf(cluster: Uint8Array): Uint8Array {
+  return new Uint8Array(hkdfSync('sha256', cluster, '', 'murmuration link between machines', 32));
 }
 
 export function sameProof(one: Uint8Array, other: Uint8Array): boolean {

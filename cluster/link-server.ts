@@ -1,11 +1,14 @@
-// The core's end of all links: accepts gateways and operators on loopback, has both sides proved, hands requests to the core.
+// The core's end of all links: accepts gateways and operators on loopback, and gateways of other machines where their TLS connections
+// are handed in; has both sides proved, hands requests to the core.
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import { MalformedError } from '../runtime/codec.ts';
 import { type LinkClock, machineClock } from './link-clock.ts';
+import { linkPath } from './link-door.ts';
 import { frameMostBytes, unpackMessages } from './link-frame.ts';
 import { greet } from './link-greeting.ts';
 import { type HandleRequest, Requests } from './link-handling.ts';
@@ -13,7 +16,8 @@ import { heartbeatMs, leaseMs, leaseSlackMs } from './link-lease.ts';
 import type { LinkLog } from './link-log.ts';
 import { call, closeCode, type Introduction, isBare, type ToCore, toCore } from './link-messages.ts';
 import { type LinkMeter, noMeter } from './link-meter.ts';
-import { type LinkPeer, Peer } from './link-peer.ts';
+import { type LinkPeer, Peer, type RemoteEnd } from './link-peer.ts';
+import { sameBytes } from './packed.ts';
 
 export interface LinkServerOptions {
   host: '127.0.0.1';
@@ -29,6 +33,15 @@ export interface LinkServerOptions {
   clock?: LinkClock;
   /** False only when no core can have run on this data within the last few seconds: see `fence`. True unless told. */
   hadPredecessor?: boolean;
+  /** For gateways of other machines; absent: none are taken. */
+  remote?: RemoteLinks;
+}
+
+export interface RemoteLinks {
+  /** `linkKeyOf` the cluster. */
+  key: Uint8Array;
+  /** Whether the node with this key (32 bytes), which TLS has had proved, may link its gateways here, and what it is called. */
+  admits(publicKey: Uint8Array): { ok: true; name: string } | { ok: false; reason: string };
 }
 
 export interface LinkServer {
@@ -39,14 +52,27 @@ export interface LinkServer {
    * surely run out, and so do those a core before this one may have left behind.
    */
   fence(): Promise<void>;
+  /**
+   * A connection of another machine that asks for `/link`, over TLS 1.3 that has proved this key: `otherPaths` of a wire server, or the
+   * upgrades of any other https server.
+   */
+  takeUpgrade(request: IncomingMessage, connection: TLSSocket, head: Buffer, publicKey: Uint8Array): void;
+  /** Ends the links of nodes that are not admitted any more. Call it when the manifest has changed. */
+  readmit(): void;
+  /**
+   * From now on this core serves what another core has served: gateways may use what they have cached of that one's answers until its
+   * lease is over, or it has told them. Fences wait for that, too.
+   */
+  tookOver(): void;
   /** Ends all links and stops listening. Fences that wait for a lease still wait for it. */
   close(): Promise<void>;
 }
 
 const strangersMost = 32;
 const peersMost = 512;
+/** A machine's gateways, and as many again that have not noticed yet that they are gone. */
+const peersOfKeyMost = 128;
 const closingWaitMs = 1000;
-export const linkPath = '/link';
 
 /** Rejects when it cannot listen. */
 export async function openLinkServer(options: LinkServerOptions): Promise<LinkServer> {
@@ -62,6 +88,13 @@ export async function openLinkServer(options: LinkServerOptions): Promise<LinkSe
     http.listen(options.port ?? 0, options.host, resolve);
   });
   return new AllLinks(http, options);
+}
+
+/** A connection that has not introduced itself. */
+interface Met {
+  connection: Socket;
+  key: Uint8Array;
+  remote: RemoteEnd | null;
 }
 
 class AllLinks implements LinkServer {
@@ -144,21 +177,63 @@ class AllLinks implements LinkServer {
     const isRefused =
       request.headers.origin !== undefined || request.url !== linkPath || !(socket instanceof Socket);
     if (isRefused || this.#strangers >= strangersMost || this.peers.size >= peersMost) {
-      this.#meter.count(isRefused ? 'handshakes-refused' : 'strangers-refused', 1);
-      this.#options.log.warn(
-        { strangers: this.#strangers, peers: this.peers.size },
-        isRefused ? 'a connection that is no link was refused' : 'too many connections: one was refused',
-      );
-      socket.on('error', () => {});
-      socket.end(
-        `HTTP/1.1 ${isRefused ? '403 Forbidden' : '503 Service Unavailable'}\r\nConnection: close\r\n\r\n`,
-      );
+      this.#turnAway(socket, isRefused, null);
       return;
     }
-    this.#sockets.handleUpgrade(request, socket, head, (opened) => this.#meet(opened, socket));
+    const { key } = this.#options;
+    this.#sockets.handleUpgrade(request, socket, head, (opened) =>
+      this.#meet(opened, { connection: socket, key, remote: null }),
+    );
   }
 
-  #meet(socket: WebSocket, connection: Socket): void {
+  takeUpgrade(request: IncomingMessage, connection: TLSSocket, head: Buffer, publicKey: Uint8Array): void {
+    const { remote } = this.#options;
+    const admitted = remote?.admits(publicKey) ?? { ok: false, reason: 'no links of other machines here' };
+    const isFull =
+      this.#strangers >= strangersMost || this.peers.size >= peersMost || this.#isFull(publicKey);
+    if (remote === undefined || !admitted.ok || isFull || request.url !== linkPath) {
+      const isRefused = !admitted.ok || request.url !== linkPath;
+      this.#turnAway(connection, isRefused, admitted.ok ? null : admitted.reason);
+      return;
+    }
+    const end: RemoteEnd = { machine: admitted.name, publicKey };
+    this.#sockets.handleUpgrade(request, connection, head, (opened) =>
+      this.#meet(opened, { connection, key: remote.key, remote: end }),
+    );
+  }
+
+  readmit(): void {
+    const { remote } = this.#options;
+    for (const peer of [...this.peers]) {
+      if (peer.remote === null || remote === undefined) continue;
+      const admitted = remote.admits(peer.remote.publicKey);
+      if (!admitted.ok) peer.end(admitted.reason, closeCode.refused);
+    }
+  }
+
+  tookOver(): void {
+    this.#leasesOverAtMs = Math.max(this.#leasesOverAtMs, this.#clock.nowMs() + leaseMs + leaseSlackMs);
+  }
+
+  #turnAway(connection: Duplex, isRefused: boolean, reason: string | null): void {
+    this.#meter.count(isRefused ? 'handshakes-refused' : 'strangers-refused', 1);
+    this.#options.log.warn(
+      { strangers: this.#strangers, peers: this.peers.size, ...(reason === null ? {} : { reason }) },
+      isRefused ? 'a connection that is no link was refused' : 'too many connections: one was refused',
+    );
+    connection.on('error', () => {});
+    const status = isRefused ? '403 Forbidden' : '503 Service Unavailable';
+    connection.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`);
+  }
+
+  #isFull(publicKey: Uint8Array): boolean {
+    let ofKey = 0;
+    for (const { remote } of this.peers)
+      if (remote !== null && sameBytes(remote.publicKey, publicKey)) ofKey++;
+    return ofKey >= peersOfKeyMost;
+  }
+
+  #meet(socket: WebSocket, { connection, key, remote }: Met): void {
     this.#strangers++;
     socket.on('error', () => {
       // 'close' follows, and says what matters.
@@ -166,11 +241,12 @@ class AllLinks implements LinkServer {
     greet({
       socket,
       connection,
-      key: this.#options.key,
+      key,
+      roles: remote === null ? ['gateway', 'operator'] : ['gateway'],
       clock: this.#clock,
       greeted: (introduced) => {
         this.#strangers--;
-        this.#welcome(socket, introduced);
+        this.#welcome(socket, introduced, remote);
       },
       failed: (reason, event) => {
         this.#strangers--;
@@ -181,12 +257,14 @@ class AllLinks implements LinkServer {
     });
   }
 
-  #welcome(socket: WebSocket, introduced: Introduction): void {
-    const { name, role } = introduced;
+  #welcome(socket: WebSocket, introduced: Introduction, remote: RemoteEnd | null): void {
+    const { role } = introduced;
+    const name = remote === null ? introduced.name : `${introduced.name}@${remote.machine}`;
     const peer = new Peer({
       socket,
       name,
       role,
+      remote,
       introducedAtMs: this.#clock.nowMs(),
       clock: this.#clock,
       meter: this.#meter,

@@ -25,15 +25,18 @@ export function postTick(tick: Tick, post: (message: unknown, about: number) => 
 /** Posts changes, in several messages when they are many. Nothing for none. */
 export function postChanged(changed: Changed, post: (message: unknown, about: number) => void): void {
   const { statuses, accounts, tokens } = changed;
-  const longest = Math.max(statuses.length, accounts.length, tokens.length);
+  const deleted = changed.deleted ?? [];
+  const longest = Math.max(statuses.length, accounts.length, tokens.length, deleted.length);
   for (let from = 0; from < longest; from += idsAtOnce) {
     const to = from + idsAtOnce;
     const part = {
       statuses: statuses.slice(from, to),
       accounts: accounts.slice(from, to),
       tokens: tokens.slice(from, to),
+      deleted: deleted.slice(from, to),
     };
-    const about = 100 + part.statuses.length * 14 + part.accounts.length * 9 + part.tokens.length * 60;
+    const ids = part.statuses.length + part.deleted.length;
+    const about = 100 + ids * 14 + part.accounts.length * 9 + part.tokens.length * 60;
     post(fromCore.encode({ kind: 'changed', ...part }), about);
   }
 }

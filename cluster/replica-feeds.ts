@@ -43,6 +43,7 @@ export class Feeds {
     this.#options = options;
   }
 
+  /** Nothing is sent before it has asked for it by `follow`. */
   linked(node: number): void {
     this.#followers.set(node, { replica: null, committed: null, wants: new Set(), wantVersion: 0 });
     this.#options.stored.forget(node);
@@ -57,11 +58,14 @@ export class Feeds {
     for (const [node, { committed }] of this.#followers) if (committed !== null) yield node;
   }
 
+  /** Begins a lane where the follower stands, or says that the log does not go back so far. What it has stored before counts again. */
   follow(node: number, message: Extract<PeerMessage, { kind: 'follow' }>): void {
     const follower = this.#followers.get(node);
     if (follower === undefined) return;
     const { self, store, send } = this.#options;
     const { id, lane, partitions, positions } = message;
+    // Overtaken by a later one: that stands.
+    if (id < (follower[lane]?.id ?? 0)) return;
     // What it wants is on its way, or lost: it will ask again.
     if (lane === 'committed' && follower.wantVersion < message.want) return;
     const placeOf = (log: Log): number | null => {
@@ -84,6 +88,7 @@ export class Feeds {
     this.#pump(node);
   }
 
+  /** The follower has it on its disk, up to there. Of another follow than the last, or of what was not sent, it is not believed. */
   stored(node: number, message: Extract<PeerMessage, { kind: 'stored' }>): void {
     const { self, store, stored } = this.#options;
     const feed = this.#followers.get(node)?.replica;

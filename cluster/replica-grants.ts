@@ -45,6 +45,7 @@ export class Grants {
     return this.#grants.get(partition)?.term ?? 0;
   }
 
+  /** Who may serve it, by the word of this owner. */
   get(partition: number): Grant | undefined {
     return this.#grants.get(partition);
   }
@@ -102,7 +103,10 @@ export class Grants {
 
   #write(terms: readonly Term[], holder: PeerIdentity, done: () => void): void {
     for (const { partition, term } of terms) this.#grants.set(partition, { term, holder });
-    if (terms.length === 0) return done();
+    if (terms.length === 0) {
+      done();
+      return;
+    }
     const { node, boot, incarnation } = holder;
     this.#options.store.keep(
       terms.map(({ partition, term }) => [nameOf(partition), [term, node, boot, incarnation]]),

@@ -14,13 +14,22 @@ interface Source {
   term: number;
 }
 
+/** A partition is served by another node, under a term that is new here. `version` is that of the statement that says so. */
+export interface HorizonChange {
+  partition: number;
+  /** The last server known. */
+  former: number | null;
+  next: number;
+  version: number;
+}
+
 export interface HorizonOptions {
   partitions: number;
   /**
    * May what a server says of a partition be taken, under a term that is new here? Only if everything that any other server had answered
    * for before is here: of `former`, the last one known, and of all who may have served in between. `version` is that of the statement.
    */
-  mayFollow(change: { partition: number; former: number | null; next: number; version: number }): boolean;
+  mayFollow(change: HorizonChange): boolean;
 }
 
 export class Horizon {
@@ -58,14 +67,6 @@ export class Horizon {
   /** By its last statement: null when there is none. */
   says(node: number, partition: number): boolean | null {
     return this.#statements.get(node)?.has(partition) ?? null;
-  }
-
-  closed(partition: number): Version {
-    return this.#closed[partition] ?? noVersion;
-  }
-
-  source(partition: number): number | null {
-    return this.#sources.get(partition)?.node ?? null;
   }
 
   /** Never goes back. */

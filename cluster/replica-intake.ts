@@ -69,6 +69,7 @@ export class Intake {
       this.#have[lane].set(placeOf(origin, incarnation), { origin, incarnation, seq });
   }
 
+  /** Follows both its lanes from where they stand. */
   linked(node: number): void {
     const flow = (lane: Lane): Flow => ({
       id: 0,
@@ -102,6 +103,7 @@ export class Intake {
     return [...this.#bases];
   }
 
+  /** Copies of that log may be missing up to there, though the facts are here. */
   base(place: string, seq: number): void {
     this.#bases.set(place, Math.max(seq, this.#bases.get(place) ?? 0));
   }
@@ -116,13 +118,17 @@ export class Intake {
     return [...this.#have[lane].values()].filter((position) => position.origin === origin);
   }
 
+  /** Where the lane stands, in all lives of all origins. */
   originsOf(lane: Lane): Position[] {
     return [...this.#have[lane].values()];
   }
 
-  /** Goes back to these positions, or forward where there was none: what a scan has brought stands there. */
-  rewind(positions: readonly LanePosition[]): void {
-    const changed: LanePosition[] = [];
+  /**
+   * Goes back to these positions, or forward where there was none: what a scan has brought stands there. Where the lanes of its `source`
+   * stand is written, too: it may be known from what nothing was written for, and a restart must not take it for "there was none".
+   */
+  rewind(positions: readonly LanePosition[], source: number | null = null): void {
+    const changed: LanePosition[] = source === null ? [] : this.#placesIn(source);
     for (const { lane, origin, incarnation, seq } of positions) {
       const place = placeOf(origin, incarnation);
       const known = this.#have[lane].get(place);
@@ -137,6 +143,29 @@ export class Intake {
       this.#follow(node, 'replica');
       this.#follow(node, 'committed');
     }
+  }
+
+  /** Where the lanes of a node stand, in its last life. */
+  #placesIn(node: number): LanePosition[] {
+    return (['replica', 'committed'] as const).flatMap((lane) =>
+      [node, relayOf(node)].flatMap((origin) =>
+        this.livesOf(lane, origin)
+          .slice(-1)
+          .map((position) => ({ lane, ...position })),
+      ),
+    );
+  }
+
+  /**
+   * Of a partition that is owned no more the replica lane brings nothing any more. What it has not brought yet may be addressed to this
+   * node all the same: the committed lane, which has passed over it, goes back to where the other stands.
+   */
+  ringChanged(): void {
+    // Where the committed lane has not been anywhere yet, it begins at the beginning.
+    const reached = this.originsOf('replica').filter(({ origin, incarnation }) =>
+      this.#have.committed.has(placeOf(origin, incarnation)),
+    );
+    this.rewind(reached.map((position) => ({ lane: 'committed' as const, ...position })));
   }
 
   /** Follows anew where what is owned has changed, or nothing has come for long. */
@@ -201,6 +230,7 @@ export class Intake {
     return flows !== undefined && flows.replica.incarnation !== null && flows.committed.incarnation !== null;
   }
 
+  /** The lane begins there. An answer to an earlier follow is passed over. */
   followed(node: number, message: Extract<PeerMessage, { kind: 'followed' }>): void {
     const flow = this.#flows.get(node)?.[message.lane];
     if (flow === undefined || flow.id !== message.follow || flow.incarnation !== null) return;
@@ -213,6 +243,7 @@ export class Intake {
     for (const log of logs) this.#reached(node, flow, log, flow.done[log]);
   }
 
+  /** A piece of a lane: acknowledged when it is on the disk, with all before it. One that leaves a gap is passed over. */
   entries(node: number, message: Extract<PeerMessage, { kind: 'entries' }>): void {
     const { self, store, ring, clock, partitionOf, arrived } = this.#options;
     const flow = this.#flows.get(node)?.[message.lane];
@@ -235,7 +266,10 @@ export class Intake {
       this.#reached(node, flow, log, flow.done[log]);
     };
     flow.writing++;
-    if (copies.length === 0 && flow.writing === 1) return finish();
+    if (copies.length === 0 && flow.writing === 1) {
+      finish();
+      return;
+    }
     const positions = [{ lane, origin, incarnation, seq: upTo }];
     store.adopt({ copies, from: { kind: 'copy', origin, incarnation }, positions }, finish);
   }
@@ -254,6 +288,7 @@ export class Intake {
     moved(node);
   }
 
+  /** The lane can't be followed from where it stands. */
   trimmed(node: number, message: Extract<PeerMessage, { kind: 'trimmed' }>): void {
     const flow = this.#flows.get(node)?.[message.lane];
     if (flow !== undefined && flow.id === message.follow) this.#options.trimmed(node, message.lane);

@@ -33,6 +33,7 @@ export class Leases {
     return !this.#isNewLife() || this.#clock.monoMs() >= this.#startedMs + leaseMs + leaseSlackMs;
   }
 
+  /** Another core is linked, or another process of it. Leases of before go on until they end. */
   linked(identity: PeerIdentity): void {
     const known = this.#pairs.get(identity.node);
     this.#pairs.set(identity.node, {
@@ -54,6 +55,7 @@ export class Leases {
     return this.#pairs.get(node)?.isLinked ?? false;
   }
 
+  /** As it was linked last; null: never yet. */
   identity(node: number): PeerIdentity | null {
     return this.#pairs.get(node)?.identity ?? null;
   }
@@ -99,6 +101,7 @@ export class Leases {
     return this.#pairs.get(node)?.held.holds(this.#clock.monoMs()) ?? false;
   }
 
+  /** By its last ping, its wall clock is too far ahead to be followed. */
   isAhead(node: number): boolean {
     return this.#pairs.get(node)?.isAhead ?? false;
   }

@@ -33,6 +33,7 @@ export class Repair {
     this.#lastMs = options.clock.monoMs();
   }
 
+  /** Tells the other owners the digest of the next partition served, when it is time. */
   tick(): void {
     const { clock, everyMs, ring, serves } = this.#options;
     if (clock.monoMs() - this.#lastMs < everyMs) return;
@@ -110,6 +111,7 @@ export class Repair {
     if (this.#options.holds(partition)) this.#compare(node, partition, upTo);
   }
 
+  /** What was lacking here is taken in; what is asked for goes back. */
   repair(node: number, { partition, facts, ask }: Extract<PeerMessage, { kind: 'repair' }>): void {
     const { store, send, repaired, holds } = this.#options;
     if (!holds(partition)) return;

@@ -65,6 +65,7 @@ export class Scans {
     return this.#held.has(partition);
   }
 
+  /** No partition is here: the store is new, or owns nothing. */
   get isEmpty(): boolean {
     return this.#held.size === 0;
   }
@@ -87,11 +88,28 @@ export class Scans {
     if (alone.length > 0) this.#hold(alone);
   }
 
+  /** A cluster is made of stores that have what they own: nobody has anything else, and nobody was promised anything. */
+  founded(): void {
+    const missing = this.missing();
+    if (missing.length > 0) this.#hold(missing);
+  }
+
   /** Owned no more, or not to be relied on: they are scanned again when they are owned. */
   lose(partitions: Iterable<number>): void {
     let changed = false;
     for (const partition of partitions) changed = this.#held.delete(partition) || changed;
     if (changed) this.#keep(this.#held, () => {});
+  }
+
+  /** The log of a node does not go back far enough. */
+  trimmed(from: number): void {
+    const { ring, self } = this.#options;
+    // Its log is of no use any more; what it had is in what it serves, and in what others have of it.
+    this.lose(
+      ring()
+        .held(self.node)
+        .filter((partition) => ring().holds(from, partition)),
+    );
   }
 
   #hold(partitions: readonly number[]): void {
@@ -107,6 +125,7 @@ export class Scans {
     store.keep([[heldName, [store.incarnation, [...held], intake.bases()]]], done);
   }
 
+  /** Goes on with the scan under way, or begins the next one. One at a time. */
   tick(): void {
     const { clock, intake, serverOf, self, termsOf, send } = this.#options;
     const scan = this.#scan;
@@ -129,6 +148,7 @@ export class Scans {
     }
   }
 
+  /** A piece of the scan: the next one is asked for when it is on the disk. */
   scanned(node: number, message: Scanned): void {
     const scan = this.#scan;
     if (scan === null || scan.id !== message.id || scan.server !== node || scan.target !== null) return;
@@ -158,6 +178,7 @@ export class Scans {
     });
   }
 
+  /** It can't be had there now: it is tried again. */
   unscanned(id: number): void {
     if (this.#scan?.id === id) this.#scan = null;
   }
@@ -183,7 +204,7 @@ export class Scans {
         origin !== self.node &&
         origin !== relayOf(self.node),
     );
-    intake.rewind(others);
+    intake.rewind(others, scan.server);
     for (const { origin, incarnation, seq, lane } of scan.from) {
       const isServers = origin === scan.server || origin === relayOf(scan.server);
       if (isServers && lane === 'replica') intake.base(placeOf(origin, incarnation), seq);

@@ -103,6 +103,7 @@ export class Stored {
     return this.#acknowledged.get(node)?.[log] ?? 0;
   }
 
+  /** Enough owners of the partition have its entries up to there, by what they have said since they were linked. */
   isStored(log: Log, seq: number, partition: number): boolean {
     return isQuorum(this.#options.ring().placement(partition), (node) => {
       if (node === this.#options.self) return true;
@@ -115,6 +116,12 @@ export class Stored {
   when(log: Log, seq: number, partition: number, done: () => void): void {
     if (this.isStored(log, seq, partition)) done();
     else this.#waiting.push({ log, seq, partition, done });
+  }
+
+  /** Nobody else owns anything: what is on this disk is stored. */
+  skipTo(seq: number, version: Version): void {
+    this.upTo.own = seq;
+    this.version = version;
   }
 
   /** This node does not serve it any more: whether its last entries are ever stored, nobody knows. */
@@ -139,6 +146,7 @@ export class Stored {
     return [...logs].flatMap((log) => this.#orphans[log].map((one) => ({ log, ...one })));
   }
 
+  /** It was passed over, and is still not stored. */
   isOrphan(log: Log, seq: number): boolean {
     return this.#orphans[log].some((orphan) => orphan.seq === seq);
   }

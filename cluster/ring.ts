@@ -77,6 +77,7 @@ export class Ring {
     return this.#placements.length;
   }
 
+  /** Of a partition that there is not: owned by nobody. */
   placement(partition: number): Placement {
     return this.#placements[partition] ?? { owners: [], next: null };
   }

@@ -33,6 +33,14 @@ export const publicUrl = z
   .refine((url) => new URL(url).pathname === '/' && !/[?#@]/.test(url), 'must be a scheme and a host only')
   .transform((url) => new URL(url).origin);
 
+/** Where links between machines are taken. Port 0: any that is free. `advertise`: what others are told instead of `host`. */
+export const clusterPlace = z.object({
+  host: z.string().min(1).max(255),
+  port: z.int().min(0).max(65_535),
+  advertise: z.string().min(1).max(255).nullable(),
+});
+export type ClusterPlace = z.infer<typeof clusterPlace>;
+
 export const coreSettings = z
   .object({
     /** `rebuild` drops every derived view, makes it anew from facts, and exits; nothing is served meanwhile. */
@@ -51,6 +59,8 @@ export const coreSettings = z
     idleActorS: z.int().min(1).max(86_400),
     /** With less of the disk free, only deletes are accepted. */
     minFreePercent: z.number().min(0).max(90),
+    /** Where other machines reach this core. */
+    cluster: clusterPlace,
   })
   .readonly();
 export type CoreSettings = z.infer<typeof coreSettings>;

@@ -28,6 +28,7 @@ const rejection = struct({
     'busy',
     'read-only',
     'unavailable',
+    'moved',
   ),
   message: text(messageMost),
 });

@@ -20,6 +20,7 @@ export type WireRole = Infer<typeof wireRole>;
 export const wireAddress = struct({ host: text(255), port: within(uint, 1, 65_535) });
 export type WireAddress = Infer<typeof wireAddress>;
 
+export const addressesMost = 16;
 const hashBytes = 32;
 const bootBytes = 8;
 const nodeMost = 2 ** 31 - 1;
@@ -43,7 +44,9 @@ export const wireHello = struct({
   /** Proof of an invite, from who is not known yet. */
   admission: optional(bytes(4096)),
   /** Where it may be reached. Hints. */
-  addresses: list(wireAddress, 16),
+  addresses: list(wireAddress, addressesMost),
+  /** Of the store behind it, from a core: this life of it. */
+  incarnation: optional(uint),
 });
 export type WireHello = Infer<typeof wireHello>;
 

@@ -24,7 +24,16 @@ export interface WireServerOptions<D, C> extends WireEndOptions<D, C> {
   peersOfKeyMost?: number;
   /** Connections that are not links yet. 64 unless told. */
   strangersMost?: number;
+  /** Upgrades to other paths than a wire's are handed out with the key that TLS has had proved. Whether that may link is the taker's to say. */
+  otherPaths?: Readonly<Record<string, TakeUpgrade>>;
 }
+
+export type TakeUpgrade = (
+  request: IncomingMessage,
+  socket: TLSSocket,
+  head: Buffer,
+  publicKey: Uint8Array,
+) => void;
 
 export interface WireServer<D, C> {
   readonly port: number;
@@ -80,6 +89,8 @@ class Wires<D, C> implements WireServer<D, C> {
   /** By where they come from: TLS has a socket of its own for the same connection. */
   readonly #strangers = new Map<string, Stranger>();
   readonly #linksOfKey = new Map<string, number>();
+  /** Connections whose upgrade was handed out. */
+  readonly #handedOut = new Set<TLSSocket>();
   #isClosed = false;
 
   constructor(
@@ -115,6 +126,10 @@ class Wires<D, C> implements WireServer<D, C> {
     for (const socket of this.#sockets.clients) {
       const cancel = this.#clock.after(closingWaitMs, () => socket.terminate());
       socket.once('close', cancel);
+    }
+    for (const connection of this.#handedOut) {
+      const cancel = this.#clock.after(closingWaitMs, () => connection.destroy());
+      connection.once('close', cancel);
     }
     await new Promise<void>((resolve) => {
       this.#https.close(() => resolve());
@@ -170,7 +185,21 @@ class Wires<D, C> implements WireServer<D, C> {
       connection instanceof TLSSocket ? this.#strangers.get(placeOf(connection) ?? '') : undefined;
     const publicKey = connection instanceof TLSSocket ? peerKeyOf(connection) : null;
     // Browsers name the page they come from. No page has any business here.
-    const isWire = request.url === wirePath && request.headers.origin === undefined;
+    const isPage = request.headers.origin !== undefined;
+    const isWire = request.url === wirePath && !isPage;
+    const taker = isPage ? undefined : this.#takerOf(request.url ?? '');
+    if (
+      stranger !== undefined &&
+      publicKey !== null &&
+      taker !== undefined &&
+      connection instanceof TLSSocket
+    ) {
+      stranger.stopWaiting();
+      this.#handedOut.add(connection);
+      connection.once('close', () => this.#handedOut.delete(connection));
+      taker(request, connection, head, publicKey);
+      return;
+    }
     if (stranger === undefined || publicKey === null || !isWire) {
       connection.write('HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n');
       this.#fail(
@@ -200,6 +229,11 @@ class Wires<D, C> implements WireServer<D, C> {
       });
       this.#boundStranger(connection, stranger, socket);
     });
+  }
+
+  #takerOf(path: string): TakeUpgrade | undefined {
+    const { otherPaths = {} } = this.#options;
+    return Object.hasOwn(otherPaths, path) ? otherPaths[path] : undefined;
   }
 
   /** What a stranger sends is kept by `ws` until a frame is whole: the handshake needs little of it. */

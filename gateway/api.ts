@@ -5,6 +5,7 @@ import type { CoreClient } from '../cluster/core-client.ts';
 import { accountEndpoints } from './account-endpoints.ts';
 import type { ApiParts } from './api-parts.ts';
 import { createCacheMetrics } from './cache-metrics.ts';
+import type { DeletedPosts } from './deleted-posts.ts';
 import { emptyEndpoints } from './empty-endpoints.ts';
 import type { Endpoint } from './endpoint.ts';
 import { createFragments, type Fragments } from './fragments.ts';
@@ -26,20 +27,22 @@ export interface Api {
   fragments: Fragments;
   /** Hand it every `changed` of the core, before it is acknowledged. */
   changed(changed: Changed): void;
-  /** Forgets all that is cached: hand it every `down`. */
-  clear(): void;
+  /** Forgets what is cached of these partitions: hand it every `lost`. */
+  lost(partitions: ReadonlySet<number>): void;
 }
 
 export interface ApiOptions {
   client: CoreClient;
+  /** Told of all that is deleted before `changed` is. */
+  deleted: Pick<DeletedPosts, 'has'>;
   /** The process's registry: the caches add their metrics. */
   metrics: Registry;
 }
 
-export function createApi({ client, metrics }: ApiOptions): Api {
+export function createApi({ client, deleted, metrics }: ApiOptions): Api {
   const cacheMetrics = createCacheMetrics(metrics);
-  const fragments = createFragments({ client, metrics: cacheMetrics });
-  const pages = createPageCache({ metrics: cacheMetrics, isUp: () => client.isUp });
+  const fragments = createFragments({ client, deleted, metrics: cacheMetrics });
+  const pages = createPageCache({ metrics: cacheMetrics, covered: () => client.covered() });
   const parts: ApiParts = { client, fragments, view: createStatusView(fragments), pages };
   return {
     fragments,
@@ -57,12 +60,13 @@ export function createApi({ client, metrics }: ApiOptions): Api {
       ...pictureEndpoints(),
       ...operationsEndpoints(client),
     ],
-    changed(changed) {
+    changed({ statuses, accounts, deleted: gone }) {
+      const changed = { statuses: gone == null ? statuses : [...statuses, ...gone], accounts };
       fragments.changed(changed);
       pages.changed(changed);
     },
-    clear() {
-      fragments.clear();
+    lost(partitions) {
+      fragments.lost(partitions);
       pages.clear();
     },
   };

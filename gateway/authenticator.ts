@@ -2,6 +2,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Changed } from '../actors/messages.ts';
 import type { CoreClient } from '../cluster/core-client.ts';
+import { type AccountId, partitionOf, serverAccount } from '../runtime/account-id.ts';
 import type { Outcome } from '../runtime/behaviours.ts';
 import type { Caller } from './endpoint.ts';
 
@@ -11,13 +12,13 @@ export interface Authenticator {
   /** The same when it is remembered, else null: for paths too hot for a promise. */
   remembered(token: string): Caller | null;
   /** Forgets revoked tokens. Hand it every `changed` of the core. */
-  changed(changed: Changed): void;
-  /** Forgets all: hand it every `down`. */
-  clear(): void;
+  changed(changed: Pick<Changed, 'tokens'>): void;
+  /** Forgets the tokens of these partitions: hand it every `lost`. */
+  lost(partitions: ReadonlySet<number>): void;
 }
 
 export interface AuthenticatorOptions {
-  client: Pick<CoreClient, 'call' | 'isUp'>;
+  client: Pick<CoreClient, 'call' | 'covered'>;
   /** Tokens remembered: the least recently used go first. */
   most?: number;
 }
@@ -32,7 +33,7 @@ export function createAuthenticator({ client, most = 50_000 }: AuthenticatorOpti
     max: most,
     dispose: (caller) => tokenOf.delete(caller.tokenId),
   });
-  /** Counts revocations and losses of the link: what was asked before one is asked again, not remembered. */
+  /** Counts revocations: what was asked before one is asked again, not remembered. */
   let epoch = 0;
 
   async function look(token: string): Promise<Outcome<Caller>> {
@@ -51,7 +52,8 @@ export function createAuthenticator({ client, most = 50_000 }: AuthenticatorOpti
   }
 
   function remembered(token: string): Caller | null {
-    return client.isUp ? (callers.get(token) ?? null) : null;
+    const caller = callers.get(token);
+    return caller !== undefined && client.covered()(homeOf(caller)) ? caller : null;
   }
 
   return {
@@ -71,10 +73,15 @@ export function createAuthenticator({ client, most = 50_000 }: AuthenticatorOpti
         if (token !== undefined) callers.delete(token);
       }
     },
-    clear() {
-      epoch++;
-      callers.clear();
-      tokenOf.clear();
+    lost(partitions) {
+      // What is being asked meanwhile the client itself asks again, where it is served then.
+      for (const [token, caller] of [...callers.entries()])
+        if (partitions.has(partitionOf(homeOf(caller)))) callers.delete(token);
     },
   };
+}
+
+/** Where a token is kept: an app's own are the server's. */
+function homeOf({ account }: Caller): AccountId {
+  return account ?? serverAccount;
 }

@@ -10,9 +10,10 @@ import {
   type StatusRow,
 } from '../actors/messages.ts';
 import type { CoreClient } from '../cluster/core-client.ts';
-import type { AccountId } from '../runtime/account-id.ts';
+import { type AccountId, partitionOf } from '../runtime/account-id.ts';
 import { type StatusId, statusAuthor } from '../runtime/status-id.ts';
 import type { CacheMetrics } from './cache-metrics.ts';
+import type { DeletedPosts } from './deleted-posts.ts';
 import { Refusal } from './refusal.ts';
 import { renderAccount } from './render-account.ts';
 import { renderBoostHead, renderStatusHead } from './render-status.ts';
@@ -34,20 +35,26 @@ export interface StatusFragment {
 }
 
 export interface Fragments {
-  /** Null: there is no such account (any more). Throws an `unavailable` refusal without a core. */
+  /** Null: there is no such account (any more). Throws an `unavailable` refusal when it has to ask and no core answers. */
   accounts(ids: readonly AccountId[], origin: string): Promise<(AccountFragment | null)[]>;
   /** Null: deleted, or its author is gone. Nobody has judged yet whether the viewer may see them. */
   statuses(ids: readonly StatusId[], origin: string): Promise<(StatusFragment | null)[]>;
-  /** Takes in rows that a core's answer carried: at once, before any other wait. */
-  hold(rows: { status: StatusRow; author: AccountRow }): void;
+  /** Counts how often something was lost. */
+  readonly losses: number;
+  /**
+   * Takes in rows that a core's answer carried: at once, before any other wait. `losses` as it was when that was asked: who answered may
+   * have been somebody else's predecessor by the time the answer came.
+   */
+  hold(rows: { status: StatusRow; author: AccountRow; losses: number }): void;
   /** Drops what changed. Hand it every `changed` of the core. */
   changed(changed: Pick<Changed, 'statuses' | 'accounts'>): void;
-  /** Forgets all: hand it every `down`. */
-  clear(): void;
+  /** Forgets the accounts of these partitions: hand it every `lost`. */
+  lost(partitions: ReadonlySet<number>): void;
 }
 
 export interface FragmentsOptions {
-  client: Pick<CoreClient, 'call' | 'isUp'>;
+  client: Pick<CoreClient, 'call' | 'covered'>;
+  deleted: Pick<DeletedPosts, 'has'>;
   metrics: CacheMetrics;
   /** About. */
   mostStatusBytes?: number;
@@ -64,13 +71,25 @@ interface ShownStatus extends StatusFragment {
   by: HeldAccount;
 }
 
+/** One use of the cache. */
+interface Showing {
+  origin: string;
+  isCovered: (account: AccountId) => boolean;
+}
+
 type HeldAccount = Held<AccountRow, ShownAccount>;
 type HeldStatus = Held<StatusRow, ShownStatus>;
 
 const mebibyte = 1024 * 1024;
 
 export function createFragments(options: FragmentsOptions): Fragments {
-  const { client, metrics, mostStatusBytes = 128 * mebibyte, mostAccountBytes = 48 * mebibyte } = options;
+  const {
+    client,
+    deleted,
+    metrics,
+    mostStatusBytes = 128 * mebibyte,
+    mostAccountBytes = 48 * mebibyte,
+  } = options;
   const accountRows = new RowCache<AccountId, AccountRow, ShownAccount>({
     load: async (ids) => (await call('accounts', { ids })).rows,
     mostAsked: mostAccounts,
@@ -85,6 +104,7 @@ export function createFragments(options: FragmentsOptions): Fragments {
       1500 + 3 * text.length + 2 * spoiler.length + 250 * mentions.length,
   });
   const counts = { hits: 0, misses: 0 };
+  let losses = 0;
   metrics.lookups('row', accountRows);
   metrics.lookups('row', statusRows);
   metrics.lookups('fragment', counts);
@@ -96,10 +116,6 @@ export function createFragments(options: FragmentsOptions): Fragments {
     const answered = await client.call(kind, ask);
     if (!answered.ok) throw new Refusal(answered.rejection);
     return answered.value;
-  }
-
-  function demandLease(): void {
-    if (!client.isUp) throw new Refusal({ code: 'unavailable', message: 'The core cannot be reached' });
   }
 
   function showAccount(held: HeldAccount, origin: string): ShownAccount {
@@ -128,7 +144,8 @@ export function createFragments(options: FragmentsOptions): Fragments {
   }
 
   /** What is there to show at once: the hottest path of all reads. */
-  function remembered(id: StatusId, origin: string): ShownStatus | null {
+  function remembered(id: StatusId, { origin, isCovered }: Showing): ShownStatus | null {
+    if (!isCovered(statusAuthor(id))) return null;
     const shown = statusRows.get(id)?.shown ?? null;
     if (shown === null || shown.origin !== origin || !shown.by.isKept) return null;
     accountRows.hits++;
@@ -136,10 +153,15 @@ export function createFragments(options: FragmentsOptions): Fragments {
     return shown;
   }
 
-  async function lookUp(ids: readonly StatusId[], origin: string): Promise<Map<StatusId, ShownStatus>> {
-    const posts = new Map<StatusId, HeldStatus | undefined>(ids.map((id) => [id, statusRows.peek(id)]));
+  async function lookUp(
+    ids: readonly StatusId[],
+    { origin, isCovered }: Showing,
+  ): Promise<Map<StatusId, ShownStatus>> {
+    const posts = new Map<StatusId, HeldStatus | undefined>();
+    for (const id of ids) posts.set(id, isCovered(statusAuthor(id)) ? statusRows.peek(id) : undefined);
     const authors = new Map<AccountId, HeldAccount | undefined>();
-    for (const author of new Set(ids.map(statusAuthor))) authors.set(author, accountRows.get(author));
+    for (const author of new Set(ids.map(statusAuthor)))
+      authors.set(author, isCovered(author) ? accountRows.get(author) : undefined);
     const [fetchedPosts, fetchedAuthors] = await Promise.all([
       statusRows.fetch(absent(posts)),
       accountRows.fetch(absent(authors)),
@@ -156,8 +178,9 @@ export function createFragments(options: FragmentsOptions): Fragments {
 
   return {
     async accounts(ids, origin) {
-      demandLease();
-      const known = new Map<AccountId, HeldAccount | undefined>(ids.map((id) => [id, accountRows.get(id)]));
+      const isCovered = client.covered();
+      const known = new Map<AccountId, HeldAccount | undefined>();
+      for (const id of ids) known.set(id, isCovered(id) ? accountRows.get(id) : undefined);
       const missing = absent(known);
       const fetched = missing.length === 0 ? null : await accountRows.fetch(missing);
       return ids.map((id) => {
@@ -167,15 +190,21 @@ export function createFragments(options: FragmentsOptions): Fragments {
     },
 
     async statuses(ids, origin) {
-      demandLease();
-      const shown = ids.map((id) => remembered(id, origin));
-      const missing = ids.filter((_, index) => shown[index] === null);
+      const showing = { origin, isCovered: client.covered() };
+      const shown = ids.map((id) => remembered(id, showing));
+      const missing = ids.filter((id, index) => shown[index] === null && !deleted.has(id));
       if (missing.length === 0) return shown;
-      const found = await lookUp(missing, origin);
-      return ids.map((id, index) => shown[index] ?? found.get(id) ?? null);
+      const found = await lookUp(missing, showing);
+      // Some may have been deleted while others were waited for.
+      return ids.map((id, index) => (deleted.has(id) ? null : (shown[index] ?? found.get(id) ?? null)));
     },
 
-    hold({ status, author }) {
+    get losses() {
+      return losses;
+    },
+
+    hold({ status, author, losses: before }) {
+      if (before !== losses) return;
       statusRows.hold(status.id, status);
       accountRows.hold(author.id, author);
     },
@@ -185,9 +214,10 @@ export function createFragments(options: FragmentsOptions): Fragments {
       accountRows.forget(accounts);
     },
 
-    clear() {
-      statusRows.clear();
-      accountRows.clear();
+    lost(partitions) {
+      losses++;
+      statusRows.forgetWhere((id) => partitions.has(partitionOf(statusAuthor(id))));
+      accountRows.forgetWhere((id) => partitions.has(partitionOf(id)));
     },
   };
 }

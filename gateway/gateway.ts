@@ -1,13 +1,12 @@
-// A gateway: the API, the login pages and the streams on one server, behind one link to the core. gateway-program.ts is its shell.
-import { join } from 'node:path';
+// A gateway: the API, the login pages and the streams on one server, behind a link to each core. gateway-program.ts is its shell.
 import type { Logger } from 'pino';
 import { Counter, collectDefaultMetrics, Registry } from 'prom-client';
-import type { CoreClient } from '../cluster/core-client.ts';
-import { connectCore } from '../cluster/link-client.ts';
-import { linkFileName } from '../cluster/link-file.ts';
 import type { LinkMeter } from '../cluster/link-meter.ts';
+import { connectCores } from '../cluster/routing-client.ts';
+import { readPlaces, watchPlaces } from '../cluster/routing-places.ts';
 import { createApi } from './api.ts';
 import { createAuthenticator } from './authenticator.ts';
+import { DeletedPosts } from './deleted-posts.ts';
 import { entityWriter } from './entity-writer.ts';
 import { createAddresses } from './http-address.ts';
 import { createHttpServer, type HttpSettings } from './http-server.ts';
@@ -26,7 +25,7 @@ import { addSockets } from './streaming-sockets.ts';
 export interface GatewayOptions extends HttpSettings {
   /** 0, 1, ...: which of the machine's gateways this is. */
   index: number;
-  /** The data folder, for core.link. */
+  /** The data folder, for core.link, node.key and cluster.json. */
   data: string;
   /** The folder with the page; null: none. */
   pageFolder: string | null;
@@ -40,9 +39,9 @@ export interface GatewayOptions extends HttpSettings {
 }
 
 export interface Gateway {
-  /** Resolves with the port when the core has been reached once; rejects when it cannot listen. */
+  /** Resolves with the port when a core has been reached once; rejects when it cannot listen. */
   listen(port: number, host: string): Promise<number>;
-  /** Takes nothing new, answers what has begun, ends all streams, and lets go of the core. */
+  /** Takes nothing new, answers what has begun, ends all streams, and lets go of the cores. */
   stop(): Promise<void>;
 }
 
@@ -61,37 +60,43 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     reached = resolve;
   });
 
-  const client: CoreClient = connectCore({
-    linkFile: join(data, linkFileName),
+  const deleted = new DeletedPosts();
+  const { own, identity, list } = await readPlaces(data);
+  const client = connectCores({
+    own,
+    identity,
     name,
-    role: 'gateway',
     log,
     meter: linkMeter(metrics),
     events: {
-      tick: (tick) => hub.tick(tick),
+      tick: (tick, core) => hub.tick(tick, core),
       changed(changed) {
+        deleted.add(changed.deleted ?? []);
         authenticator.changed(changed);
         api.changed(changed);
         hub.changed(changed);
       },
-      up() {
-        reached();
-        hub.up();
+      lost(partitions) {
+        authenticator.lost(partitions);
+        api.lost(partitions);
+        hub.lost(partitions);
       },
-      down() {
-        authenticator.clear();
-        api.clear();
-        hub.down();
-      },
+      served: (partitions) => hub.served(partitions),
+      up: () => reached(),
+      down() {},
       metrics: () => metrics.getMetricsAsJSON(),
     },
   });
 
+  if (list !== null) client.setCores(list);
+  const unwatch = watchPlaces(data, (next) => client.setCores(next), { log });
+
   const authenticator = createAuthenticator({ client });
-  const api = createApi({ client, metrics });
+  const api = createApi({ client, deleted, metrics });
   const hub = new StreamingHub({
     client,
     authenticator,
+    deleted,
     writer: entityWriter,
     meter: createStreamingMeter(metrics),
     log,
@@ -120,6 +125,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
 
   async function stop(): Promise<void> {
     const drained = server.drain();
+    unwatch();
     events.stop();
     hub.close();
     const isDrained = await Promise.race([drained.then(() => true), after(drainMs)]);

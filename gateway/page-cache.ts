@@ -1,6 +1,7 @@
 // Whole answers that are the same for everybody who is not logged in: kept for a moment, dropped when anything in them changes.
 import { LRUCache } from 'lru-cache';
 import type { Changed } from '../actors/messages.ts';
+import type { CoreClient } from '../cluster/core-client.ts';
 import type { AccountId } from '../runtime/account-id.ts';
 import type { StatusId } from '../runtime/status-id.ts';
 import type { CacheMetrics } from './cache-metrics.ts';
@@ -35,15 +36,15 @@ const mostPages = 64;
 
 export interface PageCacheOptions {
   metrics: CacheMetrics;
-  /** Without a lease nothing is shown from memory. */
-  isUp: () => boolean;
+  /** A page is shown from memory while all whom it shows are covered. */
+  covered: CoreClient['covered'];
   /** Milliseconds that never go back. */
   now?: () => number;
 }
 
 export function createPageCache({
   metrics,
-  isUp,
+  covered,
   now = () => performance.now(),
 }: PageCacheOptions): PageCache {
   const pages = new LRUCache<string, Kept>({ max: mostPages });
@@ -67,8 +68,8 @@ export function createPageCache({
 
   return {
     async get(key, make) {
-      const kept = isUp() ? pages.get(key) : undefined;
-      if (kept !== undefined && now() < kept.untilMs) {
+      const kept = pages.get(key);
+      if (kept !== undefined && now() < kept.untilMs && [...kept.accounts].every(covered())) {
         counts.hits++;
         return kept.response;
       }

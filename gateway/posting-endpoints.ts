@@ -33,6 +33,7 @@ export function postingEndpoints(parts: ApiParts): Endpoint[] {
       resolveMentions(text, request.origin),
       appOf(request.caller, apps),
     ]);
+    const { losses } = fragments;
     const { id, repeated, row, author } = await request.ask('publish', {
       account,
       text,
@@ -46,7 +47,7 @@ export function postingEndpoints(parts: ApiParts): Endpoint[] {
       once: onceOf(request),
     });
     if (row === null || author === null) throw notFound();
-    fragments.hold({ status: row, author });
+    fragments.hold({ status: row, author, losses });
     if (replyTo !== null) fragments.changed({ statuses: [replyTo], accounts: [] });
     // What was just written is the author's to see, and marked by nobody; an answer given again may be old.
     const seen = await view.see([id], viewingOf(request), repeated ? undefined : Uint8Array.of(0));

@@ -12,6 +12,8 @@ const statusOf: Record<RejectionCode, number> = {
   busy: 503,
   'read-only': 503,
   unavailable: 503,
+  // Followed before it comes this far.
+  moved: 503,
 };
 
 /** Said in Mastodon's words where clients look for them; else the core's own. */

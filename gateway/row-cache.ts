@@ -102,9 +102,9 @@ export class RowCache<Id extends string | number, Row extends object, Shown> {
     }
   }
 
-  clear(): void {
-    this.#held.clear();
-    this.#loading.clear();
+  /** The same for all that fit. Takes time: for what seldom happens. */
+  forgetWhere(fits: (id: Id) => boolean): void {
+    this.forget([...this.#held.keys(), ...this.#loading.keys()].filter(fits));
   }
 
   async #load(ids: Id[]): Loading<Id, Row, Shown> {

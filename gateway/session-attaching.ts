@@ -1,5 +1,6 @@
 // Attaches sessions at the core: a few at a time, their tokens checked again after a link was lost, and tried again while the core is busy.
 import type { CoreClient } from '../cluster/core-client.ts';
+import { partitionOf } from '../runtime/account-id.ts';
 import type { RejectionCode } from '../runtime/behaviours.ts';
 import type { Authenticator } from './authenticator.ts';
 import { heard, type Session } from './session.ts';
@@ -14,7 +15,7 @@ const mostRetryMs = 3000;
 const mostTries = 8;
 
 export interface AttachingOptions {
-  client: Pick<CoreClient, 'call' | 'isUp'>;
+  client: Pick<CoreClient, 'call' | 'covered'>;
   authenticator: Pick<Authenticator, 'authenticate'>;
   table: SessionTable<Session>;
   nowMs: () => number;
@@ -31,8 +32,6 @@ export class Attaching {
   #queue: Session[] = [];
   #from = 0;
   #underWay = 0;
-  /** Counts the links there have been: what was asked on an earlier one says nothing now. */
-  link = 1;
 
   constructor({ client, authenticator, table, nowMs, started }: AttachingOptions) {
     this.#client = client;
@@ -42,23 +41,24 @@ export class Attaching {
     this.#started = started;
   }
 
-  /** Attaches it as soon as it is its turn; without a link, when there is one. */
+  /** Attaches it as soon as it is its turn; while nobody serves it, when somebody does. */
   add(session: Session): void {
     this.#queue.push(session);
     this.#next();
   }
 
-  /** The core has no session of ours: all are attached, each from its own cursor, and their tokens looked at anew. */
-  up(): void {
-    this.#queue = [...this.#table];
-    this.#from = 0;
+  /** Whoever serves these has no session of theirs: all are attached, each from its own cursor, and their tokens looked at anew. */
+  served(partitions: ReadonlySet<number>): void {
+    for (const session of this.#table)
+      if (partitions.has(partitionOf(session.account))) this.#queue.push(session);
     this.#next();
   }
 
-  down(): void {
-    this.link++;
-    this.#queue = [];
-    this.#from = 0;
+  /** These are attached nowhere any more. Everything that was sent to them has been written. */
+  lost(partitions: ReadonlySet<number>): void {
+    const seats = [...this.#table].filter(({ account }) => partitions.has(partitionOf(account)));
+    this.#table.lost(seats);
+    for (const session of seats) session.link++;
   }
 
   detach(session: Session): void {
@@ -76,15 +76,17 @@ export class Attaching {
 
   #tell(phase: Session['phase'], account: Session['account'], number: number): void {
     // A session whose answer is outstanding may be attached: the core takes both in order.
-    if (phase === 'waiting' || !this.#client.isUp) return;
+    if (phase === 'waiting' || !this.#client.covered()(account)) return;
     // What becomes of it does not matter: a push to a number that is not there goes nowhere, and a core that is gone has no sessions.
     void this.#client.call('detach', { account, session: number });
   }
 
   #next(): void {
-    while (this.#underWay < mostAtOnce && this.#from < this.#queue.length && this.#client.isUp) {
+    const isServed = this.#client.covered();
+    while (this.#underWay < mostAtOnce && this.#from < this.#queue.length) {
       const session = this.#queue[this.#from++];
-      if (session === undefined) continue;
+      // Who serves it next will be told of it by `served`.
+      if (session === undefined || !isServed(session.account)) continue;
       this.#underWay++;
       void this.#bring(session).finally(() => {
         this.#underWay--;
@@ -99,10 +101,10 @@ export class Attaching {
 
   async #bring(session: Session): Promise<void> {
     if (!session.isOpen) return;
-    const link = this.link;
+    const { link } = session;
     if (session.checkedAt !== link) {
       const known = await this.#authenticator.authenticate(session.token);
-      if (link !== this.link || !session.isOpen) return;
+      if (link !== session.link || !session.isOpen) return;
       if (!known.ok) return this.#refused(session, known.rejection.code);
       session.checkedAt = link;
     }
@@ -111,7 +113,7 @@ export class Attaching {
     const { account, number } = session;
     const since = this.#table.asked(session);
     const answered = await this.#client.call('attach', { account, session: number, since });
-    if (link !== this.link || !session.isOpen || session.number !== number) return;
+    if (link !== session.link || !session.isOpen || session.number !== number) return;
     if (!answered.ok) {
       this.#table.refused(session);
       return this.#refused(session, answered.rejection.code);
@@ -119,7 +121,7 @@ export class Attaching {
     session.tries = 0;
     const { cursor } = answered.value;
     const isFirst = session.since === null;
-    this.#table.answered(session, cursor, this.#nowMs());
+    this.#table.answered(session, { core: answered.core ?? 0, cursor }, this.#nowMs());
     if (isFirst) this.#started(session, cursor);
   }
 
@@ -136,22 +138,23 @@ export class Attaching {
       case 'rate-limited':
       case 'read-only':
       case 'unavailable':
+      case 'moved':
         this.#tryAgain(session);
     }
   }
 
-  /** `unavailable` with the link up is a call that took too long; with the link down, `up` will come. */
+  /** `unavailable` where it is served is a call that took too long; where it is not, `served` will come. */
   #tryAgain(session: Session): void {
     session.tries++;
     if (session.tries > mostTries) {
       session.end({ code: 1013, reason: 'busy' });
       return;
     }
-    const link = this.link;
+    const { link } = session;
     const waitMs = Math.min(mostRetryMs, firstRetryMs * 2 ** (session.tries - 1));
     setTimeout(
       () => {
-        if (link === this.link && session.isOpen) this.add(session);
+        if (link === session.link && session.isOpen) this.add(session);
       },
       waitMs * (0.5 + Math.random() / 2),
     ).unref();

@@ -11,6 +11,8 @@ export interface Seat {
   /** Names the session on the link to the core; another one for each use of its slot. */
   number: number;
   phase: Phase;
+  /** The core it is attached at, while settling or live: what others tick says nothing about it. */
+  core: number;
   /** While not live: everything up to here has been sent. Null: nothing yet, attach from now. */
   since: string | null;
   /** While settling: the tick cursor, and the time, from which on it is live. */
@@ -34,8 +36,8 @@ export class SessionTable<S extends Seat> {
   #generations: number[] = [];
   #free: number[] = [];
   #settling: S[] = [];
-  /** The last tick's cursor: what every live session has been sent. */
-  #watermark: string | null = null;
+  /** The last tick's cursor of each core: what every session that is live there has been sent. */
+  readonly #watermarks = new Map<number, string>();
 
   size = 0;
 
@@ -84,9 +86,10 @@ export class SessionTable<S extends Seat> {
     seat.phase = 'waiting';
   }
 
-  /** The core has answered with its cursor of now. */
-  answered(seat: S, cursor: string, nowMs: number): void {
+  /** A core has answered with its cursor of now. */
+  answered(seat: S, { core, cursor }: { core: number; cursor: string }, nowMs: number): void {
     seat.phase = 'settling';
+    seat.core = core;
     seat.settles = { cursor, atMs: seat.since === null ? nowMs : nowMs + settlingMs };
     seat.since ??= cursor;
     this.#settling.push(seat);
@@ -102,13 +105,13 @@ export class SessionTable<S extends Seat> {
     seat.since = cursor;
   }
 
-  /** All of a tick has been sent. */
-  passed(cursor: string, nowMs: number): void {
-    this.#watermark = cursor;
+  /** All of a core's tick has been sent. */
+  passed({ core, cursor }: { core: number; cursor: string }, nowMs: number): void {
+    this.#watermarks.set(core, cursor);
     if (this.#settling.length === 0) return;
     this.#settling = this.#settling.filter((seat) => {
       if (seat.settles === null) return false;
-      if (nowMs < seat.settles.atMs || cursor < seat.settles.cursor) return true;
+      if (seat.core !== core || nowMs < seat.settles.atMs || cursor < seat.settles.cursor) return true;
       seat.phase = 'live';
       seat.since = null;
       seat.settles = null;
@@ -116,16 +119,15 @@ export class SessionTable<S extends Seat> {
     });
   }
 
-  /** The link is gone: everybody waits, each from where it stood. */
-  down(): void {
-    for (const seat of this) this.detached(seat);
-    this.#settling = [];
-    this.#watermark = null;
+  /** Attached nowhere any more: these wait, each from where it stood. What is still pushed to their old numbers is for nobody. */
+  lost(seats: Iterable<S>): void {
+    for (const seat of seats) this.renumber(seat);
+    this.#settling = this.#settling.filter(({ settles }) => settles !== null);
   }
 
   /** What to attach this session with, so that it misses nothing. */
   cursorOf(seat: S): string | null {
-    return seat.phase === 'live' ? this.#watermark : seat.since;
+    return seat.phase === 'live' ? (this.#watermarks.get(seat.core) ?? null) : seat.since;
   }
 
   private detached(seat: S): void {

@@ -37,6 +37,7 @@ const burstBytes = 64 * 1024;
 export abstract class Session implements Seat {
   number = 0;
   phase: Phase = 'waiting';
+  core = 0;
   since: string | null = null;
   settles: Seat['settles'] = null;
 
@@ -61,7 +62,9 @@ export abstract class Session implements Seat {
   isOpen = true;
   /** Its client wants to know where it starts: before anything happens it has nothing else to resume from. */
   asksCursor = false;
-  /** The count of links at which its token was last good. */
+  /** Counts how often its server was lost: what was asked before says nothing now. */
+  link = 1;
+  /** Its `link` when its token was last good. */
   checkedAt = 0;
   /** How often in a row the core was too busy for it. */
   tries = 0;

@@ -3,6 +3,7 @@ import type { Changed, Pushed, Tick } from '../actors/messages.ts';
 import type { CoreClient } from '../cluster/core-client.ts';
 import { statusMs } from '../runtime/status-id.ts';
 import type { Authenticator } from './authenticator.ts';
+import type { DeletedPosts } from './deleted-posts.ts';
 import { type Closing, heard, type Session } from './session.ts';
 import { Attaching } from './session-attaching.ts';
 import { eachNumber, SessionTable } from './session-table.ts';
@@ -24,7 +25,9 @@ export interface HubLog {
 }
 
 export interface HubOptions {
-  client: Pick<CoreClient, 'call' | 'listen' | 'isUp'>;
+  client: Pick<CoreClient, 'call' | 'listen' | 'covered'>;
+  /** Told of all that is deleted before `changed` is. */
+  deleted: Pick<DeletedPosts, 'has'>;
   authenticator: Pick<Authenticator, 'authenticate'>;
   writer: EntityWriter;
   meter: StreamingMeter;
@@ -45,6 +48,7 @@ export class StreamingHub {
   readonly #writer: EntityWriter;
   readonly #meter: StreamingMeter;
   readonly #log: HubLog;
+  readonly #deleted: HubOptions['deleted'];
   readonly #nowMs: () => number;
   readonly #outgoing: Outgoing;
   /** Of posts that wait to be written: their times, and how many live sessions they go to. */
@@ -52,7 +56,8 @@ export class StreamingHub {
   /** New streams are refused: the process is about to end. */
   isClosing = false;
 
-  constructor({ client, authenticator, writer, meter, log, nowMs = Date.now }: HubOptions) {
+  constructor({ client, authenticator, deleted, writer, meter, log, nowMs = Date.now }: HubOptions) {
+    this.#deleted = deleted;
     this.#writer = writer;
     this.#meter = meter;
     this.#log = log;
@@ -66,13 +71,14 @@ export class StreamingHub {
     });
     this.#outgoing = new Outgoing({
       write: (session) => this.#flush(session),
-      passed: (cursor) => {
-        this.#table.passed(cursor, this.#nowMs());
+      passed: (core, cursor) => {
+        this.#table.passed({ core, cursor }, this.#nowMs());
         this.#measure();
       },
     });
     this.#topics = new StreamingTopics({
       client,
+      deleted,
       send: (session, event, label) => this.#sendTopic(session, event, label),
     });
   }
@@ -83,7 +89,7 @@ export class StreamingHub {
 
   /** A session whose socket is open, and whose token has just been found good. */
   open(session: Session): void {
-    session.checkedAt = this.#attaching.link;
+    session.checkedAt = session.link;
     this.#table.add(session);
     this.#meter.opened(session.form);
   }
@@ -161,15 +167,20 @@ export class StreamingHub {
     if (wasAttached && (session.hears & ofOneself) === 0) this.#attaching.detach(session);
   }
 
-  /** Takes in all of a tick. Its cursor holds when all of it has been written. */
-  tick(tick: Tick): void {
+  /**
+   * Takes in all of a core's tick. Its cursor holds, for who is attached there, when all of it has been written. (Topics come from every
+   * core, each for the accounts that it serves. Their frames carry no cursor, for none would be safe: nobody resumes them.)
+   */
+  tick(tick: Tick, core: number): void {
     for (const item of tick.items) this.#spread(item, tick.cursor);
-    this.#outgoing.ticked(tick.cursor);
+    this.#outgoing.ticked(core, tick.cursor);
     this.#topics.look();
   }
 
   #spread(item: Pushed, tickCursor: string): void {
     const { told, cursor } = toldBy(item, tickCursor);
+    // A core that has not heard of it yet: the others have, and their cursors pass it.
+    if (statusesIn(told).some((id) => this.#deleted.has(id))) return;
     if (item.sessions.length > 0) {
       const event = new StreamEvent(told, cursor, this.#writer);
       let live = 0;
@@ -264,9 +275,10 @@ export class StreamingHub {
   }
 
   /** Revoked tokens lose their streams. */
-  changed({ statuses, tokens }: Changed): void {
-    this.#outgoing.changed(statuses);
-    this.#topics.changed(statuses);
+  changed({ statuses, tokens, deleted }: Omit<Changed, 'accounts'>): void {
+    const touched = deleted == null ? statuses : [...statuses, ...deleted];
+    this.#outgoing.changed(touched);
+    this.#topics.changed(touched);
     if (tokens.length === 0) return;
     const revoked = new Set(tokens);
     for (const session of this.#table) {
@@ -274,15 +286,14 @@ export class StreamingHub {
     }
   }
 
-  up(): void {
-    this.#attaching.up();
+  served(partitions: ReadonlySet<number>): void {
+    this.#attaching.served(partitions);
   }
 
-  down(): void {
+  lost(partitions: ReadonlySet<number>): void {
     // Sessions are attached again from where they stand: nothing may be on its way to them.
     this.#outgoing.flush();
-    this.#table.down();
-    this.#attaching.down();
+    this.#attaching.lost(partitions);
   }
 
   /** Ends all streams: their clients come back to another process, with their cursors. */

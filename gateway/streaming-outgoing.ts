@@ -16,8 +16,8 @@ const stride = 16;
 export interface OutgoingOptions {
   /** Hands a session everything that is pending for it. */
   write(session: Session): void;
-  /** Everything of all ticks up to the one with this cursor has been written. */
-  passed(cursor: string): void;
+  /** Everything of all ticks of this core up to the one with this cursor has been written. */
+  passed(core: number, cursor: string): void;
   /** Milliseconds that only go up. */
   clock?: () => number;
 }
@@ -34,10 +34,11 @@ export class Outgoing {
   #touched: Session[] = [];
   #spell: Session[] = [];
   #next = 0;
-  #spellCursor: string | null = null;
+  /** By core. */
+  #spellCursors = new Map<number, string>();
   #spentMs = 0;
-  /** Of the tick taken in last; null: passed already. */
-  #cursor: string | null = null;
+  /** Of the tick of each core that was taken in last; absent: passed already. */
+  #cursors = new Map<number, string>();
   /** Posts of which a frame may be waiting: in this spell, and for the next. */
   #spellUpdates = new Set<StatusId>();
   #updates = new Set<StatusId>();
@@ -68,9 +69,9 @@ export class Outgoing {
     this.#updates.add(status);
   }
 
-  /** The tick with this cursor has been added. */
-  ticked(cursor: string): void {
-    this.#cursor = cursor;
+  /** The tick of a core with this cursor has been added. */
+  ticked(core: number, cursor: string): void {
+    this.#cursors.set(core, cursor);
     this.#goOn();
   }
 
@@ -131,8 +132,8 @@ export class Outgoing {
     this.#spellUpdates = this.#updates;
     this.#updates = new Set();
     this.#next = 0;
-    this.#spellCursor = this.#cursor;
-    this.#cursor = null;
+    this.#spellCursors = this.#cursors;
+    this.#cursors = new Map();
     this.#spentMs = 0;
   }
 
@@ -140,11 +141,11 @@ export class Outgoing {
     this.#spell = [];
     this.#next = 0;
     this.#notBeforeMs = nowMs + Math.min(this.#spentMs * waitToSpell, longestWaitMs);
-    const cursor = this.#spellCursor;
-    this.#spellCursor = null;
+    const cursors = this.#spellCursors;
+    this.#spellCursors = new Map();
     this.#spellUpdates.clear();
-    if (cursor !== null) this.#passed(cursor);
-    if (this.#cursor !== null) this.#goOn();
+    for (const [core, cursor] of cursors) this.#passed(core, cursor);
+    if (this.#cursors.size > 0) this.#goOn();
   }
 
   #stopWaiting(): void {

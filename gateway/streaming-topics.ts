@@ -2,9 +2,11 @@
 import { flag, hiddenFlag } from '../actors/messages.ts';
 import type { CoreClient } from '../cluster/core-client.ts';
 import type { StatusId } from '../runtime/status-id.ts';
+import type { DeletedPosts } from './deleted-posts.ts';
 import type { Session } from './session.ts';
 import type { StreamEvent } from './streaming-event.ts';
 import { type Stream, streamLabel, streamTopic } from './streaming-protocol.ts';
+import { statusesIn } from './streaming-told.ts';
 
 /** Streams of this kind that one socket may listen to. */
 const mostStreams = 100;
@@ -12,6 +14,8 @@ const mostStreams = 100;
 const mostWaiting = 400;
 /** So often is a judgement asked for again because what it was about has changed meanwhile. */
 const mostLooks = 4;
+/** Posts told of last that are remembered. */
+const mostRecent = 2000;
 
 interface Waiting {
   event: StreamEvent;
@@ -26,12 +30,14 @@ interface Line {
 
 export interface TopicsOptions {
   client: Pick<CoreClient, 'call' | 'listen'>;
+  deleted: Pick<DeletedPosts, 'has'>;
   /** Sends an event of a stream to a session that may see it. */
   send(session: Session, event: StreamEvent, label: string): void;
 }
 
 export class StreamingTopics {
   readonly #client: TopicsOptions['client'];
+  readonly #deleted: TopicsOptions['deleted'];
   readonly #send: TopicsOptions['send'];
   /** Topic, then stream label, then who listens. */
   readonly #listeners = new Map<string, Map<string, Set<Session>>>();
@@ -39,11 +45,14 @@ export class StreamingTopics {
   /** Statuses that changed while a judgement was outstanding, with the count of changes at which they did. */
   readonly #changes = new Map<StatusId, number>();
   #changeCount = 0;
+  /** What came last, oldest first: when an account changes hands two cores may tell of the same post. */
+  readonly #recent = new Set<StatusId>();
   #asking = 0;
   #isTelling = false;
 
-  constructor({ client, send }: TopicsOptions) {
+  constructor({ client, deleted, send }: TopicsOptions) {
     this.#client = client;
+    this.#deleted = deleted;
     this.#send = send;
   }
 
@@ -81,13 +90,24 @@ export class StreamingTopics {
     this.#lines.delete(session);
   }
 
-  /** Takes an event in for everybody who listens to these topics. `look` sends it on its way. */
+  /** Takes an event in for everybody who listens to these topics: a post once. `look` sends it on its way. */
   spread(event: StreamEvent, topics: readonly string[]): void {
+    if (event.told.kind === 'update' && !this.#isNew(event.told.row.id)) return;
     for (const topic of topics) {
       for (const [label, sessions] of this.#listeners.get(topic) ?? []) {
         for (const session of sessions) this.#line(session, { event, label });
       }
     }
+  }
+
+  #isNew(id: StatusId): boolean {
+    if (this.#recent.has(id)) return false;
+    this.#recent.add(id);
+    for (const oldest of this.#recent) {
+      if (this.#recent.size <= mostRecent) break;
+      this.#recent.delete(oldest);
+    }
+    return true;
   }
 
   #line(session: Session, waiting: Waiting): void {
@@ -140,7 +160,10 @@ export class StreamingTopics {
     }
     this.#asking--;
     if (this.#asking === 0) this.#changes.clear();
-    return batch.filter(({ event: { told } }) => told.kind !== 'update' || visible.has(told.row.id));
+    return batch.filter(({ event: { told } }) => {
+      if (told.kind !== 'update') return true;
+      return visible.has(told.row.id) && !statusesIn(told).some((id) => this.#deleted.has(id));
+    });
   }
 
   changed(statuses: readonly StatusId[]): void {

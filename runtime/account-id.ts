@@ -15,6 +15,11 @@ export function partitionOf(account: AccountId): number {
   return Math.floor(account / (accountIdLimit / partitionCount));
 }
 
+/** What is kept of a partition as a whole stands under this account. No handle has it: see `accountIdOf`. */
+export function firstAccountOf(partition: number): AccountId {
+  return (partition * (accountIdLimit / partitionCount)) as AccountId;
+}
+
 export function isAccountId(value: unknown): value is AccountId {
   return Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) < accountIdLimit;
 }

@@ -20,6 +20,8 @@ export interface Range {
 export interface StoredFact {
   version: Version;
   value: Wire | null;
+  /** Only of a tombstone: the partitions, beside its own, that its former value was addressed to. */
+  to?: readonly number[];
 }
 
 export interface FoundFact extends StoredFact {
@@ -63,6 +65,9 @@ export interface Entry extends FoundFact {
   live: boolean;
 }
 
+/** What tells to whom a fact is addressed. */
+export type Addressing = Pick<Entry, 'key' | 'value' | 'before'>;
+
 /** Derived state: null deletes. */
 export interface ViewWrite {
   key: Key;
@@ -97,7 +102,8 @@ export type RejectionCode =
   | 'rate-limited' // 429
   | 'busy' // a mailbox or queue is full (503)
   | 'read-only' // the disk is nearly full (503)
-  | 'unavailable'; // no core within reach (503)
+  | 'unavailable' // no core within reach (503)
+  | 'moved'; // another core serves it: between cores and gateways only, never said to a client
 
 export type Outcome<T> = { ok: true; value: T } | { ok: false; rejection: Rejection };
 
@@ -180,6 +186,18 @@ export interface Behaviours<State, Message extends { kind: string }, Item> {
   user: ActorBehaviour<State, Message, Item>;
   /** The views that a fact changes. Must give the same result whenever the same set of facts is there, in whatever order they came. */
   derive(entry: Entry, read: PointReader): ViewWrite[];
+  /**
+   * The accounts, beside the key's own, that a fact or its former value is addressed to: every account under which `derive` may write a
+   * view for it, or under which a view reads it. Those whose machines hold the fact as a guest.
+   */
+  addressed(change: Addressing): readonly AccountId[];
+  /**
+   * The views under the server's account that a fact gave, taken back as if it had never been. They depend on no other fact. For a
+   * machine that no longer has the fact's partition.
+   */
+  withdraw(fact: FoundFact, read: PointReader): ViewWrite[];
+  /** Changes when `derive` gives other views than before for the same facts: a store written by an older one derives them anew. */
+  viewsFormat: number;
   route(entry: Entry, read: PointReader): Route<Item>[];
   touched(entry: Entry): Touched;
   /** For the list of an author's newest statuses: its id, when this fact is one that followers may see. */

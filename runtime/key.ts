@@ -1,5 +1,5 @@
 // Keys of facts and views: `account (7 bytes) | kind (1 character) | rest`, so that an account's records, and a partition's, are one range.
-import type { AccountId } from './account-id.ts';
+import { type AccountId, firstAccountOf, partitionCount } from './account-id.ts';
 
 /** Latin1 characters, one a byte. LMDB sees the bytes; maps in memory see the string. */
 export type Key = string;
@@ -27,6 +27,16 @@ export function accountAt(key: Key, at = 0): AccountId {
 }
 
 export const accountKeyLength = 7;
+
+/** The partition of the account that a key begins with: the top 10 of its 52 bits. */
+export function partitionOfKey(key: Key): number {
+  return (key.charCodeAt(0) << 6) | (key.charCodeAt(1) >> 2);
+}
+
+/** Where a partition's keys begin; after the last partition, the first key that is no longer an account's. */
+export function partitionStart(partition: number): Key {
+  return partition < partitionCount ? accountKey(firstAccountOf(partition)) : '\u0010';
+}
 
 /** The kind character of a fact's or view's key. */
 export function kindOf(key: Key): string {

@@ -108,6 +108,11 @@ export class RecentIndex {
     return ids;
   }
 
+  /** What is on the disk for an author counts otherwise from now on. */
+  clear(): void {
+    this.#authors.clear();
+  }
+
   get authors(): number {
     return this.#authors.size;
   }

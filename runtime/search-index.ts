@@ -12,6 +12,8 @@ export interface SearchIndexOptions {
   kind: string;
   words(fact: FoundFact): string[];
   listed(key: Key, value: Wire | null): StatusId | null;
+  /** Whether the fact belongs here: others are not found. */
+  owns(key: Key): boolean;
   /** `words` or `listed` failed on a fact, which can't be found then. */
   onTrouble?: ((error: Error) => void) | undefined;
 }
@@ -43,16 +45,22 @@ export class SearchIndex {
 
   /**
    * Stages what these facts, in this order, change, and stops after about `mostChanges`: gives back how many facts it took.
-   * Taking in a fact again changes nothing. What an earlier call staged has to be on the disk.
+   * Taking in a fact again changes nothing. What an earlier call staged has to be on the disk. Facts that are not `newest` under their
+   * keys are passed over.
    */
-  take(facts: readonly FoundFact[], batch: Batch, mostChanges = Number.POSITIVE_INFINITY): number {
+  take(
+    facts: readonly FoundFact[],
+    batch: Batch,
+    mostChanges = Number.POSITIVE_INFINITY,
+    newest: (fact: FoundFact) => boolean = () => true,
+  ): number {
     const held = new Map<Key, string>();
     const start = batch.changes.length;
     let taken = 0;
     for (const fact of facts) {
       if (batch.changes.length - start >= mostChanges) break;
       taken++;
-      if (kindOf(fact.key) !== this.#options.kind) continue;
+      if (kindOf(fact.key) !== this.#options.kind || !newest(fact)) continue;
       const before = held.get(fact.key) ?? this.#options.tables.terms.get(fact.key) ?? '';
       const after = this.#soundTermsOf(fact);
       if (before === after) continue;
@@ -96,7 +104,7 @@ export class SearchIndex {
 
   /** What is held of a fact: its status id, then its words, sorted. Empty for a fact that can't be found. */
   #termsOf(fact: FoundFact): string {
-    if (fact.value === null) return '';
+    if (fact.value === null || !this.#options.owns(fact.key)) return '';
     const words = this.#options.words(fact);
     if (words.length === 0) return '';
     const id = this.#options.listed(fact.key, fact.value);

@@ -1,10 +1,10 @@
 // What a store does by itself beside taking in writes: it lets the search index follow, and trims the log.
 import type { StoreFollower } from './store-follower.ts';
-import type { StoreLog } from './store-log.ts';
+import { LogTrim, type TrimFloor, type TrimOptions } from './store-trim.ts';
 import type { StoreWriter } from './store-writer.ts';
 
 export interface StoreBackgroundOptions {
-  log: StoreLog;
+  logs: Pick<TrimOptions, 'environment' | 'own' | 'relay' | 'copies'>;
   writer: StoreWriter;
   follower: StoreFollower;
   logBytes: number;
@@ -23,6 +23,8 @@ const floodEntries = 100;
 const putOffTimes = 10;
 
 export class StoreBackground {
+  /** What the cluster has yet to read of the own logs stays. */
+  floor: TrimFloor = { own: Number.POSITIVE_INFINITY, relay: Number.POSITIVE_INFINITY };
   readonly #options: StoreBackgroundOptions;
   readonly #timers: NodeJS.Timeout[] = [];
   #trimming: Promise<void> | null = null;
@@ -61,11 +63,13 @@ export class StoreBackground {
   }
 
   async #trim(): Promise<void> {
-    const { log, writer, follower, logBytes } = this.#options;
+    const { logs, writer, follower, logBytes } = this.#options;
+    const floor = { ...this.floor, own: Math.min(this.floor.own, follower.position) };
+    const trim = new LogTrim({ ...logs, floor, mostBytes: logBytes, mostEntries: trimmedAtOnce });
     let more = true;
     while (more && !this.#isStopped) {
       await writer.stage((batch) => {
-        more = log.trim(batch, { mostBytes: logBytes, floor: follower.position, mostEntries: trimmedAtOnce });
+        more = trim.step(batch);
       });
     }
   }

@@ -8,7 +8,7 @@ import { MalformedError, struct, text, uint } from './codec.ts';
 import { syncFolder } from './store-disk.ts';
 import { type Environment, openEnvironment } from './store-environment.ts';
 import { newIncarnation } from './store-incarnation.ts';
-import { headOf } from './store-log.ts';
+import { headOf, ownHeadKey } from './store-log.ts';
 import { printCursor } from './version.ts';
 
 export interface BackupReport {
@@ -145,7 +145,7 @@ async function readNote(folder: string) {
 async function look(folder: string) {
   const environment = openEnvironment({ folder, mapSizeBytes: lookBytes, readOnly: true });
   try {
-    const { position, version } = headOf(environment);
+    const { position, version } = headOf(environment, ownHeadKey);
     return { position, version, incarnation: environment.incarnation ?? 0 };
   } finally {
     await environment.close();

@@ -4,6 +4,7 @@ import type { Wire } from './fact.ts';
 import type { Key } from './key.ts';
 import type { StatusId } from './status-id.ts';
 import type { Change } from './store-environment.ts';
+import type { Position } from './store-position.ts';
 import { packWire } from './wire-bytes.ts';
 
 export interface StagedFact extends StoredFact {
@@ -36,10 +37,22 @@ export class Batch {
   readonly views = new Map<Key, Wire | null>();
   /** Records of the other tables. */
   readonly changes: Change[] = [];
+  /** What was submitted here. */
   readonly entries: Entry[] = [];
+  /** What was adopted from other cores. */
+  readonly adopted: Entry[] = [];
   readonly listings: Listing[] = [];
-  /** The log position of the last entry. */
+  /** How far the logs of others have been taken in. */
+  readonly positions: Position[] = [];
+  /** Small records by their keys: what changes many times is written once. Null removes. */
+  readonly meta = new Map<string, Wire | null>();
+  /** Facts that leave the store without a trace. */
+  readonly removed: Key[] = [];
+  /** The search index is to look at facts that do not come by the own log. */
+  leavesUnindexed = false;
+  /** The log position of the last entry; in the relay, of the last that is relayed. 0 for none. */
   lastPosition = 0;
+  lastRelayed = 0;
   /** An estimate, for the bound on what is in flight. */
   bytes = 0;
   readonly done: Promise<void>;
@@ -56,7 +69,19 @@ export class Batch {
   }
 
   get isEmpty(): boolean {
-    return this.entries.length === 0 && this.changes.length === 0 && this.views.size === 0;
+    return (
+      this.entries.length === 0 &&
+      this.changes.length === 0 &&
+      this.views.size === 0 &&
+      this.meta.size === 0 &&
+      this.facts.size === 0
+    );
+  }
+
+  /** Has the search index look at a fact that does not come by the own log. */
+  leaveUnindexed(key: Key): void {
+    this.leavesUnindexed = true;
+    this.changes.push({ kind: 'put', table: 'unindexed', key, bytes: nothing });
   }
 
   add(submission: Submission): void {
@@ -67,6 +92,9 @@ export class Batch {
   /** All changes, facts and views included. */
   allChanges(): Change[] {
     const all = this.changes;
+    for (const key of this.removed) all.push({ kind: 'put', table: 'facts', key, bytes: null });
+    for (const [key, value] of this.meta)
+      all.push({ kind: 'put', table: 'meta', key, bytes: value === null ? null : packWire(value) });
     for (const [key, { bytes }] of this.facts) all.push({ kind: 'put', table: 'facts', key, bytes });
     for (const [key, value] of this.views) {
       all.push({ kind: 'put', table: 'views', key, bytes: value === null ? null : packWire(value) });
@@ -82,3 +110,5 @@ export class Batch {
     this.#reject(error);
   }
 }
+
+const nothing = new Uint8Array(0);

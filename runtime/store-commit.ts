@@ -21,6 +21,10 @@ export interface GroupCommitOptions {
  */
 const earlyStartEntries = 1_024;
 
+function sizeOf({ entries, adopted }: Batch): number {
+  return entries.length + adopted.length;
+}
+
 export class GroupCommit implements Staged {
   readonly submission = new Submission();
   open = new Batch();
@@ -39,13 +43,13 @@ export class GroupCommit implements Staged {
   }
 
   get entriesInFlight(): number {
-    return this.open.entries.length + (this.inFlight?.entries.length ?? 0);
+    return sizeOf(this.open) + (this.inFlight === null ? 0 : sizeOf(this.inFlight));
   }
 
   /** To be called after something was added to `open`. */
   touch(): void {
     if (this.inFlight !== null || this.fault !== null) return;
-    if (this.open.entries.length >= earlyStartEntries) this.#start();
+    if (sizeOf(this.open) >= earlyStartEntries) this.#start();
     else if (!this.#scheduled) {
       this.#scheduled = true;
       setImmediate(() => {

@@ -2,13 +2,19 @@
 import { type Database, open, type RootDatabase } from 'lmdb';
 import type { StoredFact } from './behaviours.ts';
 import type { Wire } from './fact.ts';
+import type { Version } from './version.ts';
 import {
   factOf,
   isPresent,
+  type LoggedCopy,
   type LoggedFact,
   latin1,
+  loggedCopyOf,
   loggedOf,
+  type PackedFact,
+  packedFactOf,
   unpackWire,
+  versionOf,
   writeLatin1,
 } from './wire-bytes.ts';
 
@@ -34,22 +40,30 @@ export interface Table<Value> {
   keys(range: TableRange): string[];
 }
 
-export type TableName = Exclude<keyof Tables, 'presence'>;
+export type TableName = Exclude<keyof Tables, 'presence' | 'versions' | 'packed' | 'copies'>;
 
 export interface Tables {
   facts: Table<StoredFact>;
   /** The facts again: whether there is a value under a key, without reading it. */
   presence: Table<boolean>;
+  /** The facts again: their versions alone. */
+  versions: Table<Version>;
+  /** The facts again: their values packed. */
+  packed: Table<PackedFact>;
   /** Keys of statuses that followers may not see -> nothing. */
   unlisted: Table<string>;
   views: Table<Wire>;
   log: Table<LoggedFact>;
+  /** The log again: its values packed. */
+  copies: Table<LoggedCopy>;
   /** Places in the log whose value has been replaced or deleted since: version of the old value -> nothing. */
   erasures: Table<string>;
   /** Word and status id -> nothing. */
   postings: Table<string>;
   /** Key of a fact -> what the search index holds of it. */
   terms: Table<string>;
+  /** Keys of facts that came otherwise than by the own log, which the search index has yet to look at -> nothing. */
+  unindexed: Table<string>;
   meta: Table<Wire>;
 }
 
@@ -146,12 +160,16 @@ export function openEnvironment({ folder, mapSizeBytes, readOnly = false }: Envi
   const tables: Tables = {
     facts: table('facts', factOf),
     presence: table('facts', (bytes) => isPresent(bytes)),
+    versions: table('facts', (bytes) => versionOf(bytes)),
+    packed: table('facts', packedFactOf),
     unlisted: table('unlisted', charactersOf),
     views: table('views', wireOf),
     log: table('log', loggedOf),
+    copies: table('log', loggedCopyOf),
     erasures: table('erasures', charactersOf),
     postings: table('postings', charactersOf),
     terms: table('terms', charactersOf),
+    unindexed: table('unindexed', charactersOf),
     meta: table('meta', wireOf),
   };
   const meta = databases.get('meta');

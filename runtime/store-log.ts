@@ -1,12 +1,21 @@
-// The log: every fact once more, in the order in which it was accepted, for those who follow it. It is trimmed from its old end.
+// A log of this store's own: every fact once more, in the order in which it was accepted, for those who follow it. Trimmed from its old end.
 import type { Key } from './key.ts';
 import type { Batch } from './store-batch.ts';
-import type { Environment } from './store-environment.ts';
-import { noVersion, type Version, versionBytes } from './version.ts';
-import { fourChars, type LoggedFact, logBytes, numberAt, packWire, sixChars } from './wire-bytes.ts';
+import type { Environment, Record } from './store-environment.ts';
+import { noVersion, type Version } from './version.ts';
+import {
+  fourChars,
+  type LoggedCopy,
+  type LoggedFact,
+  logBytes,
+  numberAt,
+  packWire,
+  sixChars,
+} from './wire-bytes.ts';
 
-export interface LogEntry extends LoggedFact {
-  /** The node that accepted it. */
+/** The place of an entry. */
+export interface LogPlace {
+  /** The node that accepted it; what a node relays, it does under its number + `relayed`. */
   origin: number;
   /** The life of that node's store in which it did. */
   incarnation: number;
@@ -14,17 +23,42 @@ export interface LogEntry extends LoggedFact {
   position: number;
 }
 
+export interface LogEntry extends LoggedFact, LogPlace {}
+
+/** An entry with its value as it is packed. */
+export interface LogCopy extends LoggedCopy, LogPlace {}
+
 /** A life of this store: its entries begin at `first`. */
 export interface Life {
   incarnation: number;
   first: number;
 }
 
-const headKey = 'log';
-const numberBytes = 4;
-const positionBytes = 6;
-const placeBytes = 2 * numberBytes + positionBytes;
-const afterVersions = '\u00ff'.repeat(versionBytes + 1);
+export interface Appended {
+  version: Version;
+  key: Key;
+  packed: Uint8Array | null;
+  live: boolean;
+  to: readonly number[];
+}
+
+/** What a node passes on for others is a log of its own: an origin apart, whose versions do not ascend. */
+export const relayed = 2 ** 31;
+
+/** Bytes of an origin, and of an incarnation, in the place of an entry. */
+export const numberBytes = 4;
+export const positionBytes = 6;
+export const placeBytes = 2 * numberBytes + positionBytes;
+
+export interface LogOptions {
+  origin: number;
+  environment: Environment;
+  /** Where the head of this log is kept. */
+  headKey: string;
+}
+
+export const ownHeadKey = 'log';
+export const relayHeadKey = 'relay';
 
 export class StoreLog {
   /** The position of the entry accepted last, whether on the disk yet or not. */
@@ -34,21 +68,22 @@ export class StoreLog {
   committedVersion: Version = noVersion;
   /** Bytes of the entries, keys included. */
   bytes = 0;
-  /** The highest version accepted. */
+  /** The version accepted last. */
   version: Version = noVersion;
-  readonly #node: number;
+  readonly origin: number;
   readonly #environment: Environment;
+  readonly #headKey: string;
   /** By incarnation: few, and wanted for every entry. */
   readonly #prefixes = new Map<number, string>();
   #lives: Life[] = [];
-
   /** No entry stands below this position. */
   #first = 1;
 
-  constructor(node: number, environment: Environment) {
-    this.#node = node;
+  constructor({ origin, environment, headKey }: LogOptions) {
+    this.origin = origin;
     this.#environment = environment;
-    const head = headOf(environment);
+    this.#headKey = headKey;
+    const head = headOf(environment, headKey);
     this.head = head.position;
     this.committed = head.position;
     this.#first = head.first;
@@ -63,62 +98,71 @@ export class StoreLog {
   }
 
   /** Gives the entry its position. */
-  append(
-    batch: Batch,
-    fact: { version: Version; key: Key; packed: Uint8Array | null; live: boolean },
-  ): number {
+  append(batch: Batch, fact: Appended): number {
     this.head++;
     this.version = fact.version;
-    const bytes = logBytes(fact.version, fact.key, fact.packed, fact.live);
+    const bytes = logBytes(fact.version, fact.key, fact);
     this.bytes += bytes.length + placeBytes;
     // Once here and once, about as long, in the fact.
     batch.bytes += 2 * bytes.length;
-    batch.lastPosition = this.head;
     batch.changes.push({ kind: 'put', table: 'log', key: this.#place(this.head), bytes });
     return this.head;
-  }
-
-  /** The value written with `version` has been replaced: it is to leave the log at the next trim. */
-  erase(batch: Batch, version: Version): void {
-    batch.changes.push({ kind: 'put', table: 'erasures', key: version, bytes: nothing });
   }
 
   /** Writes the log's head with the batch it belongs to. */
   seal(batch: Batch): void {
     const lives = this.#lives.map(({ incarnation, first }) => [incarnation, first]);
     const head = packWire([this.head, this.#first, this.bytes, this.version, lives]);
-    batch.changes.push({ kind: 'put', table: 'meta', key: headKey, bytes: head });
+    batch.changes.push({ kind: 'put', table: 'meta', key: this.#headKey, bytes: head });
   }
 
   /** Committed entries from position `from` upwards. */
   read(from: number, most: number): LogEntry[] {
     const entries: LogEntry[] = [];
+    this.#walk(this.#environment.log, from, most, ({ key, value }, incarnation) => {
+      // Each field by name: a spread takes longer than all the rest of reading.
+      entries.push({
+        version: value.version,
+        key: value.key,
+        value: value.value,
+        live: value.live,
+        to: value.to,
+        size: value.size,
+        origin: this.origin,
+        incarnation,
+        position: positionOf(key),
+      });
+    });
+    return entries;
+  }
+
+  /** The same with their values as they are packed. */
+  readCopies(from: number, most: number): LogCopy[] {
+    const entries: LogCopy[] = [];
+    this.#walk(this.#environment.copies, from, most, ({ key, value }, incarnation) => {
+      entries.push({ ...value, origin: this.origin, incarnation, position: positionOf(key) });
+    });
+    return entries;
+  }
+
+  #walk<Value>(
+    table: { range(range: { from: string; to: string; most: number }): Record<Value>[] },
+    from: number,
+    most: number,
+    take: (record: Record<Value>, incarnation: number) => void,
+  ): void {
+    let taken = 0;
     for (const [index, life] of this.#lives.entries()) {
       const end = (this.#lives[index + 1]?.first ?? this.committed + 1) - 1;
       const start = Math.max(from, life.first, this.#first);
-      if (start > end || entries.length >= most) continue;
+      if (start > end || taken >= most) continue;
       const prefix = this.#prefix(life.incarnation);
-      const range = {
-        from: prefix + sixChars(start),
-        to: prefix + sixChars(end + 1),
-        most: most - entries.length,
-      };
-      for (const { key, value } of this.#environment.log.range(range)) {
-        const position = numberAt(key, 2 * numberBytes, positionBytes);
-        // Each field by name: a spread takes longer than all the rest of reading.
-        entries.push({
-          version: value.version,
-          key: value.key,
-          value: value.value,
-          live: value.live,
-          size: value.size,
-          origin: this.#node,
-          incarnation: life.incarnation,
-          position,
-        });
+      const range = { from: prefix + sixChars(start), to: prefix + sixChars(end + 1), most: most - taken };
+      for (const record of table.range(range)) {
+        taken++;
+        take(record, life.incarnation);
       }
     }
-    return entries;
   }
 
   /** How many entries there may be: missing positions count. */
@@ -133,59 +177,57 @@ export class StoreLog {
   }
 
   /**
-   * One step of trimming, staged into `batch`: erases what was replaced, or else drops the oldest entries while the log takes
-   * more than `mostBytes`. Nothing above `floor` is touched. Gives back whether another step may find more to do.
+   * Where somebody goes on who has everything up to `seq` of this log as it was in a life of this store, the present one or an earlier.
+   * Null when what comes next has been trimmed, or nobody knows that life any more.
    */
+  resume(incarnation: number, seq: number): number | null {
+    const at = this.#lives.findIndex((life) => life.incarnation === incarnation);
+    if (at < 0 || seq + 1 < this.#first) return null;
+    // What that life wrote after the copy was taken from which the next one came is not in this log.
+    return Math.min(seq, (this.#lives[at + 1]?.first ?? this.head + 1) - 1);
+  }
+
+  /** Whether entries that followed `seq` have been dropped for their age. */
+  isTrimmedAfter(seq: number): boolean {
+    return seq + 1 < this.#first;
+  }
+
+  /** Drops the oldest entries up to `floor` while the log takes more than `mostBytes`. Whether another step may find more to do. */
   trim(batch: Batch, options: { mostBytes: number; floor: number; mostEntries: number }): boolean {
     const floor = Math.min(options.floor, this.committed);
-    if (this.#eraseSome(batch, floor, options.mostEntries)) return true;
     if (this.bytes <= options.mostBytes || this.#first > floor) return false;
-    const oldest = this.read(this.#first, options.mostEntries);
+    const oldest = this.readCopies(this.#first, options.mostEntries);
     for (const entry of oldest) {
       if (entry.position > floor || this.bytes <= options.mostBytes) return false;
-      this.#drop(batch, entry.position, entry.size);
+      this.drop(batch, entry);
       this.#first = entry.position + 1;
       while ((this.#lives[1]?.first ?? Number.POSITIVE_INFINITY) <= this.#first) this.#lives.shift();
     }
     return oldest.length === options.mostEntries;
   }
 
-  /** Whether anything was erased. */
-  #eraseSome(batch: Batch, floor: number, most: number): boolean {
-    const versions = this.#environment.erasures.keys({ from: noVersion, to: afterVersions, most });
-    const gone = new Set<number>();
-    let erased = false;
-    for (const version of versions) {
-      // A commit can be seen on the disk before it is announced: its entries are not within `read` yet.
-      if (version > this.committedVersion) break;
-      const entry = this.#entryOf(version as Version);
-      if (entry !== null && entry.position > floor) break;
-      erased = true;
-      batch.changes.push({ kind: 'put', table: 'erasures', key: version, bytes: null });
-      if (entry === null || gone.has(entry.position)) continue;
-      gone.add(entry.position);
-      this.#drop(batch, entry.position, entry.size);
-    }
-    return erased;
-  }
-
-  #drop(batch: Batch, position: number, size: number): void {
+  drop(batch: Batch, { position, size }: { position: number; size: number }): void {
     batch.changes.push({ kind: 'put', table: 'log', key: this.#place(position), bytes: null });
     this.bytes -= size + placeBytes;
   }
 
-  /** By bisection: versions ascend with positions. */
-  #entryOf(version: Version): LogEntry | null {
+  /** The committed entry of a version, by bisection: only where versions ascend with positions. */
+  find(version: Version): LogCopy | null {
     let low = this.#first;
     let high = this.committed;
     while (low <= high) {
       const middle = Math.floor((low + high) / 2);
-      const [entry] = this.read(middle, 1);
+      const [entry] = this.readCopies(middle, 1);
       if (entry === undefined || entry.version > version) high = middle - 1;
       else if (entry.version < version) low = entry.position + 1;
       else return entry;
     }
     return null;
+  }
+
+  /** Whether entries of this origin's life are this log's, and not copies that others gave back. */
+  isLife(incarnation: number): boolean {
+    return this.#lives.some((life) => life.incarnation === incarnation);
   }
 
   #place(position: number): string {
@@ -196,14 +238,17 @@ export class StoreLog {
   #prefix(incarnation: number): string {
     let prefix = this.#prefixes.get(incarnation);
     if (prefix === undefined) {
-      prefix = fourChars(this.#node) + fourChars(incarnation);
+      prefix = fourChars(this.origin) + fourChars(incarnation);
       this.#prefixes.set(incarnation, prefix);
     }
     return prefix;
   }
 }
 
-const nothing = new Uint8Array(0);
+/** The position that a key of the log ends with. */
+export function positionOf(place: string): number {
+  return numberAt(place, 2 * numberBytes, positionBytes);
+}
 
 export interface LogHead {
   position: number;
@@ -213,8 +258,8 @@ export interface LogHead {
   lives: Life[];
 }
 
-/** What the last commit left of the log's head. */
-export function headOf(environment: Environment): LogHead {
+/** What the last commit left of a log's head. */
+export function headOf(environment: Environment, headKey: string): LogHead {
   const head = environment.meta.get(headKey);
   if (!Array.isArray(head)) return { position: 0, first: 1, bytes: 0, version: noVersion, lives: [] };
   const [position, first, bytes, version, lives] = head as [number, number, number, string, number[][]];

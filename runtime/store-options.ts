@@ -1,13 +1,21 @@
 // What a store is opened with: the product's functions, who is told of what, and the bounds.
-import type { Entry, FoundFact, PointReader, ViewWrite } from './behaviours.ts';
+import type { AccountId } from './account-id.ts';
+import type { Addressing, Entry, FoundFact, PointReader, ViewWrite } from './behaviours.ts';
 import type { Wire } from './fact.ts';
 import type { Key } from './key.ts';
 import type { StatusId } from './status-id.ts';
+import type { Position } from './store-position.ts';
 
 /** What the store asks of the product. All pure. */
 export interface StoreProduct {
   /** The views that a fact changes. The reader also sees what is on its way to the disk, this fact included. */
   derive(entry: Entry, read: PointReader): ViewWrite[];
+  /** The accounts beside its own that a fact, or its former value, is addressed to: all under which `derive` may write for it. */
+  addressed(change: Addressing): readonly AccountId[];
+  /** The views under the server's account that a fact gave, taken back. They depend on no other fact. */
+  withdraw(fact: FoundFact, read: PointReader): ViewWrite[];
+  /** Changes when `derive` gives other views for the same facts: those of a store written by an older one are derived anew at opening. */
+  viewsFormat: number;
   /** The status id of a fact that followers may see: for the lists of an author's newest statuses, and for search. */
   listed(key: Key, value: Wire | null): StatusId | null;
   /** The key of a status's fact. An author's keys must sort as the status ids do. */
@@ -25,6 +33,11 @@ export interface StoreOptions extends StoreProduct {
   now(): number;
   /** Called once a transaction, in order, after the fsync and before any `done` of it resolves. The entries' positions end at `position`. */
   onCommitted(entries: Entry[], position: number): void;
+  /**
+   * Called once a transaction that holds what was adopted from other cores, after `onCommitted`: the entries in the order in which they
+   * were taken in, and how far the logs of others are taken in now.
+   */
+  onAdopted?: ((entries: Entry[], positions: readonly Position[]) => void) | undefined;
   /**
    * The disk failed, or another program took the folder over. Nothing is accepted any more. End the process at once, best by
    * a signal: LMDB's memory may not be sound, so that an orderly exit, which frees it, can abort or hang.
@@ -46,7 +59,7 @@ export interface StoreLimits {
   minFreePercent: number;
   /** Kept for deletes on a full disk. 0 for none. */
   ballastBytes: number;
-  /** The log is trimmed to this size, as far as its follower allows. */
+  /** The log is trimmed to this size, as far as its followers allow; so are the relay, and all copies of others' logs together. */
   logBytes: number;
   /** With this much on its way to the disk, writes are refused as `busy`. */
   mostBytesInFlight: number;
@@ -55,6 +68,8 @@ export interface StoreLimits {
   mostRows: number;
   /** Ids of newest statuses kept in memory. */
   mostIds: number;
+  /** Facts that one transaction sees to when partitions come and go. */
+  factsAtOnce: number;
   /** How often the search index follows and the log is trimmed; 0: only when asked. */
   searchEveryMs: number;
   trimEveryMs: number;
@@ -69,6 +84,7 @@ export const defaultLimits: Readonly<StoreLimits> = {
   mostEntriesInFlight: 100_000,
   mostRows: 200_000,
   mostIds: 4_000_000,
+  factsAtOnce: 500,
   searchEveryMs: 1_000,
   trimEveryMs: 60_000,
 };

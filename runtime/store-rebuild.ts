@@ -1,8 +1,9 @@
 // Derives all views anew from the facts: in place, or beside the store for a comparison.
-import type { Entry, FoundFact, PointReader, ViewWrite } from './behaviours.ts';
+import type { Entry, FoundFact, PointReader } from './behaviours.ts';
 import type { Key } from './key.ts';
 import type { Batch } from './store-batch.ts';
 import { GroupCommit } from './store-commit.ts';
+import { type Deriving, deriveKept } from './store-deriving.ts';
 import type { Environment, Tables } from './store-environment.ts';
 import { StoreRows } from './store-rows.ts';
 import { packWire } from './wire-bytes.ts';
@@ -12,7 +13,9 @@ export interface RebuildOptions {
   facts: Tables['facts'];
   /** Where the views go: all that is there is thrown away. */
   target: Environment;
-  derive(entry: Entry, read: PointReader): ViewWrite[];
+  deriving: Deriving;
+  /** The format of the views, kept beside them. */
+  viewsFormat: number;
   /** Derives what is not a view from the same facts, in the same transaction. */
   alsoTake(facts: readonly FoundFact[], batch: Batch): void;
   mostRows: number;
@@ -27,6 +30,7 @@ export interface RebuildReport {
 
 /** Stands in `meta` from the moment the views are thrown away until all are derived again. */
 const markKey = 'rebuild';
+const formatKey = 'viewsFormat';
 const factsAtOnce = 1_000;
 
 /** A rebuild was cut short: the views are incomplete. */
@@ -34,9 +38,26 @@ export function isRebuildUnfinished(environment: Environment): boolean {
   return environment.meta.get(markKey) !== undefined;
 }
 
-/** Rejects when the disk fails or it is called off; the rebuild is then to be started again. */
+/** The views were derived by a product that gave others. Never so for a store without facts: it gets the format of today. */
+export async function hasOtherFormat(environment: Environment, viewsFormat: number): Promise<boolean> {
+  if (environment.meta.get(formatKey) === viewsFormat) return false;
+  const isEmpty = environment.presence.keys({ from: '\0', to: afterAllKeys, most: 1 }).length === 0;
+  if (!isEmpty) return true;
+  await environment.commit([formatChange(viewsFormat)]);
+  environment.refresh();
+  return false;
+}
+
+function formatChange(viewsFormat: number) {
+  return { kind: 'put', table: 'meta', key: formatKey, bytes: packWire(viewsFormat) } as const;
+}
+
+/**
+ * Facts are replayed in order of their keys, as though they came like that: of each, only those before it are known.
+ * Rejects when the disk fails or it is called off; the rebuild is then to be started again.
+ */
 export async function rebuildViews(options: RebuildOptions): Promise<RebuildReport> {
-  const { facts, target, derive, alsoTake, mostRows, onProgress } = options;
+  const { facts, target, deriving, viewsFormat, alsoTake, mostRows, onProgress } = options;
   const commit = new GroupCommit({
     environment: target,
     seal: () => {},
@@ -59,6 +80,11 @@ export async function rebuildViews(options: RebuildOptions): Promise<RebuildRepo
     batch.changes.push({ kind: 'put', table: 'meta', key: markKey, bytes: packWire(true) });
   });
   let done = 0;
+  let reached: Key = '';
+  const replayed: PointReader = {
+    fact: (key) => (key <= reached ? rows.writer.fact(key) : null),
+    view: (key) => rows.writer.view(key),
+  };
   let from: Key = '\0';
   for (;;) {
     if (options.isCalledOff())
@@ -68,11 +94,14 @@ export async function rebuildViews(options: RebuildOptions): Promise<RebuildRepo
       const taken: FoundFact[] = found.map(({ key, value }) => ({ key, ...value }));
       for (const fact of taken) {
         const entry: Entry = { ...fact, before: null, live: false };
-        for (const { key, value } of derive(entry, rows.writer)) batch.views.set(key, value);
+        reached = fact.key;
+        deriveKept(deriving, entry, replayed, ({ key, value }) => batch.views.set(key, value));
       }
       alsoTake(taken, batch);
-      if (found.length < factsAtOnce)
+      if (found.length < factsAtOnce) {
         batch.changes.push({ kind: 'put', table: 'meta', key: markKey, bytes: null });
+        batch.changes.push(formatChange(viewsFormat));
+      }
     });
     done += found.length;
     onProgress(done);

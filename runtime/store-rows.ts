@@ -82,7 +82,9 @@ export class StoreRows {
    * posts would drive out what is read, and keep the garbage collector busy.
    */
   take(batch: Batch): void {
-    for (const [key, { version, value }] of batch.facts) this.#facts.replace(key, { version, value });
+    for (const [key, { version, value, to }] of batch.facts)
+      this.#facts.replace(key, to === undefined ? { version, value } : { version, value, to });
+    for (const key of batch.removed) if (!batch.facts.has(key)) this.#facts.replace(key, absent);
     for (const [key, value] of batch.views) this.#views.replace(key, value ?? absent);
   }
 

@@ -6,6 +6,8 @@ export interface StoreStatistics {
   /** Entries that the search index has not taken in yet. */
   searchBehind: number;
   logBytes: number;
+  /** Copies of other nodes' logs. */
+  copiesBytes: number;
   fileBytes: number;
   bytesInFlight: number;
   entriesInFlight: number;

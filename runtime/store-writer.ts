@@ -1,15 +1,19 @@
 // Takes in writes: gives facts their versions, derives their views, stages them for the next transaction, or says why not.
-import type { Entry, Outcome, PointReader, Rejection, ViewWrite } from './behaviours.ts';
+import type { AccountId } from './account-id.ts';
+import type { Addressing, Entry, Outcome, Rejection, ViewWrite } from './behaviours.ts';
 import type { HybridClock } from './clock.ts';
 import type { FactWrite } from './fact.ts';
 import type { Key } from './key.ts';
+import { joined, partitionsAddressed } from './store-addressing.ts';
 import type { Batch, Listing } from './store-batch.ts';
 import { GroupCommit } from './store-commit.ts';
+import { type Deriving, deriveKept } from './store-deriving.ts';
 import type { StoreDisk } from './store-disk.ts';
 import { type Environment, longestKey } from './store-environment.ts';
 import type { StoreLog } from './store-log.ts';
 import { StoreRows } from './store-rows.ts';
-import { factBytes, packWire } from './wire-bytes.ts';
+import { erase } from './store-trim.ts';
+import { factBytes, nowhere, packWire } from './wire-bytes.ts';
 
 /** Writes that were taken in: not yet on the disk. */
 export interface Submitted {
@@ -29,22 +33,24 @@ export interface SubmitOptions {
   nowMs?: number;
 }
 
-export interface WriterOptions {
+export interface WriterOptions extends Deriving {
   environment: Environment;
   log: StoreLog;
   clock: HybridClock;
   disk: StoreDisk;
   now(): number;
-  derive(entry: Entry, read: PointReader): ViewWrite[];
+  addressed(change: Addressing): readonly AccountId[];
   /** What an entry changes in the lists of an author's newest statuses. Null for no change. */
   listing(entry: Entry): Listing | null;
   mostRows: number;
   mostBytesInFlight: number;
   mostEntriesInFlight: number;
   minFreePercent: number;
-  /** Brings the lists of newest statuses up to date. */
-  committed(listings: readonly Listing[]): void;
-  announced(entries: Entry[], position: number): void;
+  /** Adds what every transaction carries. */
+  seal(batch: Batch): void;
+  /** Brings up to date what is kept in memory beside the rows. */
+  committed(batch: Batch): void;
+  announced(batch: Batch): void;
   timed(ms: number, entries: number): void;
   failed(error: Error): void;
 }
@@ -58,19 +64,25 @@ export class StoreWriter {
   /** Why nothing is accepted just now, beside what the disk and the queue say. */
   closed: Rejection | null = null;
   readonly #options: WriterOptions;
+  readonly #takeView: (view: ViewWrite) => void;
 
   constructor(options: WriterOptions) {
     this.#options = options;
-    const { environment, log } = options;
+    const { environment } = options;
     this.commit = new GroupCommit({
       environment,
-      seal: (batch) => log.seal(batch),
+      seal: (batch) => options.seal(batch),
       committed: (batch) => this.#committed(batch),
       announced: (batch, ms) => this.#announced(batch, ms),
       failed: (error) => this.#failed(error),
     });
     const { facts, views } = environment;
     this.rows = new StoreRows({ facts, views, mostRows: options.mostRows }, this.commit);
+    const { submission } = this.commit;
+    this.#takeView = ({ key, value }) => {
+      assertKey(key);
+      submission.views.set(key, value);
+    };
   }
 
   refusal({ deletes }: { deletes: boolean }): Rejection | null {
@@ -92,33 +104,32 @@ export class StoreWriter {
   ): Outcome<Submitted> {
     const refusal = this.refusal({ deletes });
     if (refusal !== null) return { ok: false, rejection: refusal };
-    const { disk, log } = this.#options;
+    const { disk, log, clock } = this.#options;
     if (writes.length === 0) {
       return { ok: true, value: { entries: [], position: log.head, done: this.commit.drain() } };
     }
     if (deletes && disk.isExhausted()) disk.dropBallast();
     const batch = this.commit.open;
-    const { submission } = this.commit;
     const entries: Entry[] = [];
     const packed: Array<Buffer | null> = [];
-    try {
-      for (const write of writes) {
-        const bytes = write.value === null ? null : packWire(write.value);
-        entries.push(this.#stage(write, bytes, { live, nowMs }));
+    const to: Array<readonly number[]> = [];
+    this.whole(batch, () => {
+      for (const { key, value, isNew } of writes) {
+        assertKey(key);
+        const bytes = value === null ? null : packWire(value);
+        const before = isNew === true ? null : this.rows.writer.fact(key);
+        const entry: Entry = { key, version: clock.tick(nowMs), value, before, live };
+        entries.push(entry);
         packed.push(bytes);
+        to.push(this.stageFact(entry, bytes, nowhere));
       }
-      batch.bytes += (submission.facts.size + submission.views.size) * writeOverheadBytes;
-      batch.add(submission);
-    } finally {
-      submission.clear();
-    }
+    });
     for (const [index, entry] of entries.entries()) {
-      const { key, version, before } = entry;
-      log.append(batch, { key, version, packed: packed[index] ?? null, live });
-      if (before !== null && before.value !== null) log.erase(batch, before.version);
+      const { key, version } = entry;
+      const appended = { version, key, packed: packed[index] ?? null, live, to: to[index] ?? nowhere };
+      batch.lastPosition = log.append(batch, appended);
       batch.entries.push(entry);
-      const listing = this.#options.listing(entry);
-      if (listing !== null) list(batch, key, listing);
+      this.replace(batch, entry);
     }
     this.commit.touch();
     return { ok: true, value: { entries, position: log.head, done: batch.done } };
@@ -134,37 +145,55 @@ export class StoreWriter {
     return batch.done;
   }
 
-  #stage(
-    { key, value, isNew }: FactWrite,
-    packed: Buffer | null,
-    { live, nowMs }: { live: boolean; nowMs: number },
-  ): Entry {
-    assertKey(key);
-    const { clock, derive } = this.#options;
+  /** The facts that `act` stages, and their views, are taken into the batch together; none of them when it throws. */
+  whole(batch: Batch, act: () => void): void {
     const { submission } = this.commit;
-    const before = isNew === true ? null : this.rows.writer.fact(key);
-    const version = clock.tick(nowMs);
-    const bytes = factBytes(version, packed);
-    submission.facts.set(key, { version, value, bytes });
-    const entry: Entry = { key, version, value, before, live };
-    for (const view of derive(entry, this.rows.writer)) {
-      assertKey(view.key);
-      submission.views.set(view.key, view.value);
+    try {
+      act();
+      batch.bytes += (submission.facts.size + submission.views.size) * writeOverheadBytes;
+      batch.add(submission);
+    } finally {
+      submission.clear();
     }
-    return entry;
+  }
+
+  /** Stages a fact and its views. Gives back the partitions it is addressed to: those of `more`, too. */
+  stageFact(entry: Entry, packed: Uint8Array | null, more: readonly number[]): readonly number[] {
+    const { key, version, value } = entry;
+    const { addressed, derive, placement } = this.#options;
+    const { submission } = this.commit;
+    const to = joined(partitionsAddressed(addressed, entry), more, key);
+    const bytes = factBytes(version, packed, to);
+    const isAddressedTombstone = value === null && to.length > 0;
+    submission.facts.set(
+      key,
+      isAddressedTombstone ? { version, value, to, bytes } : { version, value, bytes },
+    );
+    if (placement.isWhole) for (const view of derive(entry, this.rows.writer)) this.#takeView(view);
+    else deriveKept({ derive, placement }, entry, this.rows.writer, this.#takeView);
+    return to;
+  }
+
+  /** Stages what an entry changes beside facts and views: its former value leaves the logs, its status the lists or enters them. */
+  replace(batch: Batch, entry: Entry): void {
+    const { before, key } = entry;
+    if (before !== null && before.value !== null) erase(batch, before.version);
+    const listing = this.#options.listing(entry);
+    if (listing === null) return;
+    if (this.#options.placement.ownsKey(key)) batch.listings.push(listing);
+    if (listing.isHidden === null) return;
+    const bytes = listing.isHidden ? nothing : null;
+    batch.changes.push({ kind: 'put', table: 'unlisted', key, bytes });
   }
 
   #committed(batch: Batch): void {
-    const last = batch.entries.at(-1);
-    if (last !== undefined) this.#options.log.commit(batch.lastPosition, last.version);
     this.rows.take(batch);
-    this.#options.committed(batch.listings);
+    this.#options.committed(batch);
   }
 
   #announced(batch: Batch, ms: number): void {
-    if (batch.entries.length === 0) return;
-    this.#options.timed(ms, batch.entries.length);
-    this.#options.announced(batch.entries, batch.lastPosition);
+    if (batch.entries.length > 0) this.#options.timed(ms, batch.entries.length);
+    this.#options.announced(batch);
   }
 
   #failed(error: Error): void {
@@ -172,13 +201,6 @@ export class StoreWriter {
     if (hasNoSpace(error)) this.#options.disk.dropBallast();
     this.#options.failed(error);
   }
-}
-
-function list(batch: Batch, key: Key, listing: Listing): void {
-  batch.listings.push(listing);
-  const { isHidden } = listing;
-  if (isHidden === null) return;
-  batch.changes.push({ kind: 'put', table: 'unlisted', key, bytes: isHidden ? nothing : null });
 }
 
 const nothing = new Uint8Array(0);
@@ -192,7 +214,8 @@ const unavailable: Rejection = {
   message: 'The disk failed: the store accepts nothing more',
 };
 
-function assertKey(key: Key): void {
+/** Throws for what is no key of this store's. */
+export function assertKey(key: Key): void {
   if (key.length > 0 && key.length <= longestKey && isLatin1(key)) return;
   throw new RangeError(
     `a key must be 1 to ${longestKey} latin1 characters: ${JSON.stringify(key.slice(0, 80))}`,

@@ -1,5 +1,6 @@
 // The store: facts, the log, and what is derived from them, in one LMDB environment. It knows no product: that comes as functions.
-import type { AccountId } from './account-id.ts';
+
+import { type AccountId, partitionOf } from './account-id.ts';
 import type { CommittedReader, Outcome, PointReader, Recent, Rejection } from './behaviours.ts';
 import { type HybridClock, hybridClock } from './clock.ts';
 import type { FactWrite } from './fact.ts';
@@ -8,27 +9,35 @@ import { RecentIndex } from './recent-index.ts';
 import { type SearchFor, SearchIndex } from './search-index.ts';
 import type { StatusId } from './status-id.ts';
 import { statusKindOf } from './status-rest.ts';
+import { type Adopted, type Adoption, StoreAdoption, seenKey } from './store-adoption.ts';
 import { StoreBackground } from './store-background.ts';
 import { type BackupReport, backupStore } from './store-backup.ts';
-import { assertDataFile, makeFolder, removeFolder, StoreDisk } from './store-disk.ts';
+import type { Batch } from './store-batch.ts';
+import { type Digest, StoreDigest } from './store-digest.ts';
+import { assertDataFile, makeFolder, StoreDisk } from './store-disk.ts';
 import { CommitError, type Environment, openEnvironment } from './store-environment.ts';
 import { StoreFollower } from './store-follower.ts';
-import { newIncarnation, settleIncarnation } from './store-incarnation.ts';
-import { hiding, listingOf } from './store-listing.ts';
+import { settleIncarnation } from './store-incarnation.ts';
+import { listingOf } from './store-listing.ts';
 import { lockFolder, type StoreLock } from './store-lock.ts';
-import { type LogEntry, StoreLog } from './store-log.ts';
+import type { LogEntry } from './store-log.ts';
+import { StoreLogs } from './store-logs.ts';
+import { StoreMoving } from './store-moving.ts';
 import { defaultLimits, type StoreLimits, type StoreOptions } from './store-options.ts';
+import { StorePartitions } from './store-partitions.ts';
+import { StorePlacement } from './store-placement.ts';
+import type { Position } from './store-position.ts';
+import { StorePositions } from './store-positions.ts';
 import { listedOnDisk, remainingFacts, storeReader } from './store-reader.ts';
-import {
-  type Comparison,
-  compareViews,
-  isRebuildUnfinished,
-  type RebuildReport,
-  rebuildViews,
-} from './store-rebuild.ts';
+import { type Comparison, hasOtherFormat, isRebuildUnfinished, type RebuildReport } from './store-rebuild.ts';
+import { StoreRebuilding } from './store-rebuilding.ts';
+import { StoreRecords } from './store-records.ts';
+import { StoreScan } from './store-scan.ts';
 import type { StoreStatistics } from './store-statistics.ts';
+import type { TrimFloor } from './store-trim.ts';
+import { StoreWorks } from './store-works.ts';
 import { StoreWriter, type SubmitOptions, type Submitted } from './store-writer.ts';
-import type { Version } from './version.ts';
+import { noVersion, type Version } from './version.ts';
 
 /** The folder or what is in it can't be used: `cause` is what the system said. */
 export class StoreOpenError extends Error {
@@ -43,7 +52,7 @@ export class StoreOpenError extends Error {
 /**
  * Opens the store of a folder, making it when absent. Rejects with `FolderInUseError` while another program holds it, and with
  * `StoreOpenError` when the system or the database does not let it be opened.
- * A rebuild that was cut short is done again first.
+ * A rebuild that was cut short, or that a change of what is derived asks for, is done first.
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const { folder } = options;
@@ -60,7 +69,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     environment = openEnvironment({ folder, mapSizeBytes: limits.mapSizeBytes });
     await settleIncarnation(environment, folder);
     const store = new Store({ environment, lock, options, limits });
-    if (isRebuildUnfinished(environment)) await store.rebuild();
+    const isOld = await hasOtherFormat(environment, options.viewsFormat);
+    if (isOld || isRebuildUnfinished(environment)) await store.rebuild();
     store.start();
     return store;
   } catch (error) {
@@ -83,20 +93,33 @@ export class Store {
   /** What is committed, and what is on its way to the disk over it. */
   readonly writerReader: PointReader;
   readonly clock: HybridClock;
+  /** Its own log, its relay, and copies of others' logs. */
+  readonly logs: StoreLogs;
+  readonly partitions: StorePartitions;
+  /** Small records of the cluster's. */
+  readonly records: StoreRecords;
+  /** Facts in order of keys: what others take over or compare. */
+  readonly scan: StoreScan;
   readonly #parts: Parts;
   readonly #disk: StoreDisk;
-  readonly #log: StoreLog;
   readonly #writer: StoreWriter;
   readonly #recent: RecentIndex;
   readonly #search: SearchIndex;
   readonly #follower: StoreFollower;
   readonly #background: StoreBackground;
-  readonly #works = new Set<Promise<unknown>>();
+  readonly #positions: StorePositions;
+  readonly #digest: StoreDigest;
+  readonly #adoption: StoreAdoption;
+  readonly #rebuilding: StoreRebuilding;
+  /** The highest version on the disk. */
+  #version: Version;
+  #settled: Version = noVersion;
+  readonly #works = new StoreWorks();
   #closing: Promise<void> | null = null;
 
   constructor(parts: Parts) {
     const { environment, options, limits } = parts;
-    const { node, now, derive, listed, words } = options;
+    const { node, now, derive, addressed, listed, words } = options;
     this.#parts = parts;
     this.#disk = new StoreDisk({
       ...limits,
@@ -105,11 +128,19 @@ export class Store {
       freePercent: options.freePercent,
     });
     if (this.#disk.freePercent() >= 2 * limits.minFreePercent) this.#disk.loadBallast();
-    this.#log = new StoreLog(node, environment);
-    this.clock = hybridClock(node, this.#log.version);
+    const logs = new StoreLogs(node, environment);
+    this.logs = logs;
+    const seen = environment.meta.get(seenKey);
+    this.#version = seen === undefined ? logs.own.version : higher(logs.own.version, seen as Version);
+    this.clock = hybridClock(node, this.#version);
+    const placement = StorePlacement.of(environment);
+    this.#positions = new StorePositions(environment);
+    this.#digest = new StoreDigest(environment);
+    this.scan = new StoreScan(environment, addressed);
     const statusKind = statusKindOf(options.statusKey);
+    const onDisk = listedOnDisk(environment, statusKind);
     this.#recent = new RecentIndex({
-      read: listedOnDisk(environment, statusKind),
+      read: (author, below, most) => (placement.owns(partitionOf(author)) ? onDisk(author, below, most) : ''),
       mostIds: limits.mostIds,
     });
     this.#search = new SearchIndex({
@@ -117,55 +148,95 @@ export class Store {
       kind: statusKind,
       words,
       listed,
+      owns: (key) => placement.ownsKey(key),
       onTrouble: options.onTrouble,
     });
     this.#writer = new StoreWriter({
       ...limits,
       environment,
-      log: this.#log,
+      log: logs.own,
       clock: this.clock,
       disk: this.#disk,
       now,
       derive,
+      addressed,
+      placement,
       listing: listingOf(statusKind, listed),
-      committed: (listings) => {
-        for (const { add, remove } of listings) {
-          if (add !== null) this.#recent.add(add);
-          if (remove !== null) this.#recent.remove(remove);
-        }
+      seal: (batch) => logs.seal(batch),
+      committed: (batch) => this.#committed(batch),
+      announced: ({ entries, adopted, positions, lastPosition }) => {
+        if (entries.length > 0) options.onCommitted(entries, lastPosition);
+        if (adopted.length > 0 || positions.length > 0) options.onAdopted?.(adopted, positions);
       },
-      announced: (entries, position) => options.onCommitted(entries, position),
       timed: (ms, entries) => options.onCommitTimed?.(ms, entries),
       failed: (error) => {
         this.#background.stop();
         options.onFault(error);
       },
     });
+    const common = { environment, writer: this.#writer, placement, product: options, statusKind };
+    const isCalledOff = () => this.#closing !== null;
+    this.#adoption = new StoreAdoption({
+      ...common,
+      relay: logs.relay,
+      copies: logs.copies,
+      clock: this.clock,
+      positions: this.#positions,
+    });
+    this.partitions = new StorePartitions({
+      placement,
+      moving: new StoreMoving({ ...common, ...limits, isCalledOff }),
+      writer: this.#writer,
+      works: this.#works,
+      changed: () => this.#recent.clear(),
+    });
+    this.records = new StoreRecords(environment, this.#writer);
     this.reader = storeReader(environment, this.#writer.rows, this.#recent);
     this.writerReader = this.#writer.rows.writer;
-    this.#follower = new StoreFollower(environment, this.#log, this.#writer, this.#search);
+    this.#follower = new StoreFollower(environment, logs.own, this.#writer, this.#search);
     this.#background = new StoreBackground({
       ...limits,
-      log: this.#log,
+      logs: { environment, own: logs.own, relay: logs.relay, copies: logs.copies },
       writer: this.#writer,
       follower: this.#follower,
       onTrouble: options.onTrouble,
     });
+    this.#rebuilding = new StoreRebuilding({
+      ...common,
+      ...limits,
+      follower: this.#follower,
+      search: this.#search,
+      isCalledOff,
+    });
+  }
+
+  /** Brings what is kept in memory up to what is on the disk now. */
+  #committed(batch: Batch): void {
+    this.logs.commit(batch);
+    this.#positions.take(batch);
+    this.#digest.take(batch);
+    for (const { add, remove } of batch.listings) {
+      if (add !== null) this.#recent.add(add);
+      if (remove !== null) this.#recent.remove(remove);
+    }
+    for (const { version } of batch.adopted) this.#version = higher(this.#version, version);
+    if (batch.entries.length > 0) this.#version = higher(this.#version, this.logs.own.committedVersion);
+    if (batch.leavesUnindexed) this.#follower.marked();
   }
 
   /** Log position of the last committed entry. */
   get position(): number {
-    return this.#log.committed;
+    return this.logs.own.committed;
   }
 
-  /** The highest version given, on the disk or on its way there. */
+  /** The highest version given or seen, on the disk or on its way there. */
   get given(): Version {
-    return this.#log.version;
+    return this.clock.last();
   }
 
-  /** The version of the last committed entry. */
+  /** The highest version of a committed entry. */
   get version(): Version {
-    return this.#log.committedVersion;
+    return this.#version;
   }
 
   /** This life of the store, 1..2^32-1. A restored or copied store has another. */
@@ -193,7 +264,7 @@ export class Store {
 
   /** Committed entries of the log from a position upwards. */
   readLog(from: number, most: number): LogEntry[] {
-    return this.#log.read(from, most);
+    return this.logs.own.read(from, most);
   }
 
   /** Takes replaced and deleted values out of the log, and its oldest entries when it is too long. */
@@ -218,90 +289,58 @@ export class Store {
 
   /** Derives all views and the search index anew. Writes are refused meanwhile. Cut short, it is done again at the next opening. */
   rebuild(onProgress: (facts: number) => void = () => {}): Promise<RebuildReport> {
-    return this.#during(this.#rebuild(onProgress));
-  }
-
-  async #rebuild(onProgress: (facts: number) => void): Promise<RebuildReport> {
-    this.#writer.closed = { code: 'unavailable', message: 'The views are being rebuilt' };
-    try {
-      await this.#follower.pause();
-      await this.#writer.commit.drain();
-      const { environment, options, limits } = this.#parts;
-      const hide = hiding(statusKindOf(options.statusKey), options.listed);
-      const report = await rebuildViews({
-        isCalledOff: () => this.#closing !== null,
-        facts: environment.facts,
-        target: environment,
-        derive: options.derive,
-        alsoTake: (facts, batch) => {
-          this.#search.take(facts, batch);
-          hide(facts, batch);
-        },
-        mostRows: limits.mostRows,
-        onProgress,
-      });
-      this.#writer.rows.forgetViews();
-      await this.#follower.resumeAtHead();
-      if (this.#closing === null) this.#writer.closed = null;
-      return report;
-    } catch (error) {
-      this.#writer.rows.forgetViews();
-      this.#writer.closed = {
-        code: 'unavailable',
-        message: 'The views are incomplete: they are rebuilt at the next start',
-      };
-      throw error;
-    }
+    return this.#works.alone(() => this.#rebuilding.rebuild(onProgress));
   }
 
   /** Derives all views into an absent folder, compares them with those at hand, removes the folder. Nothing may be written meanwhile. */
   compareRebuilt(folder: string): Promise<Comparison> {
-    return this.#during(this.#compareRebuilt(folder));
+    return this.#works.alone(() => this.#rebuilding.compare(folder));
   }
 
-  async #compareRebuilt(folder: string): Promise<Comparison> {
-    await this.#writer.commit.drain();
-    const { environment, options, limits } = this.#parts;
-    const target = openEnvironment({ folder, mapSizeBytes: limits.mapSizeBytes });
-    try {
-      await target.adopt(newIncarnation(null));
-      await rebuildViews({
-        isCalledOff: () => this.#closing !== null,
-        facts: environment.facts,
-        target,
-        derive: options.derive,
-        alsoTake: () => {},
-        mostRows: limits.mostRows,
-        onProgress: () => {},
-      });
-      return compareViews(environment.views, target.views);
-    } finally {
-      await target.close();
-      removeFolder(folder);
-    }
+  /**
+   * Takes in facts that other cores accepted. Of a fact that is here the higher version stays. All or nothing, with the positions, and in
+   * the transactions of what is submitted. Throws for bytes that are no fact.
+   */
+  adopt(adoption: Adoption): Outcome<Adopted> {
+    return this.#adoption.adopt(adoption);
+  }
+
+  /** How far the logs of others are taken in: what is on the disk. */
+  get positions(): Position[] {
+    return this.#positions.committed;
+  }
+
+  /** Nothing above this leaves the own log and the relay: somebody has yet to read it. */
+  set trimFloor(floor: TrimFloor) {
+    this.#background.floor = floor;
+  }
+
+  /** No version up to this one is on its way to the disk from here any more, nor will be. Never goes back. */
+  get settled(): Version {
+    const { open, inFlight } = this.#writer.commit;
+    const isWriting = open.entries.length > 0 || (inFlight?.entries.length ?? 0) > 0;
+    const now = isWriting ? this.logs.own.committedVersion : this.clock.last();
+    this.#settled = higher(this.#settled, now);
+    return this.#settled;
+  }
+
+  /** Digest of the facts whose home is the partition. */
+  digest(partition: number): Digest {
+    return this.#digest.of(partition);
   }
 
   /** Copies what is committed into an absent or empty folder, while the store goes on. Rejects with `BackupError`. */
   backup(folder: string): Promise<BackupReport> {
-    return this.#during(backupStore(this.#parts.environment, this.#parts.options.node, folder));
-  }
-
-  /** The database is not closed under long work: closing waits for it. */
-  async #during<T>(work: Promise<T>): Promise<T> {
-    this.#works.add(work);
-    try {
-      return await work;
-    } finally {
-      this.#works.delete(work);
-    }
+    return this.#works.during(backupStore(this.#parts.environment, this.#parts.options.node, folder));
   }
 
   statistics(): StoreStatistics {
     const { commit, rows } = this.#writer;
     return {
-      position: this.#log.committed,
+      position: this.logs.own.committed,
       searchBehind: this.#follower.behind,
-      logBytes: this.#log.bytes,
+      logBytes: this.logs.own.bytes,
+      copiesBytes: this.logs.copies.bytes,
       fileBytes: this.#parts.environment.fileBytes(),
       bytesInFlight: commit.bytesInFlight,
       entriesInFlight: commit.entriesInFlight,
@@ -333,7 +372,7 @@ export class Store {
     this.#background.stop();
     try {
       await this.#writer.commit.drain();
-      await Promise.allSettled([...this.#works, this.#background.idle()]);
+      await Promise.allSettled([this.#works.settled(), this.#background.idle()]);
       await this.#writer.commit.drain();
     } catch {
       // `onFault` has been called with it.
@@ -342,4 +381,8 @@ export class Store {
     if (!(this.#writer.commit.fault instanceof CommitError)) await this.#parts.environment.close();
     await this.#parts.lock.release();
   }
+}
+
+function higher(one: Version, other: Version): Version {
+  return one > other ? one : other;
 }

@@ -77,7 +77,8 @@ const defaultMailbox = 1000;
 
 const movedAway: Rejection = {
   code: 'unavailable',
-  message: 'This account is served by another machine now. Whether the request was done is not known: ask again.',
+  message:
+    'This account is served by another machine now. Whether the request was done is not known: ask again.',
 };
 
 function noPushes<Item>(): Pushes<Item> {
@@ -88,10 +89,7 @@ export class UserActors<State, Message extends { kind: string }, Item> {
   readonly #options: UserActorsOptions<State, Message, Item>;
   readonly #system: ActorSystem<Letter<Message, Item> | null> = openActorSystem();
   readonly #cells = new Map<AccountId, Cell<State, Message, Item>>();
-  readonly #waiting = new Map<
-    number,
-    { account: AccountId; resolve: (outcome: Outcome<unknown>) => void }
-  >();
+  readonly #waiting = new Map<number, { account: AccountId; resolve: (outcome: Outcome<unknown>) => void }>();
   readonly #fanOut: FanOut<Item, Cell<State, Message, Item>>;
   #behaviours: Behaviours<State, Message, Item>;
   #pushes: Pushes<Item> = noPushes();

@@ -123,6 +123,7 @@ describe('an admission', () => {
     name: 'newcomer',
     machine: 'rack-1',
     roles: ['core'],
+    weight: null,
   };
   const invite = invited();
   const shown = admissionOf(invite, wanted);
@@ -130,6 +131,15 @@ describe('an admission', () => {
     verifyAdmission({ ...shown, ...change }, { manifest: by, nowMs: at });
   const withCertificate = (change: Partial<Admission['certificate']>) =>
     judged({ certificate: { ...shown.certificate, ...change } });
+
+  test('says what share its machine can take', () => {
+    const strong = admissionOf(invite, { ...wanted, weight: 250 });
+    expect(verifyAdmission(strong, { manifest, nowMs })).toMatchObject({ member: { weight: 250 } });
+    for (const weight of [0, 10_001]) {
+      const odd = admissionOf(invite, { ...wanted, weight });
+      expect(verifyAdmission(odd, { manifest, nowMs })).toMatchObject({ code: 'no-weight' });
+    }
+  });
 
   test('makes a member, once it has travelled', () => {
     const travelled = unpacked(admission, packed(admission, shown));

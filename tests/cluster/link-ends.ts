@@ -201,6 +201,7 @@ export class CoreByHand {
         socket,
         connection: request.socket,
         key,
+        roles: ['gateway', 'operator'],
         clock: machineClock,
         greeted: () => this.links.push(new LinkByHand(socket)),
         failed: () => {},
@@ -312,7 +313,7 @@ export class Visitor {
   /** The whole handshake. Gives up silently when the core ends it. */
   async introduce(options: VisitorOptions): Promise<void> {
     const introducing = new Introducing({
-      address: { key: options.key },
+      key: options.key,
       name: options.name,
       role: options.role,
     });

@@ -1,7 +1,15 @@
 // The lease on a gateway's caches: never held longer than the core believes, whatever stalls. No test here waits: time is told.
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { GivenLease, HeldLease, heartbeatMs, leaseMs, leaseSlackMs } from '../../cluster/link-lease.ts';
+import { wakefulClock } from '../../cluster/link-clock.ts';
+import {
+  GivenLease,
+  HeldLease,
+  heartbeatMs,
+  leaseMs,
+  leaseSlackMs,
+  mostDrift,
+} from '../../cluster/link-lease.ts';
 import { until } from '../support/until.ts';
 import { Ends, ManualClock, messagesTravel } from './link-ends.ts';
 
@@ -63,6 +71,73 @@ describe('the lease', () => {
         },
       ),
     );
+  });
+});
+
+describe('between machines', () => {
+  /** Shows another time than others do, and goes at another rate. */
+  class FarClock {
+    readonly #offsetMs: number;
+    readonly #rate: number;
+    constructor(offsetMs: number, rate: number) {
+      this.#offsetMs = offsetMs;
+      this.#rate = rate;
+    }
+    at(trueMs: number): number {
+      return this.#offsetMs + trueMs * this.#rate;
+    }
+    trueMs(shown: number): number {
+      return (shown - this.#offsetMs) / this.#rate;
+    }
+  }
+
+  test('a holder lets go before the giver counts on it, though neither clock knows of the other', () => {
+    const offset = fc.integer({ min: -1e9, max: 1e9 });
+    const rate = fc.double({ min: 1 - mostDrift / 2.1, max: 1 + mostDrift / 2.1, noNaN: true });
+    const delay = fc.integer({ min: 0, max: 5000 });
+    fc.assert(
+      fc.property(
+        fc.record({ offset, rate }),
+        fc.record({ offset, rate }),
+        fc.array(fc.record({ pauseMs: fc.integer({ min: 1, max: 5000 }), there: delay, back: delay })),
+        (near, far, pings) => {
+          const holder = new FarClock(near.offset, near.rate);
+          const giver = new FarClock(far.offset, far.rate);
+          const held = new HeldLease(holder.at(0));
+          const given = new GivenLease(giver.at(1));
+          let trueMs = 1;
+          for (const { pauseMs, there, back } of pings) {
+            trueMs += pauseMs;
+            const id = held.ping(holder.at(trueMs));
+            trueMs += there;
+            given.renew(giver.at(trueMs), { id, confirmed: held.confirmed });
+            trueMs += back;
+            held.confirm(id);
+            expect(holder.trueMs(held.endsAtMs)).toBeLessThan(giver.trueMs(given.surelyOverAtMs));
+          }
+        },
+      ),
+    );
+  });
+
+  test('a clock that stood still while its machine slept goes on by as much', () => {
+    const clock = new ManualClock();
+    let wallMs = 5_000_000;
+    const wakeful = wakefulClock(clock, () => wallMs);
+    const pass = (ms: number): void => {
+      clock.jump(ms);
+      wallMs += ms;
+    };
+    const startMs = wakeful.nowMs();
+    pass(1000);
+    expect(wakeful.nowMs() - startMs).toBe(1000);
+    wallMs += 60_000;
+    expect(wakeful.nowMs() - startMs, 'asleep for a minute').toBe(61_000);
+    pass(500);
+    wallMs -= 3_600_000;
+    expect(wakeful.nowMs() - startMs, 'set back by an hour').toBe(61_500);
+    pass(500);
+    expect(wakeful.nowMs() - startMs).toBe(62_000);
   });
 });
 

@@ -21,6 +21,7 @@ const core: CoreSettings = {
   signUpsAnHour: 60,
   idleActorS: 600,
   minFreePercent: 5,
+  cluster: { host: '127.0.0.1', port: 8081, advertise: null },
 };
 const gateway = {
   index: 0,
@@ -49,6 +50,7 @@ test.each([
   [given({ ...core, idleActorS: -1 }), 'idleActorS: '],
   [given({ ...core, data: 'relative' }), 'data: '],
   [given({ ...core, rateLimit: { requests: 1.5, windowS: 0 } }), 'rateLimit.requests: '],
+  [given({ ...core, cluster: { host: '', port: 8081 } }), 'cluster.host: '],
   [given([]), 'expected object'],
 ])('what is wrong is said in one line: %j', (environment, message) => {
   const read = () => readSettings(coreSettings, environment);

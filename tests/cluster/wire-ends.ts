@@ -73,6 +73,7 @@ export function helloOf(node: number, different: Partial<WireHello> = {}): WireH
     manifestHash: Buffer.alloc(32, 3),
     admission: null,
     addresses: [],
+    incarnation: null,
     ...different,
   };
 }

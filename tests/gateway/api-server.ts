@@ -5,9 +5,10 @@ import type { Answer, Ask, RequestKind } from '../../actors/messages.ts';
 import type { CoreClient } from '../../cluster/core-client.ts';
 import { createApi } from '../../gateway/api.ts';
 import { createAuthenticator } from '../../gateway/authenticator.ts';
+import { DeletedPosts } from '../../gateway/deleted-posts.ts';
 import type { Endpoint } from '../../gateway/endpoint.ts';
 import { createHttpServer, type HttpServer, type HttpSettings } from '../../gateway/http-server.ts';
-import type { AccountId } from '../../runtime/account-id.ts';
+import { type AccountId, partitionCount } from '../../runtime/account-id.ts';
 import { openTestCore, type TestCore } from '../support/core.ts';
 import { checkShape, checkViewer } from '../support/schema.ts';
 
@@ -66,6 +67,8 @@ export interface ApiServer {
 // biome-ignore lint/suspicious/noExplicitAny: tests look into parsed JSON, and its shape has been checked.
 export type Entity = any;
 
+export const everyPartition: ReadonlySet<number> = new Set(Array.from({ length: partitionCount }).keys());
+
 export const password = 'correct horse';
 
 export interface ApiServerOptions {
@@ -81,6 +84,7 @@ export async function startApi(options: ApiServerOptions = {}): Promise<ApiServe
   const calls = new Map<RequestKind, number>();
   const faults: string[] = [];
   let isUp = true;
+  const deleted = new DeletedPosts();
   const client: CoreClient = {
     async call<K extends RequestKind>(kind: K, ask: Ask<K>, counted?: { limitKey: string }) {
       calls.set(kind, (calls.get(kind) ?? 0) + 1);
@@ -91,14 +95,16 @@ export async function startApi(options: ApiServerOptions = {}): Promise<ApiServe
       return allowance === undefined ? answered : { ...answered, allowance };
     },
     listen: () => {},
+    covered: () => () => isUp,
     get isUp() {
       return isUp;
     },
     close: async () => {},
   };
-  const api = createApi({ client, metrics: registry });
+  const api = createApi({ client, deleted, metrics: registry });
   const authenticator = createAuthenticator({ client });
   core.gateway.sendChanged = (changed) => {
+    deleted.add(changed.deleted ?? []);
     api.changed(changed);
     authenticator.changed(changed);
   };
@@ -185,8 +191,8 @@ export async function startApi(options: ApiServerOptions = {}): Promise<ApiServe
     },
     down() {
       isUp = false;
-      api.clear();
-      authenticator.clear();
+      api.lost(everyPartition);
+      authenticator.lost(everyPartition);
     },
     up() {
       isUp = true;

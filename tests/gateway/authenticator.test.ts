@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import type { Answer, Ask, RequestKind } from '../../actors/messages.ts';
 import type { Answered } from '../../cluster/core-client.ts';
 import { createAuthenticator } from '../../gateway/authenticator.ts';
+import { partitionOf } from '../../runtime/account-id.ts';
 import { accountIdOf } from '../../runtime/handle.ts';
 
 function desk(most?: number) {
@@ -10,6 +11,7 @@ function desk(most?: number) {
   const revoked = new Set<string>();
   const desk = {
     isUp: true,
+    covered: () => () => desk.isUp,
     asked,
     revoked,
     /** Runs when the core has looked, and its answer is on the way. */
@@ -72,14 +74,16 @@ it('a token that is revoked while the answer is on its way does not count', asyn
   });
 });
 
-it('nothing is remembered when the link is gone, nor used while the lease is out', async () => {
+it('nothing is remembered of who is lost, nor used while the lease is out', async () => {
   const { desk: core, authenticator } = desk();
   await authenticator.authenticate('t');
   core.isUp = false;
   expect(authenticator.remembered('t')).toBeNull();
   core.isUp = true;
   expect(authenticator.remembered('t')).not.toBeNull();
-  authenticator.clear();
+  authenticator.lost(new Set([partitionOf(accountIdOf('alice')) - 1]));
+  expect(authenticator.remembered('t')).not.toBeNull();
+  authenticator.lost(new Set([partitionOf(accountIdOf('alice'))]));
   expect(authenticator.remembered('t')).toBeNull();
 });
 

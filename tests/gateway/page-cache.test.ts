@@ -22,7 +22,7 @@ function pages(isUp = () => true) {
   });
   const cache = createPageCache({
     metrics: createCacheMetrics(new Registry()),
-    isUp,
+    covered: () => () => isUp(),
     now: () => clock.nowMs,
   });
   const read = async (make = async () => page()) => {

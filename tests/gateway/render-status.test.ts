@@ -159,7 +159,8 @@ it('put together from cached pieces, a status is what it is at once', async () =
           return { ok: true, value: value as Answer<K> };
         };
         const fragments = createFragments({
-          client: { call, isUp: true },
+          client: { call, covered: () => () => true },
+          deleted: { has: () => false },
           metrics: createCacheMetrics(new Registry()),
         });
         const request = {

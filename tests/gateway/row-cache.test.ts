@@ -70,7 +70,7 @@ it('what was asked for before all was forgotten is not kept', async () => {
   const { cache, put, answer } = slowTable();
   put('a', 'old');
   const before = cache.fetch(['a']);
-  cache.clear();
+  cache.forgetWhere(() => true);
   answer();
   await before;
   expect(cache.get('a')).toBeUndefined();
@@ -119,7 +119,7 @@ it('who holds on to a row can tell whether it is still what is remembered', asyn
   expect(cache.get('c')?.isKept).toBe(true);
   const asked = cache.fetch(['d']);
   put('d', 'late');
-  cache.clear();
+  cache.forgetWhere(() => true);
   answer();
   expect((await asked).get('d')?.isKept ?? false).toBe(false);
 });

@@ -5,7 +5,7 @@ import type { Caller } from '../../gateway/endpoint.ts';
 import { type Closing, heard, Session } from '../../gateway/session.ts';
 import { Attaching } from '../../gateway/session-attaching.ts';
 import { SessionTable } from '../../gateway/session-table.ts';
-import type { AccountId } from '../../runtime/account-id.ts';
+import { type AccountId, partitionOf } from '../../runtime/account-id.ts';
 import type { Outcome, RejectionCode } from '../../runtime/behaviours.ts';
 
 class QuietSession extends Session {
@@ -21,6 +21,8 @@ class QuietSession extends Session {
   }
 }
 
+/** Of the few small accounts of these tests. */
+const all = new Set([partitionOf(1 as AccountId)]);
 const cursor = '01a2003e2504000000000001';
 
 interface Asked {
@@ -48,9 +50,7 @@ function setUp() {
       },
     },
     client: {
-      get isUp() {
-        return state.isUp;
-      },
+      covered: () => () => state.isUp,
       call: (kind: string, ask: object) =>
         new Promise((resolve) => {
           asked.push({ kind, since: null, session: 0, ...ask, answer: resolve as Asked['answer'] });
@@ -65,7 +65,7 @@ function setUp() {
       form: 'json',
     });
     session.hears = heard.user;
-    session.checkedAt = attaching.link;
+    session.checkedAt = session.link;
     table.add(session);
     return session;
   };
@@ -116,11 +116,10 @@ test('after a lost link every session is attached again with its cursor, its tok
   await turn();
   asked[0]?.answer(good);
   await turn();
-  table.passed('01a2003e2599000000000001', 0);
+  table.passed({ core: 0, cursor: '01a2003e2599000000000001' }, 0);
   expect(tokens).toEqual([]);
-  table.down();
-  attaching.down();
-  attaching.up();
+  attaching.lost(all);
+  attaching.served(all);
   await turn();
   expect(tokens).toEqual(['token 1']);
   expect(asked[1]).toMatchObject({ kind: 'attach', since: '01a2003e2599000000000001' });
@@ -131,25 +130,23 @@ test('after a lost link every session is attached again with its cursor, its tok
 });
 
 test('a token that is no longer good ends its session before anything is attached', async () => {
-  const { table, attaching, asked, state, open } = setUp();
+  const { attaching, asked, state, open } = setUp();
   const session = open(1);
-  table.down();
-  attaching.down();
+  attaching.lost(all);
   state.isValid = false;
-  attaching.up();
+  attaching.served(all);
   await turn();
   expect(session.endedWith).toEqual({ code: 1008, reason: 'token-revoked' });
   expect(asked).toEqual([]);
 });
 
 test('an answer of a link that is gone means nothing', async () => {
-  const { table, attaching, asked, open } = setUp();
+  const { attaching, asked, open } = setUp();
   const session = open(1);
   attaching.add(session);
   await turn();
-  table.down();
-  attaching.down();
-  attaching.up();
+  attaching.lost(all);
+  attaching.served(all);
   await turn();
   asked[0]?.answer(good);
   await turn();
@@ -187,7 +184,7 @@ test('a session that is gone, or has stopped listening, is not attached; one tha
   attaching.detach(still);
   expect(asked[1]).toMatchObject({ kind: 'detach', session: number });
   expect(still.number).not.toBe(number);
-  attaching.up();
+  attaching.served(all);
   await turn();
   expect(asked).toHaveLength(2);
 });

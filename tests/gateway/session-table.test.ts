@@ -8,7 +8,7 @@ interface TestSeat extends Seat {
 }
 
 function seat(name = 'a'): TestSeat {
-  return { name, number: 0, phase: 'waiting', since: null, settles: null };
+  return { name, number: 0, phase: 'waiting', core: 0, since: null, settles: null };
 }
 
 const cursorAt = (version: number): string => String(version).padStart(24, '0');
@@ -60,11 +60,11 @@ describe('cursors', () => {
     const one = seat();
     table.add(one);
     expect(table.asked(one)).toBeNull();
-    table.answered(one, cursorAt(10), 0);
+    table.answered(one, { core: 1, cursor: cursorAt(10) }, 0);
     expect(table.cursorOf(one)).toBe(cursorAt(10));
-    table.passed(cursorAt(9), 0);
+    table.passed({ core: 1, cursor: cursorAt(9) }, 0);
     expect(one.phase).toBe('settling');
-    table.passed(cursorAt(12), 0);
+    table.passed({ core: 1, cursor: cursorAt(12) }, 0);
     expect(one.phase).toBe('live');
     expect(table.cursorOf(one)).toBe(cursorAt(12));
   });
@@ -75,13 +75,26 @@ describe('cursors', () => {
     table.add(one);
     one.since = cursorAt(3);
     expect(table.asked(one)).toBe(cursorAt(3));
-    table.answered(one, cursorAt(10), 0);
-    table.passed(cursorAt(20), settlingMs - 1);
+    table.answered(one, { core: 1, cursor: cursorAt(10) }, 0);
+    table.passed({ core: 1, cursor: cursorAt(20) }, settlingMs - 1);
     expect(table.cursorOf(one)).toBe(cursorAt(3));
     table.sent(one, cursorAt(5));
     expect(table.cursorOf(one)).toBe(cursorAt(5));
-    table.passed(cursorAt(21), settlingMs);
+    table.passed({ core: 1, cursor: cursorAt(21) }, settlingMs);
     expect(table.cursorOf(one)).toBe(cursorAt(21));
+  });
+
+  test('the ticks of a core say nothing of who is attached at another', () => {
+    const table = new SessionTable<TestSeat>();
+    const one = seat();
+    table.add(one);
+    table.asked(one);
+    table.answered(one, { core: 1, cursor: cursorAt(10) }, 0);
+    table.passed({ core: 2, cursor: cursorAt(50) }, settlingMs);
+    expect(one.phase).toBe('settling');
+    table.passed({ core: 1, cursor: cursorAt(11) }, settlingMs);
+    table.passed({ core: 2, cursor: cursorAt(60) }, settlingMs);
+    expect([one.phase, table.cursorOf(one)]).toEqual(['live', cursorAt(11)]);
   });
 
   test('without a link everybody waits, each with its own cursor', () => {
@@ -90,9 +103,9 @@ describe('cursors', () => {
     table.add(live);
     table.add(fresh);
     table.asked(live);
-    table.answered(live, cursorAt(1), 0);
-    table.passed(cursorAt(5), 0);
-    table.down();
+    table.answered(live, { core: 1, cursor: cursorAt(1) }, 0);
+    table.passed({ core: 1, cursor: cursorAt(5) }, 0);
+    table.lost(table);
     expect([live.phase, fresh.phase]).toEqual(['waiting', 'waiting']);
     expect(table.asked(live)).toBe(cursorAt(5));
     expect(table.asked(fresh)).toBeNull();
@@ -104,7 +117,7 @@ describe('cursors', () => {
     one.since = cursorAt(1);
     table.add(one);
     table.asked(one);
-    table.answered(one, cursorAt(10), 0);
+    table.answered(one, { core: 1, cursor: cursorAt(10) }, 0);
     table.resynced(one, cursorAt(11));
     expect(table.cursorOf(one)).toBe(cursorAt(11));
   });
@@ -163,7 +176,7 @@ const step = fc.oneof(
       seats: fc.subarray([0, 1, 2], { minLength: 1 }),
     }),
   },
-  ...(['attach', 'catch-up', 'tick', 'deliver', 'deliver', 'deliver', 'down', 'wait'] as const).map(
+  ...(['attach', 'catch-up', 'tick', 'deliver', 'deliver', 'deliver', 'down', 'move', 'wait'] as const).map(
     (kind) => ({
       weight: 2,
       arbitrary: fc.record({ kind: fc.constant(kind) }),
@@ -171,7 +184,7 @@ const step = fc.oneof(
   ),
 );
 
-test('whatever happens to the link, each session gets each of its events once, in order', () => {
+test('whatever happens to the link, and wherever the accounts move, each session gets each of its events once, in order', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 120, size: 'max' }), (steps) => {
       const table = new SessionTable<TestSeat>();
@@ -182,7 +195,12 @@ test('whatever happens to the link, each session gets each of its events once, i
       /** From where on a session is owed everything: its first attachment that it has heard of. */
       const owedFrom: (number | null)[] = seats.map(() => null);
       const attachedAt = new Map<number, number>();
-      type Message = { tick: ReturnType<ModelCore['tick']> } | { number: number; answer: string };
+      type Message = { core: number } & (
+        | { tick: ReturnType<ModelCore['tick']> }
+        | { number: number; answer: string }
+      );
+      /** Another one after each move. */
+      let at = 1;
       let link: Message[] = [];
       let nowMs = 0;
 
@@ -190,7 +208,11 @@ test('whatever happens to the link, each session gets each of its events once, i
         for (const [index, one] of seats.entries()) {
           if (one.phase !== 'waiting') continue;
           if (one.since === null) attachedAt.set(index, core.version);
-          link.push({ number: one.number, answer: core.attach(one.number, index, table.asked(one)) });
+          link.push({
+            core: at,
+            number: one.number,
+            answer: core.attach(one.number, index, table.asked(one)),
+          });
         }
       };
       const deliver = (): void => {
@@ -200,7 +222,7 @@ test('whatever happens to the link, each session gets each of its events once, i
           const one = table.find(message.number);
           if (one === undefined) return;
           owedFrom[Number(one.name)] ??= attachedAt.get(Number(one.name)) ?? 0;
-          table.answered(one, message.answer, nowMs);
+          table.answered(one, { core: message.core, cursor: message.answer }, nowMs);
           return;
         }
         for (const { number, version } of message.tick.items) {
@@ -210,11 +232,11 @@ test('whatever happens to the link, each session gets each of its events once, i
           received[Number(one.name)]?.push(version);
           table.sent(one, cursorAt(version));
         }
-        table.passed(message.tick.cursor, nowMs);
+        table.passed({ core: message.core, cursor: message.tick.cursor }, nowMs);
       };
       const settle = (): void => {
         core.catchUp();
-        link.push({ tick: core.tick() });
+        link.push({ core: at, tick: core.tick() });
         while (link.length > 0) deliver();
       };
 
@@ -222,12 +244,17 @@ test('whatever happens to the link, each session gets each of its events once, i
         if (one.kind === 'happen') core.happen(one.seats);
         else if (one.kind === 'attach') attach();
         else if (one.kind === 'catch-up') core.catchUp();
-        else if (one.kind === 'tick') link.push({ tick: core.tick() });
+        else if (one.kind === 'tick') link.push({ core: at, tick: core.tick() });
         else if (one.kind === 'deliver') deliver();
         else if (one.kind === 'down') {
           link = [];
           core.forget();
-          table.down();
+          table.lost(table);
+        } else if (one.kind === 'move') {
+          // What the old core has sent is still on its way.
+          at++;
+          core.forget();
+          table.lost(table);
         } else {
           // What was missed comes before the time is up: that is what the table relies on.
           settle();

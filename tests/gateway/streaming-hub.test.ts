@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { NotificationRow, Pushed, StatusRow } from '../../actors/messages.ts';
 import type { Answered } from '../../cluster/core-client.ts';
+import { DeletedPosts } from '../../gateway/deleted-posts.ts';
 import type { Caller } from '../../gateway/endpoint.ts';
 import { Session } from '../../gateway/session.ts';
 import { StreamingHub } from '../../gateway/streaming-hub.ts';
@@ -55,6 +56,7 @@ interface Attach {
 }
 
 function setUp() {
+  const deleted = new DeletedPosts();
   const attaches: Attach[] = [];
   const call = (kind: string, ask: { session: number; since: string | null }) => {
     if (kind !== 'attach') return Promise.resolve({ ok: true, value: {} });
@@ -81,8 +83,9 @@ function setUp() {
     refused: quiet,
   };
   const hub = new StreamingHub({
-    client: { isUp: true, listen: quiet, call: call as never },
+    client: { covered: () => () => true, listen: quiet, call: call as never },
     authenticator: { authenticate: async () => ({ ok: true, value: caller }) },
+    deleted,
     writer: {
       status: ({ row, boosted }) => `${row.text}${boosted?.text ?? ''}`,
       notification: ({ status }) => `named in ${status?.text}`,
@@ -99,7 +102,7 @@ function setUp() {
     hub.open(session);
     return session;
   };
-  return { hub, attaches, lags, open };
+  return { hub, deleted, attaches, lags, open };
 }
 
 const row = (n: number, text: string): StatusRow => ({ id: idOf(n), text, boostOf: null }) as StatusRow;
@@ -140,12 +143,12 @@ test.each([
   for (const one of [busy, session])
     hub.command(one, { kind: 'subscribe', stream: user, since: { kind: 'now' } });
   busy.writeMs = 60;
-  hub.tick({ items: [update(busy, 2, 'dear to write')], cursor: cursorOf(2) });
-  hub.tick({ items: [made(session)], cursor: cursorOf(9) });
+  hub.tick({ items: [update(busy, 2, 'dear to write')], cursor: cursorOf(2) }, 0);
+  hub.tick({ items: [made(session)], cursor: cursorOf(9) }, 0);
   expect(session.written).toEqual([]);
-  hub.changed({ statuses: [idOf(8)], accounts: [], tokens: [] });
+  hub.changed({ statuses: [idOf(8)], tokens: [] });
   expect(session.written).toEqual([]);
-  hub.changed({ statuses: [idOf(7)], accounts: [], tokens: [] });
+  hub.changed({ statuses: [idOf(7)], tokens: [] });
   expect(session.written).toEqual([expect.stringContaining('gone')]);
 });
 
@@ -186,14 +189,14 @@ test('what waits when a stream is given up is not sent to the one that comes aft
     hub.command(one, { kind: 'subscribe', stream: user, since: { kind: 'now' } });
   for (const attach of attaches) await attach.answer(cursorOf(1));
   busy.writeMs = 60;
-  hub.tick({ items: [update(busy, 2, 'dear to write')], cursor: cursorOf(2) });
-  hub.tick({ items: [update(session, 9, 'waits')], cursor: cursorOf(9) });
+  hub.tick({ items: [update(busy, 2, 'dear to write')], cursor: cursorOf(2) }, 0);
+  hub.tick({ items: [update(session, 9, 'waits')], cursor: cursorOf(9) }, 0);
   hub.command(session, { kind: 'unsubscribe', stream: user });
   hub.command(session, { kind: 'subscribe', stream: user, since: { kind: 'cursor', cursor: cursorOf(3) } });
   await attaches[2]?.answer(cursorOf(9));
   vi.advanceTimersByTime(500);
   expect(session.written).toEqual([]);
-  hub.tick({ items: [update(session, 4, 'missed'), update(session, 9, 'waits')], cursor: cursorOf(9) });
+  hub.tick({ items: [update(session, 4, 'missed'), update(session, 9, 'waits')], cursor: cursorOf(9) }, 0);
   vi.advanceTimersByTime(500);
   expect(session.written.map((frame) => JSON.parse(frame).payload)).toEqual(['missed', 'waits']);
 });
@@ -203,8 +206,8 @@ test('the first delivery after a session was attached is measured, what it catch
   const session = open();
   hub.command(session, { kind: 'subscribe', stream: user, since: { kind: 'cursor', cursor: cursorOf(1) } });
   await attaches[0]?.answer(cursorOf(5));
-  hub.tick({ items: [update(session, 3, 'missed')], cursor: cursorOf(5) });
+  hub.tick({ items: [update(session, 3, 'missed')], cursor: cursorOf(5) }, 0);
   expect(lags).toEqual([]);
-  hub.tick({ items: [update(session, 7, 'new')], cursor: cursorOf(7) });
+  hub.tick({ items: [update(session, 7, 'new')], cursor: cursorOf(7) }, 0);
   expect(lags).toEqual([1]);
 });

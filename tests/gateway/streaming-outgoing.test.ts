@@ -19,7 +19,7 @@ function scene(writeMs: number) {
       nowMs += writeMs;
       written.push({ atMs: clock(), session: (session as unknown as { name: string }).name, events });
     },
-    passed: (passed) => written.push({ atMs: clock(), passed }),
+    passed: (_core, passed) => written.push({ atMs: clock(), passed }),
     clock,
   });
   const session = (name: string) => ({ name, pending: null }) as unknown as Session;
@@ -50,7 +50,7 @@ test('while writing is cheap, a tick is written when it comes, and then its curs
     add(one, `a${tick}`);
     add(two, `a${tick}`);
     add(one, `b${tick}`);
-    outgoing.ticked(`cursor ${tick}`);
+    outgoing.ticked(1, `cursor ${tick}`);
     expect(writes(written.splice(0, 2))).toEqual([`one: a${tick},b${tick}`, `two: a${tick}`]);
     expect(cursors(written.splice(0))).toEqual([`cursor ${tick}`]);
   }
@@ -60,12 +60,12 @@ test('after a dear spell of writing what comes waits, shares a write, and keeps 
   const { outgoing, written, session, add } = scene(8);
   const one = session('one');
   add(one, 'first');
-  outgoing.ticked('1');
+  outgoing.ticked(1, '1');
   expect(writes(written)).toEqual(['one: first']);
   add(one, 'second');
-  outgoing.ticked('2');
+  outgoing.ticked(1, '2');
   add(one, 'third');
-  outgoing.ticked('3');
+  outgoing.ticked(1, '3');
   vi.advanceTimersByTime(19);
   expect(writes(written)).toHaveLength(1);
   expect(cursors(written)).toEqual(['1']);
@@ -78,10 +78,10 @@ test('nothing waits longer than 150 ms after the spell before it', () => {
   const { outgoing, written, session, add, clock } = scene(10_000);
   const one = session('one');
   add(one, 'first');
-  outgoing.ticked('1');
+  outgoing.ticked(1, '1');
   const endedMs = clock();
   add(one, 'second');
-  outgoing.ticked('2');
+  outgoing.ticked(1, '2');
   vi.advanceTimersByTime(149);
   expect(writes(written)).toHaveLength(1);
   vi.advanceTimersByTime(2);
@@ -94,14 +94,14 @@ test('a long spell gives way to other work, and its cursor passes only at its en
   const { outgoing, written, session, add } = scene(1);
   const all = Array.from({ length: 64 }, (_, n) => session(`s${n}`));
   for (const one of all) add(one, 'a');
-  outgoing.ticked('1');
+  outgoing.ticked(1, '1');
   const first = writes(written).length;
   expect(first).toBeGreaterThan(0);
   expect(first).toBeLessThan(64);
   expect(cursors(written)).toEqual([]);
   // A later event joins those that wait; of those written to already it waits for the next spell.
   for (const one of all) add(one, 'b');
-  outgoing.ticked('2');
+  outgoing.ticked(1, '2');
   vi.runAllTimers();
   expect(cursors(written)).toEqual(['1', '2']);
   const at = written.findIndex((one) => 'passed' in one);
@@ -115,10 +115,10 @@ test('what may be gone is not shown later: a change of a post that waits writes 
   const one = session('one');
   add(one, 'first');
   outgoing.names(status('p1'));
-  outgoing.ticked('1');
+  outgoing.ticked(1, '1');
   add(one, 'second');
   outgoing.names(status('p2'));
-  outgoing.ticked('2');
+  outgoing.ticked(1, '2');
   outgoing.changed([status('p1')]);
   expect(writes(written)).toHaveLength(1);
   outgoing.changed([status('p7'), status('p2')]);
@@ -130,9 +130,9 @@ test('flush leaves nothing behind, also in the middle of a spell', () => {
   const { outgoing, written, session, add } = scene(1);
   const all = Array.from({ length: 64 }, (_, n) => session(`s${n}`));
   for (const one of all) add(one, 'a');
-  outgoing.ticked('1');
+  outgoing.ticked(1, '1');
   for (const one of all) add(one, 'b');
-  outgoing.ticked('2');
+  outgoing.ticked(1, '2');
   outgoing.flush();
   const events = written.flatMap((one) => ('events' in one ? one.events : []));
   expect(events.filter((event) => event === 'a')).toHaveLength(64);

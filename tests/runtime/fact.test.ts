@@ -7,6 +7,7 @@ import {
   factOf,
   fourChars,
   logBytes,
+  loggedCopyOf,
   loggedOf,
   numberAt,
   packWire,
@@ -80,7 +81,7 @@ test('what the store writes for a fact is what fact.ts says, and is read back fr
   fc.assert(
     fc.property(anyVersion, anyWire, (version, value) => {
       const packed = value === null ? null : packWire(value);
-      const bytes = factBytes(version, packed);
+      const bytes = factBytes(version, packed, []);
       expect(bytes.equals(encodeStored(version, packed))).toBe(true);
       const read = factOf(Buffer.concat([bytes, Buffer.from('rest')]), bytes.length);
       expect({ ...read, value: plain(read.value) }).toEqual({ version, value: plain(value) });
@@ -91,7 +92,8 @@ test('what the store writes for a fact is what fact.ts says, and is read back fr
 test('a log entry is the msgpack of version, key, value and live', () => {
   fc.assert(
     fc.property(anyVersion, anyLatin1, anyWire, fc.boolean(), (version, key, value, live) => {
-      const bytes = logBytes(version, key, value === null ? null : packWire(value), live);
+      const packed = value === null ? null : packWire(value);
+      const bytes = logBytes(version, key, { packed, live, to: [] });
       const expected = [Buffer.from(version, 'latin1'), Buffer.from(key, 'latin1'), value, live];
       expect(plain(unpackWire(bytes))).toEqual(plain(expected));
       const read = loggedOf(Buffer.concat([bytes, Buffer.from('rest')]), bytes.length);
@@ -100,8 +102,28 @@ test('a log entry is the msgpack of version, key, value and live', () => {
         key,
         value: plain(value),
         live,
+        to: [],
         size: bytes.length,
       });
+    }),
+  );
+});
+
+test('a log entry that is addressed elsewhere holds the partitions before its value; a tombstone keeps them, too', () => {
+  const partitions = fc.uniqueArray(fc.nat({ max: 1023 }), { minLength: 1, maxLength: 200 });
+  fc.assert(
+    fc.property(anyVersion, anyLatin1, anyWire, partitions, (version, key, value, to) => {
+      const packed = value === null ? null : packWire(value);
+      const bytes = logBytes(version, key, { packed, live: true, to });
+      expect(unpackWire(bytes)).toHaveLength(5);
+      const longer = Buffer.concat([bytes, Buffer.from('rest')]);
+      expect(plain(loggedOf(longer, bytes.length).value)).toEqual(plain(value));
+      expect(loggedOf(longer, bytes.length)).toMatchObject({ version, key, to, live: true });
+      const copy = loggedCopyOf(longer, bytes.length);
+      expect(copy).toMatchObject({ version, key, to, live: true });
+      expect(copy.packed === null ? null : Buffer.from(copy.packed)).toEqual(packed);
+      const fact = factBytes(version, null, to);
+      expect(factOf(fact, fact.length)).toEqual({ version, value: null, to });
     }),
   );
 });

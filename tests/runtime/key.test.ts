@@ -19,6 +19,8 @@ import {
   afterPrefix,
   keyOf,
   kindOf,
+  partitionOfKey,
+  partitionStart,
   restOf,
 } from '../../runtime/key.ts';
 import { anyAccount, anyLatin1, order } from './chance.ts';
@@ -28,6 +30,17 @@ test('keys of accounts are ordered as their numbers are', () => {
     fc.property(anyAccount, anyAccount, (one, other) => {
       expect(order(accountKey(one), accountKey(other))).toBe(order(one, other));
       expect(accountKey(one)).toHaveLength(accountKeyLength);
+    }),
+  );
+});
+
+test('a key is in the partition of its account, between the starts of this one and the next', () => {
+  fc.assert(
+    fc.property(anyAccount, anyLatin1, (account, rest) => {
+      const key = keyOf(account, 's', rest);
+      const partition = partitionOf(account);
+      expect(partitionOfKey(key)).toBe(partition);
+      expect(key >= partitionStart(partition) && key < partitionStart(partition + 1)).toBe(true);
     }),
   );
 });

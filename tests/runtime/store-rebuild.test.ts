@@ -154,3 +154,17 @@ test('views stand in a table of their own', async () => {
 
   expect(count).toBe(1_002);
 });
+
+test('views of another format are derived anew at opening', async () => {
+  const folder = newFolder();
+  const first = await openToyStore(folder, { derive: () => [] });
+  await write(first.store, [postFact(status(ada, 1), 'x')]);
+  await first.store.close();
+
+  const same = await openToyStore(folder);
+  expect(same.store.reader.view(postsView(ada))).toBeUndefined();
+  await same.store.close();
+  const { store } = await openToyStore(folder, { viewsFormat: 2 });
+
+  expect(store.reader.view(postsView(ada))).toBe(1);
+});

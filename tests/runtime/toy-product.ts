@@ -29,7 +29,15 @@ export const followersView = (followee: AccountId): Key => keyOf(followee, 'C');
 export const followerView = (followee: AccountId, follower: AccountId): Key =>
   keyOf(followee, 'F', accountKey(follower));
 
-export const toyProduct: StoreProduct = { derive, listed, statusKey, words };
+export const toyProduct: StoreProduct = {
+  derive,
+  addressed: ({ key }) => (kindOf(key) === 'f' ? [accountAt(restOf(key))] : []),
+  withdraw: () => [],
+  viewsFormat: 1,
+  listed,
+  statusKey,
+  words,
+};
 
 function derive({ key, value, before }: Entry, read: PointReader): ViewWrite[] {
   const owner = accountAt(key);

@@ -4,7 +4,7 @@ import { accountAt, type Key } from '../../runtime/key.ts';
 import { noVersion, printCursor, type Version } from '../../runtime/version.ts';
 import type { Random } from './random.ts';
 import { authorOf, type Facts, isPost, type SimSession, type Value } from './requests.ts';
-import type { Process } from './sim-node.ts';
+import type { Process } from './sim-process.ts';
 import type { World } from './world.ts';
 
 interface Acknowledged {
@@ -12,13 +12,21 @@ interface Acknowledged {
   removed: boolean;
 }
 
-/** What was known when a request began. */
+/** What was known when a request began: all that was learned before this moment. */
 export interface Begun {
-  floors: ReadonlyMap<Key, Version>;
+  moment: number;
+}
+
+/** That a key has at least this version, and when somebody was told so. Later ones are higher. */
+interface Floor {
+  moment: number;
+  version: Version;
 }
 
 interface Followed {
   received: Set<string>;
+  /** Acknowledged posts of the followees that were neither received nor replaced when that was last looked at. */
+  open: { key: Key; version: Version }[];
   cursor: Version;
 }
 
@@ -28,14 +36,13 @@ export class Checks {
   readonly violations: string[] = [];
   readonly #world: World;
   readonly #partitions: number;
-  /** By key: the highest version that anybody was told of, by an acknowledgement or by a read. */
-  #floors: ReadonlyMap<Key, Version> = new Map();
+  /** By account and key: the highest version that anybody was told of, by an acknowledgement, a read or a live session. */
+  readonly #floors = new Map<number, Map<Key, Floor[]>>();
+  #moment = 0;
   readonly #acknowledged = new Map<Key, Acknowledged[]>();
   readonly #owners = new Map<Key, string>();
   readonly #holders = new Map<string, number>();
   readonly #sessions = new Map<SimSession, Followed>();
-  /** Versions that were acknowledged, by author. */
-  readonly #byAuthor = new Map<number, { key: Key; version: Version }[]>();
 
   constructor(world: World, partitions: number) {
     this.#world = world;
@@ -50,18 +57,24 @@ export class Checks {
 
   // Requests
 
+  /** A request begins: what is known by now it must respect. */
   begin(): Begun {
-    return { floors: this.#floors };
+    return { moment: this.#moment };
   }
 
   #raise(key: Key, version: Version): void {
-    if ((this.#floors.get(key) ?? noVersion) >= version) return;
-    this.#floors = new Map(this.#floors).set(key, version);
+    const account = accountAt(key);
+    const ofAccount = this.#floors.get(account) ?? new Map<Key, Floor[]>();
+    this.#floors.set(account, ofAccount);
+    const floors = ofAccount.get(key) ?? [];
+    ofAccount.set(key, floors);
+    if ((floors.at(-1)?.version ?? noVersion) < version) floors.push({ moment: ++this.#moment, version });
   }
 
+  /** A write without an answer may be there or not, now or later: nothing follows from it, and nothing is said of it here. */
   written(key: Key, version: Version, begun: Begun, value: Value | null): void {
-    const before = begun.floors.get(key);
-    if (before !== undefined && before >= version)
+    const before = knownAt(this.#floors.get(accountAt(key))?.get(key) ?? [], begun);
+    if (before !== null && before >= version)
       this.#violated(
         `durable: a write of ${show(key)} that began after ${cursor(before)} was known got ${cursor(version)}`,
       );
@@ -70,16 +83,11 @@ export class Checks {
     all.push({ version, removed: value === null });
     this.#acknowledged.set(key, all);
     if (!isPost(key)) return;
-    const author = authorOf(key);
-    const posts = this.#byAuthor.get(author) ?? [];
-    posts.push({ key, version });
-    this.#byAuthor.set(author, posts);
+    for (const [{ followees }, { open }] of this.#sessions)
+      if (followees.includes(authorOf(key))) open.push({ key, version });
   }
 
-  unknown(_key: Key): void {
-    // It may be there or not, now or later: nothing follows.
-  }
-
+  /** A claim was acknowledged: nobody else may be told the same. */
   claimed(key: Key, by: string): void {
     const owner = this.#owners.get(key);
     if (owner !== undefined && owner !== by)
@@ -87,9 +95,11 @@ export class Checks {
     this.#owners.set(key, by);
   }
 
+  /** A read was answered: with nothing older than what was known when it began. */
   read(account: number, facts: Facts, begun: Begun): void {
-    for (const [key, floor] of begun.floors) {
-      if (accountAt(key) !== account) continue;
+    for (const [key, floors] of this.#floors.get(account) ?? []) {
+      const floor = knownAt(floors, begun);
+      if (floor === null) continue;
       const found = facts.get(key);
       if (found === undefined || found.version < floor) {
         this.#violated(
@@ -100,6 +110,7 @@ export class Checks {
     for (const [key, { version }] of facts) this.#raise(key, version);
   }
 
+  /** One that was acknowledged, to be deleted. */
   somePost(random: Random): { key: Key; account: number } | null {
     const keys = [...this.#acknowledged.keys()].filter(isPost);
     if (keys.length === 0) return null;
@@ -109,6 +120,7 @@ export class Checks {
 
   // Servers
 
+  /** Who would answer for it at this moment: one at most, and each term is of one node for ever. */
   live(partition: number, live: readonly { node: number; term: number }[]): void {
     if (live.length > 1) {
       const who = live.map(({ node, term }) => `${node} (term ${term})`).join(' and ');
@@ -127,8 +139,9 @@ export class Checks {
 
   // Sessions
 
+  /** From now on it is to be given all that its followees write. */
   session(session: SimSession): void {
-    this.#sessions.set(session, { received: new Set(), cursor: noVersion });
+    this.#sessions.set(session, { received: new Set(), open: [], cursor: noVersion });
   }
 
   pushed(
@@ -138,7 +151,11 @@ export class Checks {
   ): void {
     const followed = this.#sessions.get(session);
     if (followed === undefined) return;
-    if (entry !== null) followed.received.add(`${entry.key} ${entry.version}`);
+    if (entry !== null) {
+      followed.received.add(`${entry.key} ${entry.version}`);
+      // What somebody was shown is there from then on.
+      this.#raise(entry.key, entry.version);
+    }
     if (at < followed.cursor) this.#violated(`live: the cursor of session ${session.id} went back`);
     if (at === followed.cursor) return;
     followed.cursor = at;
@@ -146,17 +163,16 @@ export class Checks {
     this.#complete(session, followed);
   }
 
-  #complete(session: SimSession, { received, cursor: upTo }: Followed): void {
-    for (const author of session.followees) {
-      for (const { key, version } of this.#byAuthor.get(author) ?? []) {
-        if (version > upTo || received.has(`${key} ${version}`) || this.#isReplaced(key, version, received))
-          continue;
-        received.add(`${key} ${version}`);
+  #complete(session: SimSession, followed: Followed): void {
+    const { received, cursor: upTo } = followed;
+    followed.open = followed.open.filter(({ key, version }) => {
+      if (version > upTo) return true;
+      if (!received.has(`${key} ${version}`) && !this.#isReplaced(key, version, received))
         this.#violated(
           `complete: session ${session.id} has the cursor ${cursor(upTo)}, but not ${show(key)} of ${cursor(version)}`,
         );
-      }
-    }
+      return false;
+    });
   }
 
   /** It has a later one of the same key: a deleted post need not be shown before it is gone. */
@@ -174,13 +190,8 @@ export class Checks {
 
   // The end
 
-  finish(end: {
-    ring: Ring;
-    nodes: ReadonlyMap<number, Process>;
-    sessions: readonly SimSession[];
-    epoch: number;
-    isPost(key: Key): boolean;
-  }): void {
+  /** All is quiet and whole again: everybody has what they should have. */
+  finish(end: { ring: Ring; nodes: ReadonlyMap<number, Process>; sessions: readonly SimSession[] }): void {
     const { ring, nodes } = end;
     for (let partition = 0; partition < this.#partitions; partition++) {
       const { owners } = ring.placement(partition);
@@ -250,6 +261,11 @@ export class Checks {
       }
     }
   }
+}
+
+/** The highest that was known when the request began. */
+function knownAt(floors: readonly Floor[], { moment }: Begun): Version | null {
+  return floors.findLast((floor) => floor.moment <= moment)?.version ?? null;
 }
 
 function show(key: Key): string {

@@ -13,6 +13,11 @@ export interface StoredFact {
   to: readonly number[];
 }
 
+/** With what it adds to the digest of its partition. */
+interface Kept extends StoredFact {
+  sum: number;
+}
+
 interface Life {
   incarnation: number;
   first: number;
@@ -20,7 +25,7 @@ interface Life {
 
 /** What is on the disk. */
 export interface Image {
-  facts: Map<Key, StoredFact>;
+  facts: Map<Key, Kept>;
   /** By origin and incarnation, ascending. */
   logs: Map<string, Copy[]>;
   heads: { own: number; relay: number };
@@ -264,12 +269,10 @@ export class Disk implements ReplicaStore {
     let count = 0;
     // Independent of the order: each fact by itself.
     let total = 0;
-    for (const [key, { version }] of this.#image.facts) {
+    for (const [key, { sum }] of this.#image.facts) {
       if (this.#options.partitionOf(key) !== partition) continue;
       count++;
-      let one = 7;
-      for (const character of `${key}${version}`) one = (Math.imul(one, 31) + character.charCodeAt(0)) >>> 0;
-      total = (total + one) >>> 0;
+      total = (total + sum) >>> 0;
     }
     return { count, sum: String(total) };
   }
@@ -302,7 +305,7 @@ export class Disk implements ReplicaStore {
     // A tombstone does not say whom the fact was addressed to: what it replaces did.
     const addressed = packed === null ? [] : this.#options.addressed(packed);
     const merged = [...new Set([...(known?.to ?? []), ...to, ...addressed])];
-    this.#image.facts.set(key, { version, packed, live, to: merged });
+    this.#image.facts.set(key, { version, packed, live, to: merged, sum: sumOf(key, version) });
     if ((this.#staged.get(key)?.version ?? noVersion) <= version) this.#staged.delete(key);
   }
 
@@ -331,6 +334,12 @@ export class Disk implements ReplicaStore {
       for (const act of transaction.done) act();
     });
   }
+}
+
+function sumOf(key: Key, version: Version): number {
+  let sum = 7;
+  for (const character of `${key}${version}`) sum = (Math.imul(sum, 31) + character.charCodeAt(0)) >>> 0;
+  return sum;
 }
 
 function firstAbove(log: readonly Copy[], seq: number): number {

@@ -11,6 +11,7 @@ export class Events {
   #heap: Planned[] = [];
   #order = 0;
 
+  /** Times in the past are now. */
   after(ms: number, act: () => void): void {
     const planned = { atMs: this.nowMs + Math.max(0, ms), order: this.#order++, act };
     const heap = this.#heap;
@@ -38,6 +39,7 @@ export class Events {
     return true;
   }
 
+  /** Does all that is due up to then. */
   run(untilMs: number): void {
     while (this.step(untilMs)) {
       // As long as there is something.

@@ -19,7 +19,17 @@ export function testSeeds({ from, to }: { from: number; to: number }): void {
       }
       expect(failed.join('\n\n')).toBe('');
       // A world in which nothing happens would prove nothing.
-      for (const what of ['written', 'reads', 'kills', 'cuts', 'pauses', 'rings', 'wipes', 'attached'])
+      for (const what of [
+        'written',
+        'reads',
+        'kills',
+        'blackouts',
+        'cuts',
+        'pauses',
+        'rings',
+        'wipes',
+        'attached',
+      ])
         expect(counts[what], what).toBeGreaterThan(0);
     });
   }

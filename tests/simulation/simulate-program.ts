@@ -22,9 +22,16 @@ const command = new Command('simulate')
   .option('--seeds <N>', 'how many seeds', wholeNumber, 2000)
   .option('--from <N>', 'the first seed', wholeNumber, 0)
   .option('--seed <N>', 'one seed only, with its transcript', wholeNumber)
+  .option('--no-repairs', 'owners do not compare what they have: what that would mend is seen')
   .option('--processes <N>', 'processes', wholeNumber, Math.max(1, cpus().length))
   .parse();
-const options = command.opts<{ seeds: number; from: number; seed?: number; processes: number }>();
+const options = command.opts<{
+  seeds: number;
+  from: number;
+  seed?: number;
+  processes: number;
+  repairs: boolean;
+}>();
 
 function show({ seed, violations, transcript }: Report): void {
   console.log(`${transcript.join('\n')}\n`);
@@ -51,7 +58,7 @@ async function many(): Promise<number> {
         const report = await new Promise<Report>((resolve, reject) => {
           worker.once('message', (report) => resolve(report as Report));
           worker.once('error', reject);
-          worker.send(seed);
+          worker.send({ seed, repairs: options.repairs });
         });
         worker.removeAllListeners();
         done++;
@@ -74,7 +81,7 @@ async function many(): Promise<number> {
 
 if (options.seed === undefined) process.exitCode = await many();
 else {
-  const report = simulate({ seed: options.seed });
+  const report = simulate({ seed: options.seed, repairs: options.repairs });
   show({ ...report, seed: options.seed });
   process.exitCode = report.violations.length === 0 ? 0 : 1;
 }

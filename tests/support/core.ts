@@ -4,8 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { behaviours } from '../../actors/behaviours.ts';
 import type { Answer, Ask, Changed, Pushed, RequestKind, Tick } from '../../actors/messages.ts';
-import { type Core, type CoreOptions, openCore } from '../../cluster/core.ts';
+import type { Core } from '../../cluster/core.ts';
 import type { Product } from '../../cluster/core-behaviours.ts';
+import { openCore } from '../../cluster/core-opening.ts';
+import type { CoreOptions } from '../../cluster/core-options.ts';
 import type { LinkPeer } from '../../cluster/link-peer.ts';
 import type { AccountId } from '../../runtime/account-id.ts';
 import type { Rejection } from '../../runtime/behaviours.ts';
@@ -33,6 +35,7 @@ export function testGateway(name: string, role: 'gateway' | 'operator' = 'gatewa
   return {
     name,
     role,
+    machine: null,
     ticks,
     changes,
     topics: new Set(),
@@ -40,6 +43,8 @@ export function testGateway(name: string, role: 'gateway' | 'operator' = 'gatewa
     backlogBytes: 0,
     pushTick: (tick) => ticks.push(tick),
     sendChanged: (changed) => changes.push(changed),
+    sendServing: () => {},
+    sendCores: () => {},
     fence: () => (isHolding ? new Promise((resolve) => held.push(resolve)) : Promise.resolve()),
     askMetrics: () => Promise.resolve(null),
     close() {

@@ -1,0 +1,125 @@
+// Commands of operators to the cluster, as JSON: checked, done here, or handed to the core that has the keeper's key.
+import { z } from 'zod';
+import type { Outcome } from '../runtime/behaviours.ts';
+import { MalformedError } from '../runtime/codec.ts';
+import type { InviteContact } from './invite.ts';
+import { type Admission, admission } from './invite-admission.ts';
+import { inviteLifeMostMs } from './invite-certificate.ts';
+import type { Manifest } from './manifest.ts';
+import type { MeshKeeper } from './mesh-keeper.ts';
+import { unpacked } from './packed.ts';
+
+const nodeNamed = z.union([z.int().min(1), z.string().min(1).max(40)]);
+export const meshCommand = z.discriminatedUnion('do', [
+  z.object({ do: z.literal('status') }),
+  z.object({ do: z.literal('ringShow') }),
+  z.object({
+    do: z.literal('invite'),
+    roles: z
+      .array(z.enum(['gateway', 'core']))
+      .min(1)
+      .max(2),
+    holdsForMs: z.int().min(1).max(inviteLifeMostMs),
+  }),
+  z.object({ do: z.enum(['ringAdd', 'ringRemove', 'revoke']), node: nodeNamed }),
+  z.object({ do: z.literal('revokeInvite'), id: z.string().regex(/^[0-9a-f]{32}$/) }),
+  z.object({ do: z.enum(['ringAbort', 'rotateKey', 'retireKey']) }),
+  /** Of a core that a newcomer has knocked at. */
+  z.object({ do: z.literal('admit'), admission: z.base64() }),
+]);
+export type MeshCommand = z.infer<typeof meshCommand>;
+
+export interface MeshCommandsOptions {
+  keeper: MeshKeeper;
+  /** Whether what needs the key is to be done here. */
+  isKeeper(): Promise<boolean>;
+  /** Asks the core that has the key. */
+  forward(json: string): Promise<Outcome<string>>;
+  manifest(): Manifest;
+  /** Where newcomers are to knock. */
+  contacts(): InviteContact[];
+  status(): object;
+  ring(): object;
+}
+
+/** `isLast`: it came from a core that took this one for the keeper's, and goes no further. */
+export async function doCommand(
+  json: string,
+  { isLast }: { isLast: boolean },
+  options: MeshCommandsOptions,
+): Promise<Outcome<string>> {
+  const read = meshCommand.safeParse(jsonOrNull(json));
+  if (!read.success) return invalid(`not a command: ${z.prettifyError(read.error).replaceAll(/\s+/g, ' ')}`);
+  const command = read.data;
+  if (command.do === 'status') return { ok: true, value: JSON.stringify(options.status()) };
+  if (command.do === 'ringShow') return { ok: true, value: JSON.stringify(options.ring()) };
+  if (!isLast && !(await options.isKeeper())) return await options.forward(json);
+  return await asKeeper(command, options);
+}
+
+async function asKeeper(
+  command: Exclude<MeshCommand, { do: 'status' | 'ringShow' }>,
+  { keeper, contacts, manifest }: MeshCommandsOptions,
+): Promise<Outcome<string>> {
+  switch (command.do) {
+    case 'invite': {
+      const made = await keeper.invite({ ...command, contacts: contacts() });
+      return made.ok ? { ok: true, value: JSON.stringify(made.value) } : made;
+    }
+    case 'admit': {
+      const shown = readAdmission(command.admission);
+      return shown === null ? invalid('that is no admission') : done(await keeper.admit(shown));
+    }
+    case 'ringAdd':
+    case 'ringRemove':
+    case 'revoke': {
+      const named = nodeOf(command.node, manifest());
+      return named.ok ? done(await keeper.change({ do: command.do, node: named.value })) : named;
+    }
+    case 'revokeInvite':
+      return done(await keeper.change({ do: 'revokeInvite', id: Buffer.from(command.id, 'hex') }));
+    case 'ringAbort':
+    case 'rotateKey':
+    case 'retireKey':
+      return done(await keeper.change({ do: command.do }));
+  }
+}
+
+function done(outcome: Awaited<ReturnType<MeshKeeper['change']>>): Outcome<string> {
+  return outcome.ok ? { ok: true, value: JSON.stringify({ epoch: outcome.value.manifest.epoch }) } : outcome;
+}
+
+/** By its number or its name. A core that was revoked can still be taken out of the ring: by its number. */
+function nodeOf(named: number | string, { members }: Manifest): Outcome<number> {
+  const number = typeof named === 'number' ? named : /^[0-9]+$/.test(named) ? Number(named) : null;
+  if (number !== null) return { ok: true, value: number };
+  const found = members.filter(({ name }) => name === named);
+  const [only] = found;
+  if (only === undefined) return invalid(`no node is named ${named}`);
+  if (found.length > 1)
+    return invalid(
+      `${found.length} nodes are named ${named}: say which by its number, as "murmuration status" shows it`,
+    );
+  return { ok: true, value: only.node };
+}
+
+function readAdmission(base64: string): Admission | null {
+  try {
+    return unpacked(admission, Buffer.from(base64, 'base64'));
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    return null;
+  }
+}
+
+function jsonOrNull(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return null;
+  }
+}
+
+function invalid(message: string): Outcome<never> {
+  return { ok: false, rejection: { code: 'invalid', message } };
+}

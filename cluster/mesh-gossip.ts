@@ -1,0 +1,219 @@
+// What a process of the mesh tells on each of its links, and takes from them: manifests, members, commands. Links come from others.
+import type { Outcome } from '../runtime/behaviours.ts';
+import type { LinkClock } from './link-clock.ts';
+import type { SignedManifest } from './manifest.ts';
+import { type Membership, tellEveryMs } from './membership.ts';
+import type { MeshLink } from './mesh-dialing.ts';
+import type { ManifestHeld } from './mesh-manifest.ts';
+import { commandCall, type MemberEntry, type MeshOnly } from './mesh-messages.ts';
+import { sameBytes } from './packed.ts';
+import { answerCall, WireCalls } from './wire-calls.ts';
+import type { WirePeer } from './wire-end.ts';
+import type { WireAddress } from './wire-hello.ts';
+import type { WireMeter } from './wire-meter.ts';
+
+export interface MeshGossipOptions {
+  manifest: ManifestHeld;
+  membership: Membership;
+  /** All that this process tells others: itself first. */
+  entries(): MemberEntry[];
+  /** Somebody is new, or somewhere else, or gone. */
+  moved(): void;
+  places(addresses: WireAddress[], from: WirePeer): void;
+  command(json: string, from: WirePeer): Promise<Outcome<string>>;
+  clock: LinkClock;
+  meter: WireMeter;
+}
+
+interface Gossiping {
+  link: MeshLink;
+  boot: string;
+  /** Of the manifest it has, as it said last. */
+  epoch: number;
+  /** Its commands that are not answered yet. */
+  underWay: number;
+  calls: WireCalls<{ command: string }, { json: string }>;
+}
+
+/** One message holds no more; a cluster has far fewer. */
+const entriesMost = 4096;
+const soonMs = 20;
+/** Commands of one link that are being done. More are answered `busy`. */
+const commandsMost = 64;
+
+export class MeshGossip {
+  readonly #options: MeshGossipOptions;
+  readonly #links = new Map<MeshLink, Gossiping>();
+  readonly #stopTelling: () => void;
+  #stopSoon: (() => void) | null = null;
+
+  constructor(options: MeshGossipOptions) {
+    this.#options = options;
+    this.#stopTelling = options.clock.every(tellEveryMs, () => this.#tell());
+  }
+
+  opened(link: MeshLink): void {
+    const { clock, meter } = this.#options;
+    const gossiping: Gossiping = {
+      link,
+      boot: bootOf(link),
+      epoch: link.peer.hello.epoch,
+      underWay: 0,
+      calls: new WireCalls({
+        ...commandCall,
+        send: (message) => link.control(message),
+        clock,
+        meter,
+      }),
+    };
+    this.#links.set(link, gossiping);
+    this.#pushIfOlder(gossiping);
+    this.#tellOne(link, this.#options.entries());
+    this.tellSoon();
+  }
+
+  closed(link: MeshLink): void {
+    const gossiping = this.#links.get(link);
+    if (gossiping === undefined) return;
+    this.#links.delete(link);
+    gossiping.calls.close();
+    this.#options.membership.gone({ node: link.peer.hello.node, boot: gossiping.boot });
+    this.#options.moved();
+    this.tellSoon();
+  }
+
+  async take(link: MeshLink, message: MeshOnly): Promise<void> {
+    const gossiping = this.#links.get(link);
+    if (gossiping === undefined) return;
+    const { peer } = link;
+    switch (message.kind) {
+      case 'manifest':
+        return await this.#offered(gossiping, message.signed);
+      case 'members':
+        this.#heard(gossiping, message.entries);
+        return;
+      case 'places':
+        this.#options.places(message.addresses, peer);
+        return;
+      case 'call':
+        // Not awaited: what comes behind it must not wait for what may take long.
+        void this.#answer(gossiping, message);
+        return;
+      case 'answer':
+        gossiping.calls.take(message);
+        return;
+    }
+  }
+
+  /** Asks who is at the other end of a link. Never rejects. */
+  async ask(link: MeshLink, json: string): Promise<Outcome<string>> {
+    const gossiping = this.#links.get(link);
+    if (gossiping === undefined)
+      return { ok: false, rejection: { code: 'unavailable', message: 'there is no link to it' } };
+    const outcome = await gossiping.calls.call({ command: json });
+    return outcome.ok ? { ok: true, value: outcome.value.json } : outcome;
+  }
+
+  /** To everybody who lacks the present manifest. */
+  pushManifest(): void {
+    for (const gossiping of this.#links.values()) this.#pushIfOlder(gossiping);
+    this.tellSoon();
+  }
+
+  /** Something about this process has changed. Several changes at once are told once. */
+  tellSoon(): void {
+    this.#stopSoon ??= this.#options.clock.after(soonMs, () => {
+      this.#stopSoon = null;
+      this.#tell();
+    });
+  }
+
+  get links(): MeshLink[] {
+    return [...this.#links.keys()];
+  }
+
+  /** Ends the links, too, whoever has dialed them. */
+  close(text: string): void {
+    this.#stopTelling();
+    this.#stopSoon?.();
+    for (const { calls, link } of this.#links.values()) {
+      calls.close();
+      link.close(text, 'going-away');
+    }
+    this.#links.clear();
+  }
+
+  async #answer(gossiping: Gossiping, message: MeshOnly & { kind: 'call' }): Promise<void> {
+    const { link } = gossiping;
+    gossiping.underWay++;
+    const isFull = gossiping.underWay > commandsMost;
+    const answer = await answerCall(commandCall, message, async ({ command }) => {
+      if (isFull) return { ok: false, rejection: { code: 'busy', message: 'too many commands at once' } };
+      const outcome = await this.#options.command(command, link.peer);
+      return outcome.ok ? { ok: true, value: { json: outcome.value } } : outcome;
+    });
+    gossiping.underWay--;
+    link.control(answer);
+  }
+
+  async #offered(gossiping: Gossiping, signed: SignedManifest): Promise<void> {
+    const { name } = gossiping.link.peer.hello;
+    const offered = await this.#options.manifest.offer(signed, name);
+    switch (offered.kind) {
+      case 'taken':
+      case 'same':
+        gossiping.epoch = Math.max(gossiping.epoch, this.#options.manifest.current.manifest.epoch);
+        return;
+      case 'older':
+        gossiping.epoch = 0;
+        this.#pushIfOlder(gossiping);
+        return;
+      case 'conflict':
+        gossiping.link.close(offered.reason, 'manifest-conflict');
+        return;
+      case 'refused':
+        return;
+    }
+  }
+
+  #heard(gossiping: Gossiping, entries: MemberEntry[]): void {
+    const { hello } = gossiping.link.peer;
+    const from = { node: hello.node, boot: gossiping.boot, isCore: hello.role === 'core' };
+    const isNews = this.#options.membership.take(from, entries);
+    const own = entries.find(({ node, boot }) => node === from.node && boot === from.boot);
+    if (own !== undefined) {
+      gossiping.epoch = own.epoch;
+      // It said so a moment ago, and may have it by now. To be told twice does no harm.
+      this.#pushIfOlder(gossiping);
+    }
+    if (isNews) this.#options.moved();
+  }
+
+  #pushIfOlder(gossiping: Gossiping): void {
+    const { current } = this.#options.manifest;
+    if (gossiping.epoch >= current.manifest.epoch) return;
+    gossiping.epoch = current.manifest.epoch;
+    gossiping.link.control({ kind: 'manifest', signed: current.signed });
+  }
+
+  #tell(): void {
+    const entries = this.#options.entries();
+    for (const link of this.#links.keys()) this.#tellOne(link, entries);
+  }
+
+  #tellOne(link: MeshLink, entries: MemberEntry[]): void {
+    link.control({ kind: 'members', entries: entries.slice(0, entriesMost) });
+  }
+}
+
+export function bootOf(link: MeshLink): string {
+  return Buffer.from(link.peer.hello.boot).toString('hex');
+}
+
+/** Both ends have a manifest of one epoch, and not the same one: the handshake refuses it, and somebody has to be told. */
+export function isConflicting(
+  peer: { epoch: number; manifestHash: Uint8Array },
+  own: { epoch: number; hash: Uint8Array },
+): boolean {
+  return peer.epoch === own.epoch && !sameBytes(peer.manifestHash, own.hash);
+}

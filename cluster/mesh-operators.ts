@@ -1,0 +1,142 @@
+// What operators ask of the cluster: done by this core, or by the one that has the keeper's key. Also the way of newcomers to the keeper.
+import type { Outcome } from '../runtime/behaviours.ts';
+import { contactsMost, type InviteContact } from './invite.ts';
+import { type Keeper, readKeeper } from './keeper.ts';
+import type { Manifest } from './manifest.ts';
+import { doCommand } from './mesh-commands.ts';
+import { MeshKeeper } from './mesh-keeper.ts';
+import type { ManifestHeld } from './mesh-manifest.ts';
+import type { MemberEntry } from './mesh-messages.ts';
+import type { CorePlace } from './mesh-ports.ts';
+import { keepersAmong } from './mesh-status.ts';
+import { sameBytes } from './packed.ts';
+import type { RingChange } from './ring-keeper.ts';
+import type { WirePeer } from './wire-end.ts';
+import type { WireLog } from './wire-meter.ts';
+
+/** The file is read at every so many looks. */
+const looksForKey = 10;
+
+export interface MeshOperatorsOptions {
+  node: number;
+  data: string;
+  log: WireLog;
+  held: ManifestHeld;
+  /** The key that was in DATA when it was last looked at. */
+  keeper: Keeper | null;
+  ringChange(): RingChange | null;
+  /** Of all processes that are known, this one's too. */
+  entries(): MemberEntry[];
+  cores(): CorePlace[];
+  /** Asks the core of a node over its link; null when there is none. */
+  ask(node: number, json: string): Promise<Outcome<string>> | null;
+  status(): object;
+  ring(): object;
+}
+
+export class MeshOperators {
+  readonly #options: MeshOperatorsOptions;
+  readonly #keeping: MeshKeeper;
+  #keeper: Keeper | null;
+  #looks = 0;
+
+  constructor(options: MeshOperatorsOptions) {
+    this.#options = options;
+    this.#keeper = options.keeper;
+    this.#keeping = new MeshKeeper({
+      keeper: () => this.#readKeeper(),
+      manifest: options.held,
+      wallMs: Date.now,
+      ringChange: options.ringChange,
+    });
+  }
+
+  /** The key that signs for the cluster is in this node's DATA. */
+  get hasKeeper(): boolean {
+    return this.#keeper !== null && sameBytes(this.#keeper.publicKey, this.#manifest.keeper);
+  }
+
+  /** Never rejects. `isLast`: it goes no further than this core. */
+  async command(json: string, { isLast }: { isLast: boolean }): Promise<Outcome<string>> {
+    const { status, ring } = this.#options;
+    try {
+      return await doCommand(
+        json,
+        { isLast },
+        {
+          keeper: this.#keeping,
+          isKeeper: async () =>
+            (await this.#readKeeper()) !== null && this.#keeperNode() === this.#options.node,
+          forward: (command) => this.#forward(command),
+          manifest: () => this.#manifest,
+          contacts: () => this.#contacts(),
+          status,
+          ring,
+        },
+      );
+    } catch (error) {
+      return unavailable(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  /** Over a link: operators and other cores may, processes of other kinds not. */
+  async commandOf({ hello }: WirePeer, json: string): Promise<Outcome<string>> {
+    if (hello.role === 'core' || hello.role === 'operator')
+      return await this.command(json, { isLast: hello.role === 'core' });
+    const message = `commands are for operators, not for a ${hello.role}`;
+    return { ok: false, rejection: { code: 'forbidden', message } };
+  }
+
+  /** To be called now and then: ends a change of the ring when it is time, and notices when the key has come or gone. */
+  async look(): Promise<void> {
+    try {
+      if (this.#looks++ % looksForKey === 0) await this.#readKeeper();
+      await this.#keeping.look();
+    } catch (error) {
+      this.#options.log.warn({ error: String(error) }, 'the keeper’s key cannot be used');
+    }
+  }
+
+  get #manifest(): Manifest {
+    return this.#options.held.current.manifest;
+  }
+
+  #forward(json: string): Promise<Outcome<string>> {
+    const node = this.#keeperNode();
+    if (node === null)
+      return Promise.resolve(
+        unavailable(
+          'no core that can be reached has the keeper’s key: start its machine, or bring the key here with "murmuration keeper import"',
+        ),
+      );
+    return (
+      this.#options.ask(node, json) ??
+      Promise.resolve(unavailable(`the keeper (node ${node}) cannot be reached from here`))
+    );
+  }
+
+  /** Where two say that they have the key, one of them signs: everybody takes the same. */
+  #keeperNode(): number | null {
+    return keepersAmong(this.#options.entries())[0] ?? null;
+  }
+
+  /** Asked for anew: it may have been brought here or taken away. */
+  async #readKeeper(): Promise<Keeper | null> {
+    this.#keeper = await readKeeper(this.#options.data);
+    return this.hasKeeper ? this.#keeper : null;
+  }
+
+  /** This core first: it has just been asked, so it is there. */
+  #contacts(): InviteContact[] {
+    const { node, cores } = this.#options;
+    return cores()
+      .sort((one, other) => Number(other.node === node) - Number(one.node === node))
+      .flatMap(({ addresses }) => addresses)
+      .slice(0, contactsMost)
+      .map(({ host, port }) => ({ host, linkPort: port, dhtPort: port }));
+  }
+}
+
+function unavailable(message: string): Outcome<never> {
+  return { ok: false, rejection: { code: 'unavailable', message } };
+}

@@ -1,0 +1,91 @@
+// What a process of the mesh says of itself: its hello, its entry among the members, its addresses.
+import { randomBytes } from 'node:crypto';
+import { networkInterfaces } from 'node:os';
+import type { VerifiedManifest } from './manifest.ts';
+import { noHash } from './manifest.ts';
+import type { CoreEntry, MemberEntry } from './mesh-messages.ts';
+import { addressesMost, type WireAddress, type WireHello, type WireRole } from './wire-hello.ts';
+
+export interface MeshSelf {
+  node: number;
+  role: WireRole;
+  /** As people gave it; links have a stricter form. */
+  name: string;
+  version: string;
+  boot: Uint8Array;
+  sinceMs: number;
+}
+
+const protocol = 1;
+
+export function newSelf(self: Omit<MeshSelf, 'boot' | 'sinceMs'>): MeshSelf {
+  return { ...self, boot: randomBytes(8), sinceMs: Date.now() };
+}
+
+export function helloOf(
+  self: MeshSelf,
+  says: {
+    cluster: Uint8Array;
+    verified: VerifiedManifest | null;
+    addresses?: WireAddress[];
+    incarnation?: number;
+    admission?: Uint8Array;
+  },
+): WireHello {
+  const { cluster, verified, addresses = [], incarnation, admission } = says;
+  return {
+    protocolFrom: protocol,
+    protocolTo: protocol,
+    cluster,
+    node: self.node,
+    role: self.role,
+    name: linkNameOf(self.name),
+    boot: self.boot,
+    epoch: verified?.manifest.epoch ?? 0,
+    manifestHash: verified?.hash ?? noHash,
+    admission: admission ?? null,
+    addresses,
+    incarnation: incarnation ?? null,
+  };
+}
+
+export function entryOf(self: MeshSelf, epoch: number, core: CoreEntry | null): MemberEntry {
+  return {
+    node: self.node,
+    role: self.role,
+    name: self.name.slice(0, 40),
+    version: self.version.slice(0, 60),
+    pid: process.pid,
+    epoch,
+    boot: Buffer.from(self.boot).toString('hex'),
+    sinceMs: self.sinceMs,
+    core,
+  };
+}
+
+/** What others are told: the address given, or all that the machine has when it listens at all of them. */
+export function addressesOf(
+  { host, port, advertise }: { host: string; port: number; advertise: string | null },
+  interfaces: typeof networkInterfaces = networkInterfaces,
+): WireAddress[] {
+  if (advertise !== null) return [{ host: advertise, port }];
+  if (host !== '0.0.0.0' && host !== '::') return [{ host, port }];
+  const all = Object.values(interfaces())
+    .flatMap((addresses) => addresses ?? [])
+    // Link-local addresses mean nothing on another machine.
+    .filter(({ family, address }) => (family === 'IPv4' || host === '::') && !address.startsWith('fe80:'));
+  const outside = all.filter(({ internal }) => !internal);
+  // A machine without a network still talks to itself.
+  return (outside.length > 0 ? outside : all)
+    .slice(0, addressesMost)
+    .map(({ address }) => ({ host: address, port }));
+}
+
+/** Of a-z, 0-9 and `-`, as names on links are. */
+export function linkNameOf(name: string): string {
+  const plain = name
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9-]+/g, '-')
+    .slice(0, 40);
+  return plain === '' ? 'node' : plain;
+}

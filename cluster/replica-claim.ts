@@ -1,0 +1,16 @@
+// A claim of several partitions at once, as long as it is under way. What is done with it replica-claims.ts and replica-gathering.ts say.
+import type { PeerMessage } from './peer-messages.ts';
+
+export type Granted = Extract<PeerMessage, { kind: 'granted' }>;
+
+export interface Claim {
+  id: number;
+  phase: 'asking' | 'gathering' | 'storing';
+  atMs: number;
+  /** Of those still hoped for. */
+  terms: Map<number, number>;
+  isSelfGranted: boolean;
+  answers: Map<number, Granted>;
+  /** Pulls, scans and gives under way. */
+  open: Set<number>;
+}

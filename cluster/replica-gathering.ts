@@ -1,0 +1,178 @@
+// What a claim gathers: everything that those who granted have and this node lacks; and to them goes what they lack.
+import type { Key } from '../runtime/key.ts';
+import { type Copy, type PeerMessage, type Position, relayOf } from './peer-messages.ts';
+import type { Claim } from './replica-claim.ts';
+import type { Intake } from './replica-intake.ts';
+import type { ReplicaStore, Send } from './replica-ports.ts';
+
+/** A pull of a claim: pieces follow until all is here. */
+interface Pull {
+  claim: Claim;
+  from: number;
+  position: Position;
+  upTo: number;
+}
+
+/** What goes to a node that granted: of the partitions it has all of. */
+interface Gift {
+  node: number;
+  shared: ReadonlySet<number>;
+  from: Position;
+  upTo: number;
+}
+
+export interface GatheringOptions {
+  self: number;
+  store: ReplicaStore;
+  intake: Intake;
+  send: Send;
+  partitionOf(key: Key): number;
+  /** These are on the disk now, in the relay. Who is live here has not seen them: they came by no lane. */
+  arrived(from: number, entries: readonly Copy[]): void;
+  /** The claim is still under way. */
+  isOpen(claim: Claim): boolean;
+  /** One more piece is here: nothing may be open any more. */
+  gathered(claim: Claim): void;
+  /** What is needed can't be had: the claim comes to nothing, and another one is made. */
+  failed(claim: Claim): void;
+}
+
+/** Added to the ids of a claim's scans, which answer to the same message as those of newcomers. */
+const scanIds = 2 ** 40;
+const readAtOnce = 512;
+
+export class Gathering {
+  readonly #options: GatheringOptions;
+  readonly #pulls = new Map<number, Pull>();
+  readonly #gives = new Map<number, Claim>();
+  readonly #scans = new Map<number, { claim: Claim; shared: ReadonlySet<number> }>();
+  #lastId = 0;
+
+  constructor(options: GatheringOptions) {
+    this.#options = options;
+  }
+
+  /** Everything that those who granted have and this node lacks; and to them what they lack. */
+  begin(claim: Claim): void {
+    const { self, intake } = this.#options;
+    const mine = intake.have();
+    for (const [node, { have, held }] of claim.answers) {
+      const shared = new Set(held.filter((partition) => claim.terms.has(partition)));
+      if (shared.size === 0) continue;
+      for (const position of have) {
+        if (position.origin === self || position.origin === relayOf(self)) continue;
+        const seq = intake.seqOf('replica', position.origin, position.incarnation);
+        if (seq < position.from) {
+          // It has got as facts what this node would need as entries.
+          this.#scan(claim, node, shared);
+          break;
+        }
+        if (seq < position.seq)
+          this.#pull({ claim, from: node, position: { ...position, seq }, upTo: position.seq });
+      }
+      for (const { origin, incarnation, seq } of mine) {
+        if (origin === node || origin === relayOf(node)) continue;
+        const theirs =
+          have.find((other) => other.origin === origin && other.incarnation === incarnation)?.seq ?? 0;
+        if (theirs < seq)
+          this.#give(claim, { node, shared, from: { origin, incarnation, seq: theirs }, upTo: seq });
+      }
+    }
+  }
+
+  /** The claim has come to nothing. */
+  stop(claim: Claim): void {
+    for (const [id, { claim: of }] of this.#pulls) if (of === claim) this.#pulls.delete(id);
+    for (const [id, of] of this.#gives) if (of === claim) this.#gives.delete(id);
+    for (const [id, { claim: of }] of this.#scans) if (of === claim) this.#scans.delete(id);
+  }
+
+  #scan(claim: Claim, node: number, shared: ReadonlySet<number>, after: Key | null = null): void {
+    const id = ++this.#lastId + scanIds;
+    this.#scans.set(id, { claim, shared });
+    claim.open.add(id);
+    this.#options.send(node, { kind: 'scan', id, partitions: [...shared], after, asOwner: true });
+  }
+
+  /** `relayed`: called when it is on the disk. False: it is not one of a claim's. */
+  scanned(node: number, message: Extract<PeerMessage, { kind: 'scanned' }>, relayed: () => void): boolean {
+    const scan = this.#scans.get(message.id);
+    if (scan === undefined) return false;
+    this.#scans.delete(message.id);
+    const { claim, shared } = scan;
+    const { store, isOpen, arrived } = this.#options;
+    // A fact has no place in a log.
+    const copies = message.facts.map((fact): Copy => ({ ...fact, seq: 0, live: true }));
+    store.adopt({ copies, from: { kind: 'relay' }, positions: [] }, () => {
+      relayed();
+      arrived(node, copies);
+      if (message.next !== null && isOpen(claim)) this.#scan(claim, node, shared, message.next);
+      this.#close(claim, message.id);
+    });
+    return true;
+  }
+
+  /** The owner does not hold them any more: the claim comes to nothing, and another one is made. */
+  unscanned(id: number): void {
+    const scan = this.#scans.get(id);
+    if (scan !== undefined) this.#options.failed(scan.claim);
+  }
+
+  #pull(pull: Pull): void {
+    const { claim, from, position, upTo } = pull;
+    const id = ++this.#lastId;
+    this.#pulls.set(id, pull);
+    claim.open.add(id);
+    const { origin, incarnation, seq: after } = position;
+    const about = { origin, incarnation, after, upTo, partitions: [...claim.terms.keys()] };
+    this.#options.send(from, { kind: 'pull', id, ...about, committed: false });
+  }
+
+  /** False: it is not one of a claim's. */
+  pulled(message: Extract<PeerMessage, { kind: 'pulled' }>): boolean {
+    const pull = this.#pulls.get(message.id);
+    if (pull === undefined) return false;
+    this.#pulls.delete(message.id);
+    const { store, arrived } = this.#options;
+    store.adopt({ copies: message.entries, from: { kind: 'relay' }, positions: [] }, () => {
+      arrived(pull.from, message.entries);
+      if (!message.isLast) this.#pull({ ...pull, position: { ...pull.position, seq: message.upTo } });
+      this.#close(pull.claim, message.id);
+    });
+    return true;
+  }
+
+  #give(claim: Claim, { node, shared, from, upTo }: Gift): void {
+    const { store, send, partitionOf } = this.#options;
+    let after = from.seq;
+    while (after < upTo) {
+      const piece = store.read(from.origin, from.incarnation, after, readAtOnce);
+      // So old that it was acknowledged long ago, by others.
+      if (piece === null) return;
+      const entries: Copy[] = piece.entries.filter(
+        ({ key, seq }) => seq <= upTo && shared.has(partitionOf(key)),
+      );
+      if (entries.length > 0) {
+        const id = ++this.#lastId;
+        claim.open.add(id);
+        this.#gives.set(id, claim);
+        send(node, { kind: 'give', id, entries });
+      }
+      if (piece.upTo <= after) return;
+      after = piece.upTo;
+    }
+  }
+
+  /** A node has on its disk what it was given. */
+  given(id: number): void {
+    const claim = this.#gives.get(id);
+    if (claim === undefined) return;
+    this.#gives.delete(id);
+    this.#close(claim, id);
+  }
+
+  #close(claim: Claim, id: number): void {
+    claim.open.delete(id);
+    this.#options.gathered(claim);
+  }
+}

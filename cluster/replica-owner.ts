@@ -1,0 +1,115 @@
+// What an owner answers to others: to claims of terms, to pulls of copies, to scans, and to what it is given.
+import type { Key } from '../runtime/key.ts';
+import { type Copy, type PeerMessage, type Position, relayOf } from './peer-messages.ts';
+import type { Feeds } from './replica-feeds.ts';
+import type { Grants } from './replica-grants.ts';
+import type { Intake } from './replica-intake.ts';
+import type { Leases } from './replica-leases.ts';
+import type { ReplicaStore, Send } from './replica-ports.ts';
+import type { Scans } from './replica-scans.ts';
+import type { Server } from './replica-server.ts';
+
+export interface OwnerOptions {
+  self: number;
+  store: ReplicaStore;
+  leases: Leases;
+  grants: Grants;
+  feeds: Feeds;
+  intake: Intake;
+  scans: Scans;
+  server: Server;
+  send: Send;
+  partitionOf(key: Key): number;
+  /** These are on the disk now, in the relay. */
+  arrived(from: number, entries: readonly Copy[]): void;
+}
+
+const readAtOnce = 512;
+
+export class Owner {
+  readonly #options: OwnerOptions;
+
+  constructor(options: OwnerOptions) {
+    this.#options = options;
+  }
+
+  /** Grants what can be granted, and says what is here, when the grants are on the disk. */
+  claimed(node: number, { id, terms }: Extract<PeerMessage, { kind: 'claim' }>): void {
+    const { store, send, leases, grants, scans, intake } = this.#options;
+    const identity = leases.identity(node);
+    if (identity === null) return;
+    grants.consider(identity, terms, (granted, refused) => {
+      if (!leases.isLinked(node)) return;
+      send(node, {
+        kind: 'granted',
+        id,
+        granted,
+        refused,
+        held: granted.filter((partition) => scans.holds(partition)),
+        have: [...this.#heads().map((head) => ({ ...head, from: 0 })), ...intake.have()],
+        clock: store.clock,
+      });
+    });
+  }
+
+  /** They are free again. */
+  released(node: number, { terms }: Extract<PeerMessage, { kind: 'release' }>): void {
+    const { leases, grants } = this.#options;
+    const identity = leases.identity(node);
+    if (identity === null) return;
+    for (const { partition, term } of terms) grants.release(partition, term, identity);
+  }
+
+  #heads(): Position[] {
+    const { self, store } = this.#options;
+    const { incarnation } = store;
+    return [
+      { origin: self, incarnation, seq: store.head('own') },
+      { origin: relayOf(self), incarnation, seq: store.head('relay') },
+    ];
+  }
+
+  /** Copies of somebody's log, as far as they are here. */
+  pulledBy(node: number, message: Extract<PeerMessage, { kind: 'pull' }>): void {
+    const { store, send, partitionOf, feeds } = this.#options;
+    const { id, origin, incarnation, after, upTo, partitions, committed } = message;
+    if (incarnation === 0) {
+      send(node, { kind: 'pulled', id, entries: [], upTo: 0, isLast: true, lives: store.livesOf(origin) });
+      return;
+    }
+    const wanted = new Set(partitions);
+    const piece = store.read(origin, incarnation, after, readAtOnce) ?? { entries: [], upTo };
+    const within = piece.entries.filter(({ seq }) => seq <= upTo);
+    const forLane = committed ? new Set(feeds.copiesFor(node, within)) : new Set<Copy>();
+    const entries = within.filter((entry) => wanted.has(partitionOf(entry.key)) || forLane.has(entry));
+    const isLast = piece.entries.length < readAtOnce || piece.upTo >= upTo;
+    send(node, { kind: 'pulled', id, entries, upTo: piece.upTo, isLast, lives: [] });
+  }
+
+  /** What a new server found and this owner lacks. */
+  given(node: number, { id, entries }: Extract<PeerMessage, { kind: 'give' }>): void {
+    const { store, send, arrived } = this.#options;
+    store.adopt({ copies: entries, from: { kind: 'relay' }, positions: [] }, () => {
+      arrived(node, entries);
+      send(node, { kind: 'given', id });
+    });
+  }
+
+  /** One piece of a scan, of those partitions that this node can answer for; the terms say which these are. */
+  scannedBy(node: number, message: Extract<PeerMessage, { kind: 'scan' }>): void {
+    const { store, send, scans, server, intake } = this.#options;
+    const { id, partitions, after, asOwner } = message;
+    const served = partitions.filter((partition) =>
+      asOwner ? scans.holds(partition) : server.isOpen(partition),
+    );
+    if (served.length === 0) {
+      send(node, { kind: 'unscanned', id });
+      return;
+    }
+    const have = [...this.#heads(), ...intake.originsOf('replica')];
+    const committed = intake.originsOf('committed');
+    const { facts, next } = store.scan(new Set(served), after);
+    const terms = server.terms().filter(({ partition }) => served.includes(partition));
+    send(node, { kind: 'scanned', id, facts, next, have, committed, terms });
+  }
+}

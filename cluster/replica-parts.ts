@@ -1,0 +1,296 @@
+// How a replica is put together: each part with what it needs of the others. What comes in, and when, replica.ts passes on.
+import { Copies } from './replica-copies.ts';
+import { Feeds } from './replica-feeds.ts';
+import { Grants } from './replica-grants.ts';
+import { Heartbeats } from './replica-heartbeats.ts';
+import { Horizon } from './replica-horizon.ts';
+import { Intake } from './replica-intake.ts';
+import { Interest } from './replica-interest.ts';
+import { Leases } from './replica-leases.ts';
+import type { ReplicaOptions } from './replica-options.ts';
+import { keepOrphans, keptOrphans } from './replica-orphans.ts';
+import { Owner } from './replica-owner.ts';
+import { Relay } from './replica-relay.ts';
+import { Repair } from './replica-repair.ts';
+import { Scans } from './replica-scans.ts';
+import { Server } from './replica-server.ts';
+import { Serving } from './replica-serving.ts';
+import { Statements } from './replica-statements.ts';
+import { Stored } from './replica-stored.ts';
+import type { Ring } from './ring.ts';
+
+/** The ring that this node knows by now. */
+export interface KnownRing {
+  ring: () => Ring;
+  epoch: () => number;
+}
+
+export class Parts {
+  readonly leases: Leases;
+  readonly stored: Stored;
+  readonly relay: Relay;
+  readonly interest: Interest;
+  readonly feeds: Feeds;
+  readonly intake: Intake;
+  readonly grants: Grants;
+  readonly server: Server;
+  readonly serving: Serving;
+  readonly scans: Scans;
+  readonly repair: Repair;
+  readonly horizon: Horizon;
+  readonly copies: Copies;
+  readonly statements: Statements;
+  readonly heartbeats: Heartbeats;
+  readonly owner: Owner;
+  readonly #options: ReplicaOptions;
+  readonly #known: KnownRing;
+
+  /** A part is handed to those that are made after it. What it calls of later ones it calls when all are there. */
+  constructor(options: ReplicaOptions, known: KnownRing) {
+    this.#options = options;
+    this.#known = known;
+    const { clock, send, ring } = options;
+    this.leases = new Leases(clock, () => this.#isNewLife);
+    this.stored = this.#makeStored();
+    this.relay = this.#makeRelay();
+    this.interest = new Interest({ clock, send });
+    this.feeds = this.#makeFeeds();
+    this.intake = this.#makeIntake();
+    this.grants = this.#makeGrants();
+    this.server = this.#makeServer();
+    this.serving = this.#makeServing();
+    this.scans = this.#makeScans();
+    this.scans.found();
+    this.repair = this.#makeRepair();
+    this.horizon = new Horizon({
+      partitions: ring.partitions,
+      mayFollow: (change) => this.copies.mayFollow(change),
+    });
+    this.copies = this.#makeCopies();
+    this.statements = this.#makeStatements();
+    this.heartbeats = this.#makeHeartbeats();
+    this.owner = this.#makeOwner();
+  }
+
+  /** Grants of an earlier life of the store may be lost: whoever relies on one must lose the lease first. */
+  get #isNewLife(): boolean {
+    if (!this.scans.isNewLife) return false;
+    // Nobody else has ever relied on it.
+    return !this.#known.ring().isAlone(this.#options.self.node);
+  }
+
+  #makeStored(): Stored {
+    const { self, store, events } = this.#options;
+    return new Stored({
+      self: self.node,
+      ring: this.#known.ring,
+      own: store.head('own'),
+      relay: store.head('relay'),
+      version: store.clock,
+      moved: () => {
+        this.feeds.pump();
+        events.stored();
+      },
+      late: (log, seq, done) => this.relay.again(log, seq, done),
+      keep: (orphans, done) => keepOrphans(store, orphans, done),
+      orphans: keptOrphans(store),
+    });
+  }
+
+  #makeRelay(): Relay {
+    const { self, store, partitionOf } = this.#options;
+    const { stored } = this;
+    return new Relay({ self: self.node, store, stored, partitionOf, grown: () => this.feeds.pump() });
+  }
+
+  #makeFeeds(): Feeds {
+    const { self, store, send, isWritable, partitionOf } = this.#options;
+    return new Feeds({ self: self.node, store, stored: this.stored, send, isWritable, partitionOf });
+  }
+
+  #makeIntake(): Intake {
+    const { self, store, clock, send, partitionOf, events } = this.#options;
+    return new Intake({
+      self: self.node,
+      store,
+      clock,
+      ring: this.#known.ring,
+      send,
+      partitionOf,
+      hasData: () => !this.scans.isEmpty,
+      wantOf: (node) => this.interest.sentTo(node),
+      arrived: (from, lane, entries) => {
+        if (entries.length > 0) events.arrived(from, lane, entries);
+      },
+      moved: (from) => this.statements.take(from),
+      trimmed: (from) => this.scans.trimmed(from),
+    });
+  }
+
+  #makeGrants(): Grants {
+    const { self, store, ring, send } = this.#options;
+    const { leases } = this;
+    return new Grants({
+      store,
+      partitions: ring.partitions,
+      self: self.node,
+      serves: (partition) => this.server.serves(partition),
+      isReady: () => leases.isReady,
+      ask: (holder, terms) => {
+        if (leases.isLinked(holder)) send(holder, { kind: 'using', terms: [...terms] });
+      },
+      isOver: (holder) => leases.isOver(holder),
+    });
+  }
+
+  #makeServer(): Server {
+    const { self, store, clock, send, partitionOf, chance, events } = this.#options;
+    const { leases, grants, intake, stored } = this;
+    return new Server({
+      self,
+      store,
+      clock,
+      ring: this.#known.ring,
+      leases,
+      grants,
+      intake,
+      stored,
+      send,
+      partitionOf,
+      holds: (partition) => this.scans.holds(partition),
+      serverOf: (partition) => this.serving.serverOf(partition),
+      arrived: (from, entries) => {
+        if (entries.length > 0) events.arrived(from, 'pulled', entries);
+      },
+      changed: () => this.serving.changed(),
+      chance,
+    });
+  }
+
+  #makeServing(): Serving {
+    const { self, send, events } = this.#options;
+    return new Serving({
+      self: self.node,
+      send,
+      terms: () => this.server.terms(),
+      isOpen: (partition) => this.server.isOpen(partition),
+      told: (version, terms) => {
+        events.serving(version, terms);
+        this.statements.say();
+      },
+    });
+  }
+
+  #makeScans(): Scans {
+    const { self, store, clock, send, events } = this.#options;
+    const { intake, grants, leases, serving } = this;
+    return new Scans({
+      self,
+      store,
+      clock,
+      ring: this.#known.ring,
+      intake,
+      grants,
+      send,
+      serverOf: (partition) => serving.serverOf(partition),
+      termsOf: (node) => serving.termsOf(node),
+      identity: (node) => leases.identity(node),
+      progressed: (facts) => events.scanned(facts, this.scans.missing().length),
+      held: () => events.scanned(0, this.scans.missing().length),
+    });
+  }
+
+  #makeRepair(): Repair {
+    const { self, store, clock, send, digestEveryMs, events } = this.#options;
+    const { leases, server, scans } = this;
+    return new Repair({
+      self: self.node,
+      store,
+      clock,
+      ring: this.#known.ring,
+      send,
+      serves: (partition) => server.isOpen(partition),
+      holds: (partition) => scans.holds(partition),
+      isLinked: (node) => leases.isLinked(node),
+      everyMs: digestEveryMs,
+      repaired: (partition, facts) => events.repaired(partition, facts),
+    });
+  }
+
+  #makeCopies(): Copies {
+    const { self, store, clock, send, partitionOf, events } = this.#options;
+    const { leases, horizon, intake, relay } = this;
+    return new Copies({
+      self: self.node,
+      store,
+      clock,
+      ring: this.#known.ring,
+      leases,
+      horizon,
+      intake,
+      send,
+      partitionOf,
+      arrived: (from, entries) => {
+        relay.wrote();
+        if (entries.length > 0) events.arrived(from, 'pulled', entries);
+      },
+    });
+  }
+
+  #makeStatements(): Statements {
+    const { self, store, clock, send, closedEveryMs, events } = this.#options;
+    const { stored, feeds, intake, horizon, serving, server } = this;
+    return new Statements({
+      self: self.node,
+      store,
+      clock,
+      stored,
+      feeds,
+      intake,
+      horizon,
+      serving,
+      send,
+      terms: () => server.terms(),
+      everyMs: closedEveryMs,
+      moved: () => events.horizonMoved(),
+    });
+  }
+
+  #makeHeartbeats(): Heartbeats {
+    const { store, clock, send, events } = this.#options;
+    const { leases, scans, serving, server } = this;
+    return new Heartbeats({
+      store,
+      clock,
+      leases,
+      send,
+      epoch: this.#known.epoch,
+      unheld: () => scans.missing().length,
+      epochOf: (node, epoch) => events.epochOf(node, epoch),
+      ahead: (node) => events.ahead(node),
+      pinged: (node) => serving.say(node),
+      lapsed: (node) => server.lapsed(node),
+    });
+  }
+
+  #makeOwner(): Owner {
+    const { self, store, send, partitionOf, events } = this.#options;
+    const { leases, grants, feeds, intake, scans, server, relay } = this;
+    return new Owner({
+      self: self.node,
+      store,
+      leases,
+      grants,
+      feeds,
+      intake,
+      scans,
+      server,
+      send,
+      partitionOf,
+      arrived: (from, entries) => {
+        relay.wrote();
+        events.arrived(from, 'pulled', entries);
+      },
+    });
+  }
+}

@@ -1,0 +1,113 @@
+// What servers say of the end of their logs, so that others know what they have seen all of. What follows from it replica-horizon.ts says.
+import { makeVersion, type Version } from '../runtime/version.ts';
+import type { Term } from './peer-messages.ts';
+import { type PeerMessage, relayOf } from './peer-messages.ts';
+import type { Feeds } from './replica-feeds.ts';
+import type { Horizon } from './replica-horizon.ts';
+import type { Intake } from './replica-intake.ts';
+import type { ReplicaClock, ReplicaStore, Send } from './replica-ports.ts';
+import type { Serving } from './replica-serving.ts';
+import type { Stored } from './replica-stored.ts';
+
+type Closed = Extract<PeerMessage, { kind: 'closed' }>;
+
+export interface StatementsOptions {
+  self: number;
+  store: ReplicaStore;
+  clock: ReplicaClock;
+  stored: Stored;
+  feeds: Feeds;
+  intake: Intake;
+  horizon: Horizon;
+  serving: Serving;
+  send: Send;
+  /** What this node serves. */
+  terms(): Term[];
+  everyMs: number;
+  /** The watermark may have moved. */
+  moved(): void;
+}
+
+export class Statements {
+  readonly #options: StatementsOptions;
+  /** What a node has said of the end of its log, until all of that is here. */
+  readonly #open = new Map<number, Closed>();
+  #saidMs = Number.NEGATIVE_INFINITY;
+  #closed: Version;
+
+  constructor(options: StatementsOptions) {
+    this.#options = options;
+    this.#closed = options.store.clock;
+  }
+
+  /** Of a link that is gone, or of one before. */
+  forget(node: number): void {
+    this.#open.delete(node);
+  }
+
+  /** Says it when it is time. */
+  tick(): void {
+    const { clock, everyMs } = this.#options;
+    if (clock.monoMs() - this.#saidMs >= everyMs) this.say();
+  }
+
+  /** Tells everybody up to where this node's log is complete, and what that is the word for. */
+  say(): void {
+    const { store, send, clock, self, stored, horizon, feeds, serving, moved } = this.#options;
+    this.#saidMs = clock.monoMs();
+    const terms = this.#options.terms();
+    const { upTo } = stored;
+    const closed = this.#close();
+    const { version } = serving;
+    horizon.take(self, { version, terms, closed });
+    for (const node of feeds.committed()) {
+      send(node, {
+        kind: 'closed',
+        version,
+        terms,
+        closed,
+        head: upTo.own,
+        relay: upTo.relay,
+        own: store.head('own'),
+        ownRelay: store.head('relay'),
+        incarnation: store.incarnation,
+      });
+    }
+    moved();
+  }
+
+  /** No entry at or below it will come into what this node serves. */
+  #close(): Version {
+    const { store, clock, self, stored } = this.#options;
+    let closed = stored.version;
+    if (!stored.isWaiting && store.inFlight === 0) {
+      store.observe(makeVersion(clock.wallMs(), 0, self));
+      closed = store.clock;
+    }
+    if (closed > this.#closed) this.#closed = closed;
+    return this.#closed;
+  }
+
+  /** A node's statement: it is taken by `take` when all it speaks of is here. */
+  heard(node: number, statement: Closed): void {
+    const { intake } = this.#options;
+    intake.heard(node, 'replica', { own: statement.own, relay: statement.ownRelay });
+    intake.heard(node, 'committed', { own: statement.head, relay: statement.relay });
+    this.#open.set(node, statement);
+  }
+
+  /** Takes a node's statement when all it speaks of is here. */
+  take(node: number): void {
+    const statement = this.#open.get(node);
+    if (statement === undefined) return;
+    const { intake, horizon, moved } = this.#options;
+    const { head, relay, incarnation } = statement;
+    for (const lane of ['replica', 'committed'] as const) {
+      if (intake.seqOf(lane, node, incarnation) < head) return;
+      if (intake.seqOf(lane, relayOf(node), incarnation) < relay) return;
+    }
+    this.#open.delete(node);
+    horizon.take(node, statement);
+    moved();
+  }
+}

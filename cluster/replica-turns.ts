@@ -1,0 +1,84 @@
+// Whose turn it is: which partitions this node is to claim now, and which others serve in its stead. Claiming is replica-claims.ts's.
+import type { Grants } from './replica-grants.ts';
+import type { Leases } from './replica-leases.ts';
+import type { ReplicaClock } from './replica-ports.ts';
+import type { Ring } from './ring.ts';
+
+export interface TurnsOptions {
+  self: number;
+  clock: ReplicaClock;
+  ring: () => Ring;
+  leases: Leases;
+  grants: Grants;
+  holds(partition: number): boolean;
+  /** This node serves it, or is about to. */
+  isTaken(partition: number): boolean;
+  /** Who serves it, as far as others have said: a linked node, or null. */
+  serverOf(partition: number): number | null;
+  chance(): number;
+}
+
+export interface Turn {
+  /** Partitions to be claimed, and the terms. */
+  claim: Map<number, number>;
+  /** By server: what this node is the preferred server of. */
+  better: Map<number, number[]>;
+}
+
+/** The next owner in line waits so long for the one before it. */
+const patienceMs = 400;
+const againMs = 800;
+
+export class Turns {
+  readonly #options: TurnsOptions;
+  /** Since when nobody serves it. */
+  readonly #unservedMs = new Map<number, number>();
+
+  constructor(options: TurnsOptions) {
+    this.#options = options;
+  }
+
+  /** What nobody serves and this node is in line for; and what is better served here. */
+  look(): Turn {
+    const { ring, self, holds, isTaken, serverOf, clock, grants } = this.#options;
+    const nowMs = clock.monoMs();
+    const turn: Turn = { claim: new Map(), better: new Map() };
+    for (let partition = 0; partition < ring().partitions; partition++) {
+      const { owners } = ring().placement(partition);
+      if (!owners.includes(self) || !holds(partition) || isTaken(partition)) continue;
+      const server = serverOf(partition);
+      if (server !== null) {
+        this.#unservedMs.delete(partition);
+        if (owners[0] === self) turn.better.set(server, [...(turn.better.get(server) ?? []), partition]);
+        continue;
+      }
+      const sinceMs = this.#unservedMs.get(partition) ?? nowMs;
+      this.#unservedMs.set(partition, sinceMs);
+      if (nowMs - sinceMs < this.#rank(owners) * patienceMs) continue;
+      turn.claim.set(partition, Math.max(grants.term(partition) + 1, clock.wallMs()));
+    }
+    return turn;
+  }
+
+  /** How many reachable owners are before this one. */
+  #rank(owners: readonly number[]): number {
+    const { self, leases } = this.#options;
+    let rank = 0;
+    for (const node of owners) {
+      if (node === self) return rank;
+      if (leases.isLinked(node)) rank++;
+    }
+    return rank;
+  }
+
+  /** A claim that came to nothing is made again after a while: not at once, or two might stand in each other's way for ever. */
+  failed(partition: number): void {
+    const { clock, chance } = this.#options;
+    this.#unservedMs.set(partition, clock.monoMs() + chance() * againMs);
+  }
+
+  /** The wait for it is over. */
+  served(partition: number): void {
+    this.#unservedMs.delete(partition);
+  }
+}

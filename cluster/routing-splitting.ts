@@ -1,0 +1,60 @@
+// Requests about the accounts of many partitions: what each core is asked of them, and one answer from theirs. In order, nulls and all.
+import type { Answer, Ask } from '../actors/messages.ts';
+
+/** The requests that several cores may have to answer together. */
+export type SplitKind = 'accounts' | 'statuses' | 'judge' | 'adoptAccounts';
+
+export interface Part<A> {
+  /** Which of the request's items it answers, ascending. */
+  places: readonly number[];
+  answer: A;
+}
+
+export interface Splitting<K extends SplitKind> {
+  /** The request for these of its items alone. */
+  part(ask: Ask<K>, places: readonly number[]): Ask<K>;
+  /** Of all its parts, whose places are `count` in all. */
+  join(parts: readonly Part<Answer<K>>[], count: number): Answer<K>;
+}
+
+export const splittings: { readonly [K in SplitKind]: Splitting<K> } = {
+  accounts: {
+    part: ({ ids }, places) => ({ ids: picked(ids, places) }),
+    join: (parts, count) => ({ rows: joinedRows(parts, count) }),
+  },
+  statuses: {
+    part: ({ ids }, places) => ({ ids: picked(ids, places) }),
+    join: (parts, count) => ({ rows: joinedRows(parts, count) }),
+  },
+  judge: {
+    part: ({ viewer, ids }, places) => ({ viewer, ids: picked(ids, places) }),
+    join(parts, count) {
+      const flags = new Uint8Array(count);
+      for (const { places, answer } of parts)
+        for (const [at, place] of places.entries()) flags[place] = answer.flags[at] ?? 0;
+      return { flags };
+    },
+  },
+  adoptAccounts: {
+    part: ({ handles, createdMs }, places) => ({ handles: picked(handles, places), createdMs }),
+    join: (parts) => ({ made: parts.reduce((sum, { answer }) => sum + answer.made, 0) }),
+  },
+};
+
+export function isSplit(kind: string): kind is SplitKind {
+  return Object.hasOwn(splittings, kind);
+}
+
+function picked<T>(items: readonly T[], places: readonly number[]): T[] {
+  return places.flatMap((place) => {
+    const item = items[place];
+    return item === undefined ? [] : [item];
+  });
+}
+
+function joinedRows<Row>(parts: readonly Part<{ rows: (Row | null)[] }>[], count: number): (Row | null)[] {
+  const rows: (Row | null)[] = new Array(count).fill(null);
+  for (const { places, answer } of parts)
+    for (const [at, place] of places.entries()) rows[place] = answer.rows[at] ?? null;
+  return rows;
+}

@@ -1,0 +1,114 @@
+// How the ring and the cluster are drawn, and that every command has help.
+import { expect, test } from 'vitest';
+import { runCommandLine } from '../../cluster/command-line.ts';
+import { drawRing, type RingShown } from '../../cluster/command-ring-drawing.ts';
+import { copiesLine } from '../../cluster/command-status-cluster.ts';
+
+function ring(change: Partial<RingShown> = {}): RingShown {
+  return {
+    epoch: 7,
+    partitions: 128,
+    cores: [5, 9],
+    next: null,
+    change: null,
+    names: { '5': 'one', '9': 'two' },
+    owners: Array.from({ length: 128 }, () => [5, 9]),
+    nextOwners: Array.from({ length: 128 }, () => null),
+    servers: Array.from({ length: 128 }, (_, at) =>
+      at === 3 ? null : { node: at < 64 ? 5 : 9, term: 2 + (at % 3) },
+    ),
+    nodes: [
+      { node: 5, owned: 128, served: 63, unheld: 0, isAway: false },
+      { node: 9, owned: 128, served: 64, unheld: 0, isAway: true },
+    ],
+    ...change,
+  };
+}
+
+test('the ring is a letter for each partition’s server, and a line for each node', () => {
+  expect(drawRing(ring()).split('\n')).toEqual([
+    'epoch 7, 128 partitions',
+    '',
+    '     node                     number    owns  serves to fetch',
+    '  A  one                           5     128      63        0',
+    '  B  two                           9     128       -        -  away',
+    '',
+    '  who serves which partition; "." nobody that is known here',
+    `      0  AAA.${'A'.repeat(60)}`,
+    `     64  ${'B'.repeat(64)}`,
+    '',
+    '  128 with 2 owners',
+    '  terms 2 to 4',
+  ]);
+});
+
+test('a change that is under way says what it waits for', () => {
+  const changing = ring({
+    next: [9],
+    change: { kind: 'waits', for: [9], unheld: 40 },
+    nextOwners: Array.from({ length: 128 }, () => [9]),
+  });
+  const drawn = drawRing(changing);
+  expect(drawn).toContain('a change is under way: 40 to fetch, waits for two');
+  expect(drawn).toMatch(/A {2}one .* leaving/);
+  expect(drawn).toContain('128 with 2 owners; 128 get others');
+});
+
+test.each([
+  [1, 1, 1, 1, 'one machine: what it has is there once'],
+  [3, 1, 1, 1, '3 cores on one machine: each account is there once'],
+  [2, 2, 2, 2, '2 machines: each account is on two, and both are needed to write'],
+  [5, 5, 3, 2, '5 machines: each account is on 3, and any 2 of them are enough to write'],
+])('%i cores on %i machines, in words', (cores, machines, owners, writes, words) => {
+  const numbers = Array.from({ length: cores }, (_, at) => at + 1);
+  const shown = { replication: { machines, owners, writes }, ring: { cores: numbers, next: null } };
+  expect(copiesLine(shown)).toBe(words);
+});
+
+async function said(...args: string[]) {
+  let written = '';
+  let complained = '';
+  const exit = await runCommandLine(args, {
+    write: (text) => {
+      written += text;
+    },
+    complain: (text) => {
+      complained += text;
+    },
+  });
+  return { exit, written, complained };
+}
+
+test.each([
+  ['invite'],
+  ['ring'],
+  ['ring', 'show'],
+  ['ring', 'add'],
+  ['ring', 'remove'],
+  ['ring', 'abort'],
+  ['node', 'revoke'],
+  ['key', 'rotate'],
+  ['key', 'retire'],
+  ['keeper', 'export'],
+  ['keeper', 'import'],
+])('%s %s has help', async (...command) => {
+  const { exit, written, complained } = await said(...command.filter((word) => word !== ''), '--help');
+  expect([exit, complained]).toEqual([0, '']);
+  expect(written).toContain(`Usage: murmuration ${command.join(' ')}`);
+});
+
+test.each([
+  [['ring', 'add'], 2, "missing required argument 'NODE'"],
+  [['ring', 'show', '--data', '/nowhere'], 1, 'There is no data folder /nowhere'],
+  [['invite', '--expires', 'soon'], 2, 'must be a time such as 10m, 1h or 7d, 30d at most'],
+  [['invite', '--roles', 'king'], 2, 'must be gateway, core or both'],
+  [['start', '--roles', 'king'], 2, 'must be gateway, core or both'],
+  [['start', '--capacity', '0'], 2, 'must be a whole number from 1 to 10000'],
+  [['start', '--cluster-port', 'x'], 2, 'must be a whole number from 0 to 65535'],
+  [['keeper', 'import', '/nowhere.txt', '--data', '/nowhere'], 1, 'There is no data folder /nowhere'],
+])('%j ends with code %i and one line', async (args, code, message) => {
+  const { exit, written, complained } = await said(...args);
+  expect({ exit, written }).toEqual({ exit: code, written: '' });
+  expect(complained).toContain(message);
+  expect(complained.trim()).not.toContain('\n');
+});

@@ -1,0 +1,120 @@
+// Several cores in this process, each on a real store, with links that carry their messages as bytes.
+
+import type { Answer, Ask, RequestKind } from '../../actors/messages.ts';
+import type { CoreShare } from '../../cluster/core-options.ts';
+import { isControl, type PeerMessage, peerControl, peerData } from '../../cluster/peer-messages.ts';
+import { Ring } from '../../cluster/ring.ts';
+import { type AccountId, partitionCount, partitionOf } from '../../runtime/account-id.ts';
+import { packWire, unpackWire } from '../../runtime/wire-bytes.ts';
+import { openTestCore, type TestCore } from '../support/core.ts';
+import { until } from '../support/until.ts';
+
+export interface Together {
+  cores: Map<number, TestCore>;
+  /** Waits until every partition is served by somebody who is not away. */
+  ready(): Promise<unknown>;
+  /** The core that serves an account. */
+  serverOf(account: AccountId): TestCore;
+  /** Asks where the account is served, and again while that changes. */
+  ask<K extends RequestKind>(account: AccountId, kind: K, ask: Ask<K>): Promise<Answer<K>>;
+  /** As if its machine were switched off. */
+  away(node: number): void;
+  back(node: number): void;
+  changeRing(cores: number[], next: number[] | null, epoch: number): void;
+  close(): Promise<void>;
+}
+
+export function ringOf(cores: readonly number[], next: readonly number[] | null): Ring {
+  const core = (node: number) => ({ node, machine: `m${node}`, weight: 1 });
+  return new Ring(cores.map(core), next === null ? null : next.map(core), partitionCount);
+}
+
+export async function openTogether(nodes: number[], inRing: number[] = nodes): Promise<Together> {
+  const cores = new Map<number, TestCore>();
+  const absent = new Set<number>();
+  const ring = ringOf(inRing, null);
+  for (const node of nodes) {
+    const cluster: CoreShare = { boot: `boot-${node}`, ring, epoch: 1, isFounder: true };
+    cores.set(node, await openTestCore({ node, cluster }));
+  }
+  const clusterOf = (node: number) => {
+    const cluster = cores.get(node)?.core.cluster;
+    if (cluster === undefined || cluster === null) throw new Error(`no core ${node}`);
+    return cluster;
+  };
+  const identityOf = (node: number) => ({
+    node,
+    boot: `boot-${node}`,
+    incarnation: cores.get(node)?.core.store.incarnation ?? 0,
+  });
+  const isCut = (one: number, other: number): boolean => absent.has(one) || absent.has(other);
+  function send(from: number, to: number, message: PeerMessage): void {
+    const bytes = packWire(isControl(message) ? peerControl.encode(message) : peerData.encode(message));
+    setImmediate(() => {
+      if (isCut(from, to)) return;
+      const wire = unpackWire(bytes, 0, bytes.length);
+      clusterOf(to).receive(from, isControl(message) ? peerControl.decode(wire) : peerData.decode(wire));
+    });
+  }
+  for (const node of nodes)
+    clusterOf(node).connect(
+      (to, message) => send(node, to, message),
+      () => true,
+    );
+  function link(one: number, other: number): void {
+    clusterOf(one).linked(identityOf(other));
+    clusterOf(other).linked(identityOf(one));
+  }
+  function everyPair(act: (one: number, other: number) => void): void {
+    for (const one of nodes) for (const other of nodes) if (one < other) act(one, other);
+  }
+  everyPair(link);
+
+  const here = (): number[] => nodes.filter((node) => !absent.has(node));
+  const serving = (partition: number): number | undefined =>
+    here().find((node) => clusterOf(node).isOpen(partition));
+  const together: Together = {
+    cores,
+    ready: () =>
+      until(() => {
+        for (let partition = 0; partition < partitionCount; partition++)
+          if (serving(partition) === undefined) return false;
+        return true;
+      }),
+    serverOf(account) {
+      const node = serving(partitionOf(account));
+      const core = node === undefined ? undefined : cores.get(node);
+      if (core === undefined) throw new Error('nobody serves it');
+      return core;
+    },
+    async ask(account, kind, ask) {
+      for (;;) {
+        const node = serving(partitionOf(account));
+        const core = node === undefined ? undefined : cores.get(node);
+        if (core !== undefined) {
+          const { outcome } = await core.core.handle(kind, structuredClone(ask), core.gateway, null);
+          if (outcome.ok) return outcome.value as Answer<typeof kind>;
+          if (outcome.rejection.code !== 'moved') throw new Error(`${kind}: ${outcome.rejection.message}`);
+        }
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    },
+    away(node) {
+      absent.add(node);
+      for (const other of here()) clusterOf(other).unlinked(node);
+      for (const other of here()) clusterOf(node).unlinked(other);
+    },
+    back(node) {
+      absent.delete(node);
+      for (const other of here()) if (other !== node) link(node, other);
+    },
+    changeRing(now, next, epoch) {
+      for (const node of here()) clusterOf(node).adoptRing(ringOf(now, next), epoch);
+    },
+    async close() {
+      for (const node of nodes) absent.add(node);
+      await Promise.all([...cores.values()].map((core) => core.close()));
+    },
+  };
+  return together;
+}
