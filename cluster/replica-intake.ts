@@ -133,7 +133,8 @@ export class Intake {
       const place = placeOf(origin, incarnation);
       const known = this.#have[lane].get(place);
       if (lane === 'replica') this.base(place, seq);
-      if (known !== undefined && known.seq <= seq) continue;
+      // Who has other partitions, and nothing of that log, needs all of it for them.
+      if (known === undefined ? this.#options.hasData() : known.seq <= seq) continue;
       this.#have[lane].set(place, { origin, incarnation, seq });
       changed.push({ lane, origin, incarnation, seq });
     }

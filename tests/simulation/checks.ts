@@ -36,7 +36,7 @@ export class Checks {
   readonly violations: string[] = [];
   readonly #world: World;
   readonly #partitions: number;
-  /** By account and key: the highest version that anybody was told of, by an acknowledgement, a read or a live session. */
+  /** By account and key: the highest version that anybody was told of, by an acknowledgement, a read or the committed lane. */
   readonly #floors = new Map<number, Map<Key, Floor[]>>();
   #moment = 0;
   readonly #acknowledged = new Map<Key, Acknowledged[]>();
@@ -85,6 +85,11 @@ export class Checks {
     if (!isPost(key)) return;
     for (const [{ followees }, { open }] of this.#sessions)
       if (followees.includes(authorOf(key))) open.push({ key, version });
+  }
+
+  /** The committed lane has brought it to some node: enough owners have it, so it is there from then on. */
+  committed(key: Key, version: Version): void {
+    this.#raise(key, version);
   }
 
   /** A claim was acknowledged: nobody else may be told the same. */
@@ -151,11 +156,7 @@ export class Checks {
   ): void {
     const followed = this.#sessions.get(session);
     if (followed === undefined) return;
-    if (entry !== null) {
-      followed.received.add(`${entry.key} ${entry.version}`);
-      // What somebody was shown is there from then on.
-      this.#raise(entry.key, entry.version);
-    }
+    if (entry !== null) followed.received.add(`${entry.key} ${entry.version}`);
     if (at < followed.cursor) this.#violated(`live: the cursor of session ${session.id} went back`);
     if (at === followed.cursor) return;
     followed.cursor = at;

@@ -1,7 +1,8 @@
 // Each planted bug is found by a checker that is there for it. The seeds are those that find it soonest; others would, too.
 import { describe, expect, test } from 'vitest';
+import type { Plant } from './plant.ts';
 import { planted } from './planting.ts';
-import { type Plant, plants } from './plants.ts';
+import { plants } from './plants.ts';
 import { simulate } from './simulate.ts';
 
 /** Checkers are named by how their violations begin. */
@@ -9,7 +10,10 @@ function checkersOf(violations: readonly string[]): string[] {
   return violations.map((violation) => violation.slice(0, violation.indexOf(':')));
 }
 
-async function expectFound(plant: Plant): Promise<void> {
+/** Those of which a seed is known. */
+const sought = plants.flatMap((plant) => (plant.seed === null ? [] : [{ ...plant, seed: plant.seed }]));
+
+async function expectFound(plant: Plant & { seed: number }): Promise<void> {
   const run = { seed: plant.seed, repairs: plant.withoutRepairs !== true };
   expect(simulate(run).violations).toEqual([]);
   const simulatePlanted = await planted(plant);
@@ -25,9 +29,9 @@ describe('planted bugs', () => {
     for (const { line, instead } of plants) expect(instead).not.toBe(line);
   });
 
-  test.each(plants.filter(({ wasReal }) => wasReal !== true))('found: $name', expectFound);
+  test.each(sought.filter(({ wasReal }) => wasReal !== true))('found: $name', expectFound);
 });
 
 describe('bugs that stood here once', () => {
-  test.each(plants.filter(({ wasReal }) => wasReal === true))('found again: $name', expectFound);
+  test.each(sought.filter(({ wasReal }) => wasReal === true))('found again: $name', expectFound);
 });

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import type { Plant } from './plants.ts';
+import type { Plant } from './plant.ts';
 import type { RunOptions, RunReport } from './simulate.ts';
 
 const root = join(import.meta.dirname, '..', '..');

@@ -30,6 +30,7 @@ export interface ProcessOptions {
   /** What a process says to gateways and checkers. */
   serving(node: number, terms: readonly Term[]): void;
   pushed(session: SimSession, entry: LiveEntry | null, cursor: Version): void;
+  committed(key: Key, version: Version): void;
   identityOf(node: number): PeerIdentity;
   /** Reads an account where it is served. Tries until it can; not for a process that has ended. */
   read(from: Process, wanted: number, account: number, done: (facts: Facts) => void): void;
@@ -116,7 +117,7 @@ export class Process {
   }
 
   #events(): ReplicaEvents {
-    const { world, serving, gossip } = this.#options;
+    const { world, serving, committed, gossip } = this.#options;
     const { node } = this.#host;
     return {
       serving: (_version, terms) => {
@@ -125,7 +126,10 @@ export class Process {
         world.note(`node ${node} serves ${said || 'nothing'}`);
         serving(node, terms);
       },
-      arrived: (_from, _lane, entries) => this.#live.arrived(entries),
+      arrived: (_from, lane, entries) => {
+        if (lane === 'committed') for (const { key, version } of entries) committed(key, version);
+        this.#live.arrived(entries);
+      },
       stored: () => {},
       horizonMoved: () => {},
       wanted: () => {

@@ -123,6 +123,7 @@ class Run {
       manifest,
       serving: (from, terms) => this.#gateway.serving(from, terms),
       pushed: (session, entry, cursor) => this.#checks.pushed(session, entry, cursor),
+      committed: (key, version) => this.#checks.committed(key, version),
       identityOf: (peer) => {
         const other = nodes.get(peer);
         return { node: peer, boot: other?.process?.boot ?? '', incarnation: other?.image.incarnation ?? 0 };
