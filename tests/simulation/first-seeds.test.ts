@@ -1,4 +1,4 @@
-// The first seeds. The others run beside them, in a file of their own.
+// Seeds 0 to 299. The others are in a file of their own, and run beside these.
 import { testSeeds } from './seeds.ts';
 
 testSeeds({ from: 0, to: 300 });
