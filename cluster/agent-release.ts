@@ -72,8 +72,8 @@ export async function markUsed(release: string): Promise<void> {
 
 async function putInPlace(staged: string, release: string): Promise<void> {
   if (await isWhole(release)) return;
-  await rm(release, { recursive: true, force: true });
   try {
+    await rm(release, { recursive: true, force: true });
     await rename(staged, release);
   } catch (error) {
     // Another start has just put the same release there.
