@@ -9,7 +9,7 @@ import { listed, route, touched } from './routes.ts';
 import { searchWords } from './search-words.ts';
 import { type UserMessage, user } from './user.ts';
 import type { UserState } from './user-state.ts';
-import { derive, viewsFormat, withdraw } from './views.ts';
+import { derive, mergeViews, viewsFormat, withdraw } from './views.ts';
 
 export const behaviours: Behaviours<UserState, UserMessage, Item> = {
   user,
@@ -22,5 +22,6 @@ export const behaviours: Behaviours<UserState, UserMessage, Item> = {
   listed,
   statusKey: statusFact,
   words: searchWords,
+  mergeViews,
   queries: { ...accountQueries, ...statusQueries },
 };

@@ -14,6 +14,7 @@ import {
   union,
 } from '../runtime/codec.ts';
 import { statusIdCodec, statusIdsCodec } from '../runtime/status-id.ts';
+import { exchanges } from './exchanges.ts';
 import { mention, profileField, visibilityCodec } from './facts.ts';
 
 /** At most this many statuses in one answer, and in one question about statuses. */
@@ -227,6 +228,7 @@ export const queries = {
     ask: struct({ q: text(200), limit: uint, offset: uint }),
     answer: struct({ tags: list(text(200), 100) }),
   }),
+  /** Of what one core serves: several cores' answers add up. */
   instance: request({
     ask: nothing,
     answer: struct({ users: uint, statuses: uint, activeMonth: uint }),
@@ -438,7 +440,7 @@ export const surrounding = {
   cluster: request({ ask: struct({ command: text(10_000) }), answer: struct({ json: text(4_000_000) }) }),
 } as const;
 
-export const requests = { ...queries, ...commands, ...services, ...surrounding } as const;
+export const requests = { ...queries, ...commands, ...services, ...exchanges, ...surrounding } as const;
 export type RequestKind = keyof typeof requests;
 export type Ask<K extends RequestKind> = Infer<(typeof requests)[K]['ask']>;
 export type Answer<K extends RequestKind> = Infer<(typeof requests)[K]['answer']>;

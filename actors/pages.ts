@@ -33,6 +33,7 @@ export function pageOf<T>(
       const item = keep(record);
       if (item !== null && kept.length < limit) kept.push(item);
     }
+    if (reader.lacks === true) break;
     lookedAt += found.length;
     const last = found.at(-1);
     if (found.length < chunk || last === undefined) break;

@@ -1,6 +1,6 @@
 // Reads about accounts: rows, relationships, lists of followers and of those who liked something, notifications, search by name.
 import type { AccountId } from '../runtime/account-id.ts';
-import { partitionCount, serverAccount } from '../runtime/account-id.ts';
+import { firstAccountOf, partitionCount, serverAccount } from '../runtime/account-id.ts';
 import type { Outcome, Reader } from '../runtime/behaviours.ts';
 import { accountAt, accountKey, afterPrefix, type Key, keyOf, restOf } from '../runtime/key.ts';
 import { type StatusId, statusAuthor } from '../runtime/status-id.ts';
@@ -183,8 +183,18 @@ export function marked(reader: Reader, ask: Ask<'marked'>, nowMs: number): Outco
   for (const { key, version, value } of reader.facts({ from, to: afterPrefix(from), most: 1_000_000 })) {
     if (value !== null) listed.push({ order: orderOf(version), id: restOf(key) as StatusId });
   }
-  const seen = listed.filter(({ id }) => judge(reader, ask.viewer, id, nowMs) !== hiddenFlag);
-  const page = cut(seen, boundsOf(ask), Math.min(ask.limit, mostOfPage));
+  const bounds = boundsOf(ask);
+  const limit = Math.min(ask.limit, mostOfPage);
+  const within = cut(listed, bounds, listed.length);
+  const page: typeof listed = [];
+  let lookedAt = 0;
+  // From the end that the page is at, and no more than it takes.
+  for (const one of bounds.min === null ? within : within.reverse()) {
+    if (page.length === limit || (reader.lacks === true && lookedAt > 2 * limit)) break;
+    lookedAt++;
+    if (judge(reader, ask.viewer, one.id, nowMs) !== hiddenFlag) page.push(one);
+  }
+  if (bounds.min !== null) page.reverse();
   return ok({ ids: page.map(({ id }) => id), last: printed(page.at(-1)), first: printed(page[0]) });
 }
 
@@ -251,7 +261,9 @@ const weekMs = 7 * 24 * 3600 * 1000;
 export function instance(reader: Reader, _ask: Ask<'instance'>, nowMs: number): Outcome<Answer<'instance'>> {
   let users = 0;
   let statuses = 0;
+  const serves = (account: AccountId): boolean => reader.serves?.(account) ?? true;
   for (let partition = 0; partition < partitionCount; partition++) {
+    if (!serves(firstAccountOf(partition))) continue;
     const totals = countsOf(reader.view(totalsKey(partition)));
     users += totals[totalCount.users] ?? 0;
     statuses += totals[totalCount.statuses] ?? 0;
@@ -259,8 +271,10 @@ export function instance(reader: Reader, _ask: Ask<'instance'>, nowMs: number): 
   const active = new Set<AccountId>();
   for (let week = 0; week < activeWeeks; week++) {
     const from: Key = keyOf(serverAccount, viewKind.week, weekOf(nowMs - week * weekMs));
-    for (const { key } of reader.views({ from, to: afterPrefix(from), most: 1_000_000 }))
-      active.add(accountAt(restOf(key), 2));
+    for (const { key } of reader.views({ from, to: afterPrefix(from), most: 1_000_000 })) {
+      const account = accountAt(restOf(key), 2);
+      if (serves(account)) active.add(account);
+    }
   }
   return ok({ users, statuses, activeMonth: active.size });
 }

@@ -1,7 +1,7 @@
 // Reads about statuses: rows, judgements, timelines of authors, tags and the public, replies, search.
 import { type AccountId, serverAccount } from '../runtime/account-id.ts';
 import type { Outcome, Reader } from '../runtime/behaviours.ts';
-import { afterPrefix, keyOf, restOf } from '../runtime/key.ts';
+import { afterPrefix, type Key, keyOf, restOf } from '../runtime/key.ts';
 import { type StatusId, statusAuthor } from '../runtime/status-id.ts';
 import { factKind, statusFact, statusRest } from './facts.ts';
 import { type Answer, type Ask, flag, hiddenFlag } from './messages.ts';
@@ -39,25 +39,37 @@ function statusPage(
   };
 }
 
+/** Statuses of an author that are read at once. */
+const chunk = 60;
+
+function* idsUpwards(reader: Reader, first: Key, to: Key): Generator<StatusId> {
+  let from = first;
+  for (;;) {
+    const facts = reader.facts({ from, to, most: chunk });
+    for (const { key, value } of facts) {
+      const id = listed(key, value);
+      if (id !== null) yield id;
+    }
+    const last = facts.at(-1);
+    if (last === undefined || facts.length < chunk || reader.lacks === true) return;
+    from = `${last.key}\0`;
+  }
+}
+
 /** The author's ids in the order in which they are looked at: newest first, or upwards from `minId`. */
 function* idsOf(reader: Reader, ask: Ask<'authorStatuses'>): Generator<StatusId> {
   if (ask.minId !== null) {
     const from = `${keyOf(ask.author, factKind.status, statusRest(ask.minId))}\0`;
     const to = ask.maxId === null ? afterPrefix(keyOf(ask.author, factKind.status)) : statusFact(ask.maxId);
-    if (statusAuthor(ask.minId) !== ask.author) return;
-    for (const { key, value } of reader.facts({ from, to, most: mostLookedAt })) {
-      const id = listed(key, value);
-      if (id !== null) yield id;
-    }
+    if (statusAuthor(ask.minId) === ask.author) yield* idsUpwards(reader, from, to);
     return;
   }
   let below = ask.maxId;
-  const chunk = 60;
   for (;;) {
     const ids = reader.recent(ask.author, below, chunk);
     yield* ids;
     below = ids.at(-1) ?? null;
-    if (ids.length < chunk) return;
+    if (ids.length < chunk || reader.lacks === true) return;
   }
 }
 
@@ -128,9 +140,9 @@ export function searchStatuses(
   const kept: { id: StatusId; flags: number }[] = [];
   let below = ask.maxId;
   let skip = ask.offset;
-  const chunk = 200;
-  for (let lookedAt = 0; kept.length < wanted && lookedAt < mostLookedAt; lookedAt += chunk) {
-    const found = reader.find(words, { below, above: ask.minId ?? ask.sinceId, most: chunk });
+  const most = 200;
+  for (let lookedAt = 0; kept.length < wanted && lookedAt < mostLookedAt; lookedAt += most) {
+    const found = reader.find(words, { below, above: ask.minId ?? ask.sinceId, most });
     for (const id of found) {
       if (kept.length === wanted) break;
       if (ask.author !== null && statusAuthor(id) !== ask.author) continue;
@@ -141,7 +153,7 @@ export function searchStatuses(
       else kept.push({ id, flags });
     }
     below = found.at(-1) ?? null;
-    if (found.length < chunk) break;
+    if (found.length < most || reader.lacks === true) break;
   }
   return ok(statusPage(kept, ask.viewer));
 }

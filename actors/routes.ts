@@ -71,11 +71,13 @@ function routeStatus(entry: Entry): To[] {
 }
 
 function routeRemoved({ version, before }: Entry, id: StatusId): To[] {
-  if (before === null || before.value === null) return [];
   const author = statusAuthor(id);
-  const status = statusOfWire(before.value);
   const item: Item = { kind: 'removed', version, id, author, isMention: false };
   const routes: To[] = [{ kind: 'followers', author, item }];
+  // Of other machines' authors nobody here knows what it was. Whom it named has it as a guest.
+  if (before === null) return routes;
+  if (before.value === null) return [];
+  const status = statusOfWire(before.value);
   if (status.kind === 'boost') return routes;
   for (const { account } of status.mentions) {
     if (account !== author) routes.push({ kind: 'account', account, item: { ...item, isMention: true } });

@@ -18,9 +18,10 @@ import { accountCount, accountCountsKey, countsOf, statusCount, statusCountsKey 
 import { maySee } from './visibility.ts';
 
 export function accountRowOf(read: PointReader, id: AccountId): AccountRow | null {
+  // Both before either is looked at, here and below: what is on another machine is fetched at once.
   const fact = read.fact(accountFact(id));
-  if (fact === null || fact.value === null) return null;
   const counts = countsOf(read.view(accountCountsKey(id)));
+  if (fact === null || fact.value === null) return null;
   const lastStatusMs = counts[accountCount.lastStatusMs] ?? 0;
   return {
     id,
@@ -35,8 +36,8 @@ export function accountRowOf(read: PointReader, id: AccountId): AccountRow | nul
 /** The record of a status that is there, whose author is, too. */
 function statusThere(read: PointReader, id: StatusId): StatusRecord | null {
   const author = read.fact(accountFact(statusAuthor(id)));
-  if (author === null || author.value === null) return null;
-  return statusOf(read.fact(statusFact(id)));
+  const status = read.fact(statusFact(id));
+  return author === null || author.value === null ? null : statusOf(status);
 }
 
 export function statusRowOf(read: PointReader, id: StatusId): StatusRow | null {
@@ -100,22 +101,23 @@ export function mutesNow(
 
 /** Flags, or `hiddenFlag`. A boost is seen by whoever may see both it and the boosted post. */
 export function judge(read: PointReader, viewer: AccountId | null, id: StatusId, nowMs: number): number {
-  const status = statusThere(read, id);
-  if (status === null) return hiddenFlag;
   const author = statusAuthor(id);
+  const isOwn = viewer === author;
+  const status = statusThere(read, id);
+  const isBlocked = viewer !== null && !isOwn && blocksNow(viewer, author, read);
+  const blockedByAuthor = viewer !== null && !isOwn && blocksNow(author, viewer, read);
+  if (status === null || isBlocked) return hiddenFlag;
   const mentions = status.kind === 'boost' ? [] : status.mentions;
   const seen = { author, visibility: status.visibility, mentions };
   if (viewer === null) {
     if (!maySee(seen, null)) return hiddenFlag;
     return status.kind === 'boost' && judge(read, null, status.of, nowMs) === hiddenFlag ? hiddenFlag : 0;
   }
-  const isOwn = viewer === author;
   if (!isOwn) {
-    if (blocksNow(viewer, author, read)) return hiddenFlag;
     const relation = {
       account: viewer,
       follows: status.visibility === 'private' && followsNow(viewer, author, read),
-      blockedByAuthor: blocksNow(author, viewer, read),
+      blockedByAuthor,
     };
     if (!maySee(seen, relation)) return hiddenFlag;
   }

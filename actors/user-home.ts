@@ -49,12 +49,14 @@ function build(state: UserState, most: number = timelineLength): UserEffect[] {
   state.buildTicket = state.nextTicket++;
   state.buildMost = most;
   const directs = keyOf(state.account, viewKind.direct);
+  const authors = heardOf(state);
   return [
     ...subscribe(state),
     {
       kind: 'gather',
       ticket: state.buildTicket,
-      recent: { authors: heardOf(state), sinceMs: 0, most },
+      recent: { authors, sinceMs: 0, most },
+      withFacts: authors.some((author) => weighsBoosts(state, author)),
       ranges: [{ from: directs, to: afterPrefix(directs), most: mostDirects, reverse: true }],
     },
   ];
@@ -74,6 +76,16 @@ export function finishBuild(
   read: PointReader,
 ): UserEffect[] {
   if (gathered.ticket !== state.buildTicket) return [];
+  const { failed } = gathered;
+  if (failed !== null) {
+    // Never a timeline with a gap that nobody would ever close.
+    state.built = 'no';
+    const refused = state.waiting.map(({ request }): UserEffect => {
+      return { kind: 'reply', request, outcome: { ok: false, rejection: failed } };
+    });
+    state.waiting = [];
+    return refused;
+  }
   // What is wanted has changed in the meantime: once more.
   if (state.built === 'no') return state.waiting.length > 0 ? build(state) : [];
   const wanted = (id: StatusId): boolean => {

@@ -58,6 +58,7 @@ function gatherMissed(state: UserState, ticket: number, since: Version): UserEff
   return {
     kind: 'gather',
     ticket,
+    withFacts: true,
     recent: { authors: authorsOf(state), sinceMs: versionMs(since), most: mostMissed + 1 },
     ranges: [
       { from: directs + since.slice(0, 6), to: afterPrefix(directs), most: mostMissed + 1 },
@@ -86,6 +87,7 @@ export function catchUp(
   session.held = null;
   const [directs = [], notifications = [], deletions = []] = gathered.found;
   const tooMuch =
+    gathered.failed !== null ||
     gathered.statuses.length > mostMissed ||
     directs.length > mostMissed ||
     notifications.length > mostMissed ||

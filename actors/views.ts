@@ -8,6 +8,7 @@ import {
   serverAccount,
 } from '../runtime/account-id.ts';
 import type { Entry, FoundFact, PointReader, StoredFact, ViewWrite } from '../runtime/behaviours.ts';
+import type { Wire } from '../runtime/fact.ts';
 import { accountAt, accountKey, type Key, keyOf, kindOf, restOf } from '../runtime/key.ts';
 import { makeStatusId, type StatusId, statusAuthor, statusMs } from '../runtime/status-id.ts';
 import type { Version } from '../runtime/version.ts';
@@ -339,6 +340,12 @@ export function derive(entry: Entry, read: PointReader): ViewWrite[] {
     change.writes.push({ key: counted.key, value });
   }
   return change.writes;
+}
+
+/** What each machine has counted of the facts of its own adds up; everything else is the same wherever it is. */
+export function mergeViews(key: Key, values: readonly Wire[]): Wire {
+  if (kindOf(key) !== viewKind.tagUses) return values[0];
+  return [values.reduce<number>((sum, value) => sum + (countsOf(value)[0] ?? 0), 0)];
 }
 
 /** What a fact gave is taken back. The week of a status goes, too: an author's facts are withdrawn together. */

@@ -32,7 +32,7 @@ const noFacts: Facts = {
   writing: noReader,
   refusal: () => null,
   submit: () => Promise.resolve(),
-  newest: () => [],
+  gather: () => ({ statuses: [], found: [], failed: null, read: null }),
 };
 
 function accountOf(actor: number): AccountId {
@@ -58,6 +58,7 @@ export async function openCounting(actors: number): Promise<Counting> {
     },
     derive: () => [],
     addressed: () => [],
+    mergeViews: (_key, [first]) => first,
     withdraw: () => [],
     viewsFormat: 1,
     route: () => [],
@@ -101,9 +102,9 @@ export async function openUsers(options: { users: number; ids: number; followees
     ...noFacts,
     reader,
     writing: reader,
-    newest({ authors }) {
+    gather({ recent: { authors } }) {
       const list = [...authors];
-      return newest
+      const statuses = newest
         .slice(0, options.ids)
         .map(({ place }) =>
           makeStatusId(
@@ -112,6 +113,7 @@ export async function openUsers(options: { users: number; ids: number; followees
             0,
           ),
         );
+      return { statuses, found: [], failed: null, read: null };
     },
   });
   for (let user = 0; user < options.users; user++) {

@@ -1,9 +1,10 @@
 // A core among others: connects its store to the replica, and tells the core what is stored, what has come, and what it serves.
-import { partitionCount } from '../runtime/account-id.ts';
+import { type AccountId, partitionCount, partitionOf } from '../runtime/account-id.ts';
 import type { Entry } from '../runtime/behaviours.ts';
 import { type Key, partitionOfKey } from '../runtime/key.ts';
 import type { Store } from '../runtime/store.ts';
 import { type Version, versionMs } from '../runtime/version.ts';
+import { CoreInterest } from './core-interest.ts';
 import type { CoreLog } from './core-log.ts';
 import { CoreReplicaStore } from './core-replica-store.ts';
 import type { PeerMessage, Term } from './peer-messages.ts';
@@ -26,6 +27,10 @@ export interface CoreClusterOptions {
   announce(entries: Entry[], isOwn: boolean): void;
   /** Everything with versions up to this one has been announced. */
   reached(version: Version): void;
+  /** Of authors of other cores that somebody here receives, with no trace on this disk. */
+  heard(entries: Entry[]): void;
+  /** All authors that somebody here receives. */
+  authors(): Iterable<AccountId>;
   serving(version: number, terms: readonly Term[]): void;
   /** These partitions are served no more: what is in memory of their accounts is somebody else's now. */
   lost(partitions: ReadonlySet<number>): void;
@@ -47,6 +52,7 @@ export class CoreCluster {
   readonly replica: Replica;
   readonly #options: CoreClusterOptions;
   readonly #store: CoreReplicaStore;
+  readonly interest: CoreInterest;
   readonly #waiting: Written[] = [];
   readonly #timer: NodeJS.Timeout;
   #served: ReadonlySet<number> = new Set();
@@ -56,6 +62,8 @@ export class CoreCluster {
   #send: Send = () => {};
   #isWritable: (node: number) => boolean = () => true;
   #moving: Promise<void> = Promise.resolve();
+  /** Everything of every account is on this disk; looked at anew with every tick. */
+  hasAll = false;
 
   constructor(options: CoreClusterOptions) {
     const { store, node, boot, clock, ring, epoch, isFounder, chance } = options;
@@ -71,15 +79,16 @@ export class CoreCluster {
       isWritable: (to) => this.#isWritable(to),
       partitionOf: partitionOfKey,
       chance,
+      mayServe: (partition) => this.#hasViews(partition),
       closedEveryMs,
       digestEveryMs,
       events: {
         serving: (version, terms) => this.#serving(version, terms),
         // What is a fact here is announced by the store, in the order of its transactions.
-        arrived: () => {},
+        arrived: (_from, _lane, entries) => this.interest.arrived(entries),
         stored: () => this.#announce(),
         horizonMoved: () => this.#reached(),
-        wanted: () => {},
+        wanted: () => this.interest.settled(),
         scanned: () => this.#settlePartitions(),
         epochOf: () => {},
         repaired: (partition, facts) =>
@@ -88,8 +97,14 @@ export class CoreCluster {
           options.log.warn({ node: peer }, 'the clock of a core is too far ahead: it gets no lease'),
       },
     });
+    this.interest = new CoreInterest({
+      node,
+      replica: this.replica,
+      authors: () => options.authors(),
+      heard: (entries) => options.heard(entries),
+    });
     if (isFounder) this.replica.scans.founded();
-    this.#timer = setInterval(() => this.replica.tick(), tickEveryMs);
+    this.#timer = setInterval(() => this.#tick(), tickEveryMs);
   }
 
   /** To whom replication speaks; called once, before anybody is linked. */
@@ -114,6 +129,7 @@ export class CoreCluster {
 
   unlinked(node: number): void {
     this.replica.unlinked(node);
+    this.interest.settled();
   }
 
   /** Its bytes may be views of a frame that is gone when this returns. */
@@ -126,6 +142,7 @@ export class CoreCluster {
   }
 
   adoptRing(ring: Ring, epoch: number): void {
+    if (epoch > this.replica.epoch) this.interest.ringChanges(ring);
     this.replica.adoptRing(ring, epoch);
     this.#settlePartitions();
   }
@@ -268,6 +285,28 @@ export class CoreCluster {
         if (ungained.length > 0) await store.partitions.gain(ungained);
       })
       .catch((error: unknown) => log.warn({ err: error }, 'partitions that came or went are seen to later'));
+  }
+
+  /** Everything of the account is on this disk: what it has written, and what is derived from it. */
+  isHere(account: AccountId): boolean {
+    return this.#isComplete(partitionOf(account));
+  }
+
+  #isComplete(partition: number): boolean {
+    const { ring, scans } = this.replica;
+    return ring.holds(this.#options.node, partition) && scans.holds(partition) && this.#hasViews(partition);
+  }
+
+  #hasViews(partition: number): boolean {
+    return this.#options.store.partitions.hasViews(partition);
+  }
+
+  #tick(): void {
+    this.replica.tick();
+    let hasAll = true;
+    for (let partition = 0; partition < partitionCount && hasAll; partition++)
+      hasAll = this.#isComplete(partition);
+    this.hasAll = hasAll;
   }
 
   /** Gives its partitions to others, as far as they take them within `withinMs`. */

@@ -5,19 +5,21 @@ import { join } from 'node:path';
 import pino from 'pino';
 import type { Core } from './core.ts';
 import { loadBehaviours } from './core-behaviours.ts';
+import { connectColleagues } from './core-colleagues.ts';
 import { openCore } from './core-opening.ts';
 import type { CoreShare } from './core-options.ts';
 import { linkPath } from './link-door.ts';
 import { linkFileName, newLinkKey, removeLinkFile, writeLinkFile } from './link-file.ts';
 import type { HandleRequest } from './link-handling.ts';
+import type { CoreList, LinkRole } from './link-messages.ts';
 import type { LinkPeer } from './link-peer.ts';
 import { linkKeyOf } from './link-proof.ts';
-import { type LinkServer, openLinkServer } from './link-server.ts';
+import { type LinkAdmission, type LinkServer, openLinkServer } from './link-server.ts';
 import type { Manifest } from './manifest.ts';
 import { createMesh, type Mesh } from './mesh.ts';
 import { answerCluster } from './mesh-answering.ts';
 import type { MeshPorts } from './mesh-ports.ts';
-import { openNodeIdentity } from './node-identity.ts';
+import { type NodeIdentity, openNodeIdentity } from './node-identity.ts';
 import { sameBytes } from './packed.ts';
 import { releaseVersion } from './release-version.ts';
 import { type CoreSettings, coreSettings, readSettings, tellAgent } from './settings.ts';
@@ -75,17 +77,19 @@ async function start(): Promise<void> {
     return;
   }
   wires = core.metrics.wires;
-  await serve({ core, mesh, settings, log });
+  await serve({ core, mesh, identity, settings, log });
 }
 
 async function serve({
   core,
   mesh,
+  identity,
   settings: { data },
   log,
 }: {
   core: Core;
   mesh: Mesh;
+  identity: NodeIdentity;
   settings: CoreSettings;
   log: pino.Logger;
 }): Promise<void> {
@@ -93,9 +97,8 @@ async function serve({
   const handle: HandleRequest = (kind, ask, from, counted) =>
     answerCluster(mesh, kind, ask, from) ?? core.handle(kind, ask, from, counted);
   const tellCores = (to: Iterable<LinkPeer>): void => {
-    const { epoch } = mesh.manifest.manifest;
-    const cores = mesh.cores.map((place) => ({ ...place, addresses: [...place.addresses] }));
-    for (const peer of to) if (peer.role === 'gateway') peer.sendCores({ epoch, cores });
+    const list = coresOf(mesh, () => true);
+    for (const peer of to) if (peer.role !== 'core') peer.sendCores(list);
   };
   const links = await openLinkServer({
     host: '127.0.0.1',
@@ -108,7 +111,7 @@ async function serve({
     onPeerGone: (peer) => core.peerGone(peer),
     remote: {
       key: linkKeyOf(mesh.manifest.manifest.cluster),
-      admits: (publicKey) => admitsGateway(mesh.manifest.manifest, publicKey),
+      admits: (publicKey) => admitsMember(mesh.manifest.manifest, publicKey),
     },
     log,
     meter: core.metrics,
@@ -116,8 +119,21 @@ async function serve({
     hadPredecessor: core.store.position > 0,
   });
   core.serve(links);
+  const linkKey = linkKeyOf(mesh.manifest.manifest.cluster);
+  const colleagues = connectColleagues({
+    node: mesh.node,
+    identity: { tls: identity.tls, linkKey },
+    log,
+    meter: core.metrics,
+  });
+  core.connect(colleagues);
+  const coresChanged = (): void => {
+    tellCores(links.peers);
+    colleagues.setCores(coresOf(mesh, ({ node }) => node !== mesh.node));
+  };
   await mesh.open(portsOf({ core, mesh, links }));
-  mesh.onCoresChanged(() => tellCores(links.peers));
+  mesh.onCoresChanged(coresChanged);
+  coresChanged();
   // Alone, it serves all within a moment. With others, gateways wait until somebody serves what they ask for.
   await core.cluster?.ready();
   const linkFile = join(data, linkFileName);
@@ -132,6 +148,7 @@ async function serve({
     written
       .then(() => core.handOver())
       .then(() => links.close())
+      .then(() => colleagues.close())
       .then(() => mesh.close())
       .then(() => core.close())
       .then(() => removeLinkFile(linkFile, incarnation))
@@ -146,18 +163,22 @@ async function serve({
   tellAgent({ ready: true });
 }
 
-/** Gateways of members' machines: whoever shows the key of one. */
-function admitsGateway(
-  { members, revokedKeys }: Manifest,
-  publicKey: Uint8Array,
-): { ok: true; name: string } | { ok: false; reason: string } {
+function coresOf(mesh: Mesh, isNamed: (core: Mesh['cores'][number]) => boolean): CoreList {
+  const { epoch } = mesh.manifest.manifest;
+  const cores = mesh.cores.filter(isNamed).map((place) => ({ ...place, addresses: [...place.addresses] }));
+  return { epoch, cores };
+}
+
+/** Processes of members' machines, each machine's as what it is: whoever shows the key of one. */
+function admitsMember({ members, revokedKeys }: Manifest, publicKey: Uint8Array): LinkAdmission {
   const member = members.find(({ key }) => sameBytes(key, publicKey));
   if (member === undefined) return { ok: false, reason: "its key is no member's" };
   if (revokedKeys.some((key) => sameBytes(key, publicKey)))
     return { ok: false, reason: 'its key is revoked' };
-  return member.roles.includes('gateway')
-    ? { ok: true, name: member.name }
-    : { ok: false, reason: 'that machine is no gateway' };
+  const roles: LinkRole[] = member.roles.includes('gateway') ? ['gateway'] : [];
+  // Who has a core holds what its operators may change.
+  if (member.roles.includes('core')) roles.push('core', 'operator');
+  return { ok: true, name: member.name, roles };
 }
 
 function shareOf(mesh: Mesh): CoreShare {

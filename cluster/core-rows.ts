@@ -23,6 +23,11 @@ export class CoreRows {
     this.#queries = queries;
   }
 
+  /** The same of another reader. */
+  over(reader: Reader): CoreRows {
+    return new CoreRows(reader, this.#queries);
+  }
+
   status(id: StatusId): StatusRow | null {
     const found = this.#queries().statuses(this.#reader, { ids: [id] });
     return found.ok ? (found.value.rows[0] ?? null) : null;

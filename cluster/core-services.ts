@@ -49,6 +49,20 @@ const shortestPassword = 8;
 const forGood = { deletes: false, live: true } as const;
 const deletes = { deletes: true, live: true } as const;
 
+/** The app that tokens of operators belong to. It is no fact: whoever serves an account can give it a token. */
+const operatorClientId = createHash('sha256').update('murmuration token').digest('hex').slice(0, 16);
+
+/** Nobody can act as this app: its secret is another one every time. */
+function operatorApp(): Answer<'app'> {
+  return {
+    name: 'murmuration token',
+    website: null,
+    redirectUris: ['urn:ietf:wg:oauth:2.0:oob'],
+    scopes: 'read write follow push',
+    clientSecret: randomBytes(32).toString('base64url'),
+  };
+}
+
 function refuse(
   code: RejectionCode,
   message: string,
@@ -268,6 +282,7 @@ export class CoreServices {
   }
 
   async app({ clientId }: Ask<'app'>): Served<'app'> {
+    if (clientId === operatorClientId) return agree(operatorApp());
     const wire = /^[0-9a-f]{16}$/.test(clientId) ? this.#live(appFact(clientId)) : null;
     if (wire === null) return refuse('not-found', 'Record not found');
     const { name, website, redirectUris, scopes, secret } = appRecord.decode(wire);
@@ -356,26 +371,8 @@ export class CoreServices {
     const account = accountIdOf(handle);
     if (this.#live(accountFact(account)) === null)
       return refuse('not-found', `There is no account ${handle}`);
-    const clientId = await this.#operatorApp();
-    if (typeof clientId !== 'string') return clientId;
+    const clientId = operatorClientId;
     const made = await this.createToken({ account, clientId, scopes });
     return made.ok ? agree({ token: made.value.token }) : made;
-  }
-
-  /** The app that the operator's tokens belong to. */
-  async #operatorApp(): Promise<string | ReturnType<typeof refuse>> {
-    const clientId = createHash('sha256').update('murmuration token').digest('hex').slice(0, 16);
-    if (this.#live(appFact(clientId)) !== null) return clientId;
-    const record = {
-      name: 'murmuration token',
-      website: null,
-      redirectUris: ['urn:ietf:wg:oauth:2.0:oob'],
-      scopes: 'read write follow push',
-      secret: randomBytes(32).toString('base64url'),
-      createdMs: this.#options.now(),
-    };
-    return (
-      (await this.#write([{ key: appFact(clientId), value: appRecord.encode(record) }], forGood)) ?? clientId
-    );
   }
 }

@@ -21,14 +21,9 @@ interface Share {
 }
 
 export class CoreSessions {
-  readonly #rows: CoreRows;
   readonly #attached = new Map<number, Attached>();
   readonly #numbers = new Map<LinkPeer, Map<number, number>>();
   #lastNumber = 0;
-
-  constructor(rows: CoreRows) {
-    this.#rows = rows;
-  }
 
   get size(): number {
     return this.#attached.size;
@@ -90,9 +85,9 @@ export class CoreSessions {
    */
   ticks(
     { sessions, topics }: Pushes<Item>,
-    options: { watermark: Version; isComplete: boolean; peers: Iterable<LinkPeer> },
+    options: { watermark: Version; isComplete: boolean; peers: Iterable<LinkPeer>; rows: CoreRows },
   ): Map<LinkPeer, Tick> {
-    const { watermark, isComplete, peers } = options;
+    const { watermark, isComplete, peers, rows } = options;
     const items = [...new Set([...sessions.keys(), ...topics.keys()])].sort((one, other) =>
       one.version < other.version ? -1 : one.version > other.version ? 1 : 0,
     );
@@ -105,7 +100,7 @@ export class CoreSessions {
       const safe = isComplete || item.version < watermark ? item.version : watermark;
       const cursor = printCursor(safe);
       // Rows are read now, not when the item was made: what was deleted since is not shown any more.
-      const render = this.#rows.push(item);
+      const render = rows.push(item);
       if (render === null) continue;
       for (const [peer, share] of shares) {
         ticks.get(peer)?.items.push(render({ ...share, sessions: bytesOf(share.sessions), cursor }));

@@ -1,21 +1,26 @@
 // The core: the store, the actors, and the requests of gateways and operators. One process opens one core; core-program.ts is its shell.
 import type { Item } from '../actors/items.ts';
-import { type Ask, commands, type queries, type RequestKind, services } from '../actors/messages.ts';
+import { type Ask, commands, type RequestKind, type services } from '../actors/messages.ts';
 import { type AccountId, partitionOf } from '../runtime/account-id.ts';
 import type { Entry, Outcome, Reader } from '../runtime/behaviours.ts';
 import { partitionOfKey } from '../runtime/key.ts';
+import { needId } from '../runtime/reading.ts';
 import type { Store } from '../runtime/store.ts';
 import { type Pushes, UserActors } from '../runtime/user-actors.ts';
 import type { Version } from '../runtime/version.ts';
 import { accountsAsked, answerUnderTerms, moved } from './core-answering.ts';
 import type { Product, ProductMessage } from './core-behaviours.ts';
 import { changedBy } from './core-changes.ts';
-import type { Allowance, Counted } from './core-client.ts';
+import type { Allowance, CoreClient, Counted } from './core-client.ts';
 import { CoreCluster, partitionsOf } from './core-cluster.ts';
+import { Elsewhere } from './core-elsewhere.ts';
+import { CoreGathering } from './core-gathering.ts';
 import { Limit } from './core-limits.ts';
 import type { CoreMetrics } from './core-metrics.ts';
+import { CoreOperations, isService } from './core-operations.ts';
 import type { CoreOptions, CoreShare, Peers } from './core-options.ts';
-import { coreReport } from './core-report.ts';
+import { CorePushing } from './core-pushing.ts';
+import { type Answering, CoreReading, isExchange, type QueryKind } from './core-reading.ts';
 import { CoreRows, type RowQueries } from './core-rows.ts';
 import { CoreServices } from './core-services.ts';
 import { CoreSessions } from './core-sessions.ts';
@@ -24,19 +29,14 @@ import type { Handled } from './link-handling.ts';
 import type { LinkPeer } from './link-peer.ts';
 import type { Term } from './peer-messages.ts';
 
-type Answering = Outcome<unknown> | Promise<Outcome<unknown>>;
 type ServiceKind = keyof typeof services;
 type CommandKind = keyof typeof commands;
-type QueryKind = keyof typeof queries;
 
 /** Failed logins an address or a name may have in ten minutes. */
 const failedLogIns = { most: 20, windowS: 600 };
 const idleEveryMs = 15_000;
 /** How long a core that stops waits for others to take what it serves. */
 const handOverMs = 2000;
-/** How long a search waits for the index to take in what was just written. */
-const searchWaitMs = 500;
-const instanceMs = 10_000;
 const operatorOnly: ReadonlySet<RequestKind> = new Set([
   'adopt',
   'adoptAccounts',
@@ -48,10 +48,6 @@ const operatorOnly: ReadonlySet<RequestKind> = new Set([
 
 const noPeers: Peers = { peers: [], fence: () => Promise.resolve() };
 
-function isService(kind: RequestKind): kind is ServiceKind {
-  return Object.hasOwn(services, kind);
-}
-
 function isCommand(kind: RequestKind): kind is CommandKind {
   return Object.hasOwn(commands, kind);
 }
@@ -62,29 +58,30 @@ export class Core {
   readonly #options: CoreOptions;
   readonly #actors: UserActors<unknown, ProductMessage, Item>;
   readonly #rows: CoreRows;
-  readonly #sessions: CoreSessions;
-  readonly #services: CoreServices;
+  readonly #sessions = new CoreSessions();
+  readonly #pushing: CorePushing;
+  readonly #reading: CoreReading;
+  readonly #operations: CoreOperations;
   readonly #sweeps: CoreSweeps;
   readonly #limit: Limit;
   readonly #throttles: Limit[];
   readonly #idle: NodeJS.Timeout;
-  readonly #startedMs: number;
   readonly #reader: Reader;
   /** Null: there is only this core. */
   readonly cluster: CoreCluster | null;
   #product: Product;
+  /** Null: there are no other cores to ask. */
+  #elsewhere: Elsewhere | null = null;
   #peers: Peers = noPeers;
   #served: ReadonlySet<number> = new Set();
   #lastWrite: Promise<void> = Promise.resolve();
   #ticked: Version | null = null;
-  #instance: { atMs: number; outcome: Outcome<unknown> } | null = null;
 
   constructor(store: Store, options: CoreOptions, metrics: CoreMetrics) {
     this.store = store;
     this.metrics = metrics;
     this.#options = options;
     this.#product = options.product;
-    this.#startedMs = options.now();
     const { reader } = store;
     this.#reader = {
       fact: (key) => reader.fact(key),
@@ -93,10 +90,33 @@ export class Core {
       views: (range) => reader.views(range),
       recent: (author, below, most) => reader.recent(author, below, most),
       find: (words, bounds) => store.search({ words: [...words], ...bounds }),
+      serves: (account) => this.cluster?.isOpen(partitionOf(account)) ?? true,
     };
     this.cluster = options.cluster === undefined ? null : this.#share(options.cluster);
     this.#rows = new CoreRows(this.#reader, () => this.#product.queries as unknown as RowQueries);
-    this.#sessions = new CoreSessions(this.#rows);
+    this.#pushing = new CorePushing({
+      sessions: this.#sessions,
+      rows: this.#rows,
+      peers: () => this.#peers.peers,
+      elsewhere: () => this.#others(),
+      lost: (reason) =>
+        options.log.warn({ reason }, 'what was to be pushed could not be had: readers read anew'),
+    });
+    this.#reading = new CoreReading({
+      store,
+      reader: this.#reader,
+      product: () => this.#product,
+      now: options.now,
+      others: () => this.#others(),
+    });
+    const gathering = new CoreGathering({
+      store,
+      reader: this.#reader,
+      writing: store.writerReader,
+      cluster: this.cluster,
+      elsewhere: () => this.#elsewhere,
+      statusKey: (id) => this.#product.statusKey(id),
+    });
     this.#actors = new UserActors({
       behaviours: options.product,
       facts: {
@@ -104,7 +124,7 @@ export class Core {
         writing: store.writerReader,
         refusal: (intent) => store.refusal({ deletes: intent === 'deletes' }),
         submit: (writes, how) => this.#submit(writes, how),
-        newest: (recent) => store.newestOf(recent),
+        gather: (wanted) => gathering.gather(wanted),
       },
       now: options.now,
       chance: options.chance,
@@ -112,6 +132,7 @@ export class Core {
       fence: () => this.#peers.fence(),
       sweep: (account) => this.#sweeps.begin(account),
       crashed: (account, error) => this.#crashed(account, error),
+      interest: (author, isWanted) => this.cluster?.interest.changed(author, isWanted),
       start: store.version,
       idleMs: options.idleMs,
       ...(options.slice === undefined ? {} : { slice: options.slice }),
@@ -128,7 +149,7 @@ export class Core {
       remaining: (...asked: Parameters<Store['remaining']>) => store.remaining(...asked),
     };
     this.#sweeps = new CoreSweeps({ store: facts, log: options.log });
-    this.#services = new CoreServices({
+    const secrets = new CoreServices({
       store: facts,
       now: options.now,
       signUps,
@@ -137,6 +158,15 @@ export class Core {
       retire: (account) => this.#actors.ask(account, { kind: 'retire', account }),
       forget: (tokens) => this.#forget(tokens),
     });
+    this.#operations = new CoreOperations({
+      services: secrets,
+      store,
+      metrics,
+      actors: this.#actors,
+      sessions: this.#sessions,
+      peers: () => this.#peers.peers,
+      now: options.now,
+    });
     metrics.watch({ store, sessions: this.#sessions, actors: this.#actors });
     this.#idle = setInterval(() => this.#tidy(), idleEveryMs);
     this.#idle.unref();
@@ -144,7 +174,7 @@ export class Core {
 
   /** Everything committed has been handed to the actors that want it, and to the gateways. */
   get isQuiet(): boolean {
-    return this.#actors.isIdle;
+    return this.#actors.isIdle && this.#pushing.isIdle;
   }
 
   /** Whom to push to; called once, before the first request. */
@@ -166,6 +196,8 @@ export class Core {
       chance,
       log,
       announce: (entries, isOwn) => this.#announce(entries, isOwn),
+      heard: (entries) => this.#heard(entries),
+      authors: () => this.#actors.authors(),
       reached: (version) => this.#actors.reached(version),
       serving: (version, terms) => this.#serving(version, terms),
       lost: (partitions) => {
@@ -176,6 +208,24 @@ export class Core {
     });
   }
 
+  /** To all other cores: called once, before the first request. */
+  connect(client: Pick<CoreClient, 'call'>): void {
+    const { cluster, store } = this;
+    if (cluster === null) return;
+    this.#elsewhere = new Elsewhere({
+      client,
+      local: this.#reader,
+      newestHere: (recent) => store.newestOf(recent),
+      isHere: (account) => cluster.isHere(account),
+      mergeViews: (key, values) => this.#product.mergeViews(key, values),
+    });
+  }
+
+  /** Null: everything is here. */
+  #others(): Elsewhere | null {
+    return this.cluster?.hasAll === false ? this.#elsewhere : null;
+  }
+
   /** What is served has changed: gateways attach their sessions where they belong. */
   #serving(version: number, terms: readonly Term[]): void {
     const gained = terms.some(({ partition }) => !this.#served.has(partition));
@@ -184,13 +234,12 @@ export class Core {
       this.#peers.tookOver?.();
       this.#sweeps.resume();
     }
-    for (const peer of this.#peers.peers)
-      if (peer.role === 'gateway') peer.sendServing({ version, terms: [...terms] });
+    for (const peer of this.#peers.peers) peer.sendServing({ version, terms: [...terms] });
   }
 
-  /** A gateway has been linked: it is told what is served here. */
+  /** Somebody has been linked: it is told what is served here. */
   peerHere(peer: LinkPeer): void {
-    if (peer.role !== 'gateway' || this.cluster === null) return;
+    if (this.cluster === null) return;
     const { servingVersion: version, server } = this.cluster.replica;
     peer.sendServing({ version, terms: server.terms() });
   }
@@ -204,6 +253,13 @@ export class Core {
   /** Entries that other cores have accepted, after their fsync here. */
   adopted(entries: Entry[]): void {
     this.cluster?.adopted(entries);
+  }
+
+  /** Of authors of other cores, as they come from there. Gateways hear from those what has changed. */
+  #heard(entries: Entry[]): void {
+    for (const { key, version, value } of entries)
+      this.#elsewhere?.keep(needId({ kind: 'fact', key }), { kind: 'fact', fact: { version, value } });
+    this.#actors.committed(entries, { isComplete: false, hasTopics: () => false });
   }
 
   /** Enough machines have them. */
@@ -272,25 +328,9 @@ export class Core {
       return { ok: false, rejection: { code: 'forbidden', message: `${kind} is for operators` } };
     }
     if (isCommand(kind)) return this.#command(kind, ask as Ask<CommandKind>, from);
-    if (isService(kind)) return this.#serve(kind, ask as Ask<ServiceKind>);
-    if (kind === 'searchStatuses') {
-      return this.store.catchUpSearch(searchWaitMs).then(() => this.#query(kind, ask as Ask<QueryKind>));
-    }
-    return this.#query(kind as QueryKind, ask as Ask<QueryKind>);
-  }
-
-  #query(kind: QueryKind, ask: Ask<QueryKind>): Outcome<unknown> {
-    const nowMs = this.#options.now();
-    if (kind === 'instance' && this.#instance !== null && nowMs - this.#instance.atMs < instanceMs)
-      return this.#instance.outcome;
-    const query = this.#product.queries[kind] as
-      | ((reader: Reader, ask: unknown, nowMs: number) => Outcome<unknown>)
-      | undefined;
-    if (query === undefined)
-      return { ok: false, rejection: { code: 'invalid', message: `This release knows no ${kind}` } };
-    const outcome = query(this.#reader, ask, nowMs);
-    if (kind === 'instance') this.#instance = { atMs: nowMs, outcome };
-    return outcome;
+    if (isService(kind)) return this.#operations.serve(kind, ask as Ask<ServiceKind>);
+    if (isExchange(kind)) return this.#reading.exchange(kind, ask, from);
+    return this.#reading.query(kind as QueryKind, ask as Ask<QueryKind>);
   }
 
   #command(kind: CommandKind, ask: Ask<CommandKind>, from: LinkPeer | null): Answering {
@@ -327,40 +367,6 @@ export class Core {
     for (const gone of this.#sessions.detachAll(peer)) this.#detach(gone);
   }
 
-  async #serve(kind: ServiceKind, ask: Ask<ServiceKind>): Promise<Outcome<unknown>> {
-    switch (kind) {
-      case 'admit':
-        return { ok: true, value: {} };
-      case 'status':
-        return { ok: true, value: { json: JSON.stringify(this.#report()) } };
-      case 'metrics':
-        return {
-          ok: true,
-          value: {
-            text: await this.metrics.text([...this.#peers.peers].filter(({ role }) => role === 'gateway')),
-          },
-        };
-      case 'backup':
-        return this.#backup((ask as Ask<'backup'>).folder);
-      default: {
-        const service = this.#services[kind] as (asked: unknown) => Promise<Outcome<unknown>>;
-        return service.call(this.#services, ask);
-      }
-    }
-  }
-
-  async #backup(folder: string): Promise<Outcome<unknown>> {
-    try {
-      const { bytes, position } = await this.store.backup(folder);
-      return { ok: true, value: { bytes, position } };
-    } catch (error) {
-      return {
-        ok: false,
-        rejection: { code: 'invalid', message: error instanceof Error ? error.message : String(error) },
-      };
-    }
-  }
-
   /** Waits for all that was submitted before, too: an answer that repeats an earlier one must not come before it is safe. */
   #submit(
     writes: Parameters<Store['submit']>[0],
@@ -393,13 +399,7 @@ export class Core {
     const isQuiet = pushes.sessions.size === 0 && pushes.topics.size === 0;
     if (isQuiet && this.#ticked === watermark) return;
     this.#ticked = watermark;
-    const isComplete = this.#actors.isIdle;
-    for (const [peer, tick] of this.#sessions.ticks(pushes, {
-      watermark,
-      isComplete,
-      peers: this.#peers.peers,
-    }))
-      peer.pushTick(tick);
+    this.#pushing.push({ pushes, watermark, isComplete: this.#actors.isIdle });
   }
 
   async #forget(tokens: string[]): Promise<void> {
@@ -428,16 +428,6 @@ export class Core {
   #tidy(): void {
     this.stopIdle();
     for (const limit of this.#throttles) limit.sweep(this.#options.now());
-  }
-
-  #report(): object {
-    return coreReport({
-      store: this.store,
-      actors: this.#actors,
-      sessions: this.#sessions,
-      peers: this.#peers.peers,
-      uptimeMs: this.#options.now() - this.#startedMs,
-    });
   }
 
   /** Before links are closed: what is served here goes to others, so that nobody waits for a lease to end. */

@@ -222,7 +222,7 @@ export class LinkConnection {
         return;
       case 'open':
         this.#state = 'open';
-        this.#lease = new HeldLease(step.introducedAtMs, role === 'gateway' ? leaseMs : operatorSilenceMs);
+        this.#lease = new HeldLease(step.introducedAtMs, role === 'operator' ? operatorSilenceMs : leaseMs);
         this.#stops.push(clock.every(heartbeatMs, () => this.#beat()));
         if (this.#isWantedNew) this.#outbox.schedule();
         this.#options.meter.count('links-opened', 1);

@@ -18,8 +18,8 @@ import {
 export const protocolFrom = 1;
 export const protocolTo = 1;
 
-const role = oneOf('gateway', 'operator');
-/** Operators hold no caches: no fence waits for one that is gone. */
+const role = oneOf('gateway', 'operator', 'core');
+/** Operators and other cores hold no caches: no fence waits for one that is gone. */
 export type LinkRole = Infer<typeof role>;
 
 const nonce = bytes(32);

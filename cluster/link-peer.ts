@@ -191,7 +191,7 @@ export class Peer implements LinkPeer {
    * (A gateway's lease has run out by then: the pong that would renew it is among what it has not taken.) Called every so often.
    */
   check(nowMs: number): void {
-    const patienceMs = this.role === 'gateway' ? leaseMs : operatorSilenceMs;
+    const patienceMs = this.role === 'operator' ? operatorSilenceMs : leaseMs;
     const untakenMs = this.lease.untakenMs(nowMs);
     if (this.lease.silentMs(nowMs) > patienceMs) {
       this.drop(`nothing came from it for ${patienceMs} ms`, 'silent-peers');
@@ -238,7 +238,7 @@ export class Peer implements LinkPeer {
   }
 
   #untilLeaseIsOver(): Promise<void> {
-    if (this.role === 'operator') return Promise.resolve();
+    if (this.role !== 'gateway') return Promise.resolve();
     const { clock } = this.#options;
     const waitMs = this.lease.surelyOverAtMs - clock.nowMs();
     if (waitMs <= 0) return Promise.resolve();

@@ -14,7 +14,15 @@ import { greet } from './link-greeting.ts';
 import { type HandleRequest, Requests } from './link-handling.ts';
 import { heartbeatMs, leaseMs, leaseSlackMs } from './link-lease.ts';
 import type { LinkLog } from './link-log.ts';
-import { call, closeCode, type Introduction, isBare, type ToCore, toCore } from './link-messages.ts';
+import {
+  call,
+  closeCode,
+  type Introduction,
+  isBare,
+  type LinkRole,
+  type ToCore,
+  toCore,
+} from './link-messages.ts';
 import { type LinkMeter, noMeter } from './link-meter.ts';
 import { type LinkPeer, Peer, type RemoteEnd } from './link-peer.ts';
 import { sameBytes } from './packed.ts';
@@ -37,11 +45,15 @@ export interface LinkServerOptions {
   remote?: RemoteLinks;
 }
 
+export type LinkAdmission =
+  | { ok: true; name: string; roles: readonly LinkRole[] }
+  | { ok: false; reason: string };
+
 export interface RemoteLinks {
   /** `linkKeyOf` the cluster. */
   key: Uint8Array;
-  /** Whether the node with this key (32 bytes), which TLS has had proved, may link its gateways here, and what it is called. */
-  admits(publicKey: Uint8Array): { ok: true; name: string } | { ok: false; reason: string };
+  /** As what the node with this key (32 bytes), which TLS has had proved, may come here, and what it is called. */
+  admits(publicKey: Uint8Array): LinkAdmission;
 }
 
 export interface LinkServer {
@@ -94,6 +106,7 @@ export async function openLinkServer(options: LinkServerOptions): Promise<LinkSe
 interface Met {
   connection: Socket;
   key: Uint8Array;
+  roles: readonly LinkRole[];
   remote: RemoteEnd | null;
 }
 
@@ -182,7 +195,7 @@ class AllLinks implements LinkServer {
     }
     const { key } = this.#options;
     this.#sockets.handleUpgrade(request, socket, head, (opened) =>
-      this.#meet(opened, { connection: socket, key, remote: null }),
+      this.#meet(opened, { connection: socket, key, roles: ['gateway', 'operator'], remote: null }),
     );
   }
 
@@ -198,7 +211,7 @@ class AllLinks implements LinkServer {
     }
     const end: RemoteEnd = { machine: admitted.name, publicKey };
     this.#sockets.handleUpgrade(request, connection, head, (opened) =>
-      this.#meet(opened, { connection, key: remote.key, remote: end }),
+      this.#meet(opened, { connection, key: remote.key, roles: admitted.roles, remote: end }),
     );
   }
 
@@ -208,6 +221,8 @@ class AllLinks implements LinkServer {
       if (peer.remote === null || remote === undefined) continue;
       const admitted = remote.admits(peer.remote.publicKey);
       if (!admitted.ok) peer.end(admitted.reason, closeCode.refused);
+      else if (!admitted.roles.includes(peer.role))
+        peer.end(`its machine is no ${peer.role} any more`, closeCode.refused);
     }
   }
 
@@ -233,7 +248,7 @@ class AllLinks implements LinkServer {
     return ofKey >= peersOfKeyMost;
   }
 
-  #meet(socket: WebSocket, { connection, key, remote }: Met): void {
+  #meet(socket: WebSocket, { connection, key, roles, remote }: Met): void {
     this.#strangers++;
     socket.on('error', () => {
       // 'close' follows, and says what matters.
@@ -242,7 +257,7 @@ class AllLinks implements LinkServer {
       socket,
       connection,
       key,
-      roles: remote === null ? ['gateway', 'operator'] : ['gateway'],
+      roles,
       clock: this.#clock,
       greeted: (introduced) => {
         this.#strangers--;

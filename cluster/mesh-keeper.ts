@@ -19,7 +19,6 @@ import {
 } from './manifest-change.ts';
 import type { ManifestHeld } from './mesh-manifest.ts';
 import { sameBytes } from './packed.ts';
-import { mostOwners } from './ring.ts';
 import type { RingChange } from './ring-keeper.ts';
 
 export interface MeshKeeperOptions {
@@ -30,17 +29,6 @@ export interface MeshKeeperOptions {
   /** How far the change of the ring is. */
   ringChange(): RingChange | null;
 }
-
-/**
- * With so many every core has a copy of everything, and answers from its own disk. Reads over partitions that are elsewhere are not there
- * yet: a fourth core would answer with gaps.
- */
-const mostRingCores = mostOwners;
-const tooMany: Change = {
-  kind: 'rejected',
-  code: 'full',
-  reason: `a ring has at most ${mostRingCores} cores in this version: more machines help as gateways (invite --roles gateway)`,
-};
 
 export type KeeperChange =
   | { do: 'ringAdd' | 'ringRemove' | 'revoke'; node: number }
@@ -109,11 +97,8 @@ export class MeshKeeper {
 
   #apply(manifest: Manifest, change: KeeperChange): Change {
     switch (change.do) {
-      case 'ringAdd': {
-        const { cores } = manifest.ring;
-        if (cores.length >= mostRingCores && !cores.includes(change.node)) return tooMany;
+      case 'ringAdd':
         return beginRing(manifest, { kind: 'addCore', node: change.node });
-      }
       case 'ringRemove':
         return beginRing(manifest, { kind: 'removeCore', node: change.node });
       case 'ringAbort':

@@ -2,10 +2,8 @@
 import {
   bool,
   bytes,
-  type Codec,
   type Infer,
   list,
-  MalformedError,
   oneOf,
   optional,
   struct,
@@ -13,31 +11,8 @@ import {
   uint,
   union,
 } from '../runtime/codec.ts';
-import { bytesOfLatin1, latin1OfBytes } from '../runtime/status-id.ts';
-import { type Version, versionBytes } from '../runtime/version.ts';
+import { keyCodec as key, versionCodec } from '../runtime/latin1-codec.ts';
 
-/** Keys and versions travel as bytes: msgpack would spell their characters as UTF-8. */
-function latin1(most: number): Codec<string> {
-  const inner = bytes(most);
-  return {
-    encode: (characters) => inner.encode(bytesOfLatin1(characters)),
-    decode(wire) {
-      const read = inner.decode(wire);
-      return latin1OfBytes(read, 0, read.length);
-    },
-  };
-}
-
-export const versionCodec: Codec<Version> = {
-  encode: (version) => bytesOfLatin1(version),
-  decode(wire) {
-    const read = bytes(versionBytes).decode(wire);
-    if (read.length !== versionBytes) throw new MalformedError('', 'a version');
-    return latin1OfBytes(read, 0, versionBytes) as Version;
-  },
-};
-
-const key = latin1(1024);
 /** What a value may take up, packed. */
 const packed = bytes(262_144);
 

@@ -36,6 +36,8 @@ export interface ReplicaOptions {
   /** The link takes more now; the replica is told by `writable` when it does again. */
   isWritable(node: number): boolean;
   partitionOf(key: Key): number;
+  /** Whether a partition that is here can be answered for; absent: always. */
+  mayServe?(partition: number): boolean;
   /** From 0 up to, but not, 1: so that two who do the same at once do not go on doing so. */
   chance(): number;
   events: ReplicaEvents;

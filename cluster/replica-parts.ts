@@ -157,7 +157,7 @@ export class Parts {
       stored,
       send,
       partitionOf,
-      holds: (partition) => this.scans.holds(partition),
+      holds: (partition) => this.scans.holds(partition) && (this.#options.mayServe?.(partition) ?? true),
       serverOf: (partition) => this.serving.serverOf(partition),
       arrived: (from, entries) => {
         if (entries.length > 0) events.arrived(from, 'pulled', entries);

@@ -6,12 +6,20 @@ import type { Rejection } from '../runtime/behaviours.ts';
 import type { Answered, CoreClient, Counted } from './core-client.ts';
 import { type LinkClock, machineClock } from './link-clock.ts';
 import type { LinkLog } from './link-log.ts';
-import type { CoreList } from './link-messages.ts';
+import type { CoreList, LinkRole } from './link-messages.ts';
 import type { LinkMeter } from './link-meter.ts';
 import { Claims, nobody, type Shift } from './routing-claims.ts';
 import { type LinkedCore, RoutingCores, type RoutingIdentity } from './routing-cores.ts';
 import { payerOf, routings, type Target } from './routing-requests.ts';
-import { isSplit, type Part, type SplitKind, splittings } from './routing-splitting.ts';
+import {
+  type EveryKind,
+  isOfEvery,
+  isSplit,
+  joinings,
+  type Part,
+  type SplitKind,
+  splittings,
+} from './routing-splitting.ts';
 import { RoutingWaits } from './routing-waits.ts';
 
 export interface RoutingEvents {
@@ -39,6 +47,8 @@ export interface RoutingOptions {
   /** For links to other machines; null: there are none. */
   identity: RoutingIdentity | null;
   name: string;
+  /** As what it introduces itself to cores: a gateway unless told. */
+  role?: LinkRole;
   events: RoutingEvents;
   log: LinkLog;
   meter?: LinkMeter;
@@ -116,6 +126,7 @@ class Routing implements RoutingClient {
     const payer = kind === 'admit' ? null : payerOf(counted);
     if (counted === undefined || payer === null) return this.#ask({ kind, ask, counted }, target);
     if (target.to === 'any') return this.#ask({ kind, ask, counted }, { to: 'account', account: payer });
+    if (target.to === 'every') return this.#askCounted({ kind, ask, counted }, target);
     if (this.#isCountedAt(target, payer)) return this.#ask({ kind, ask, counted }, target);
     return this.#askCounted({ kind, ask, counted }, target);
   }
@@ -160,12 +171,32 @@ class Routing implements RoutingClient {
 
   #ask<K extends RequestKind>(asking: Asking<K>, target: Target): Promise<Answered<K>> {
     const untilMs = this.#clock.nowMs() + graceMs;
+    if (target.to === 'every' && isOfEvery(asking.kind)) {
+      const every = { ...asking, ask: asking.ask as Ask<EveryKind> } as Asking<EveryKind>;
+      return this.#askEvery(every, untilMs) as Promise<Answered<K>>;
+    }
     if (target.to !== 'accounts') return this.#askOne(asking, target, untilMs);
     const { kind, ask, counted } = asking;
     if (!isSplit(kind)) throw new Error(`${kind} is not one that several cores answer`);
     // The kind is one of the four whose request this is; the compiler cannot follow it through the guard.
     const whole = { kind, ask: ask as Ask<SplitKind>, counted } as Asking<SplitKind>;
     return this.#askSplit(whole, target.accounts, untilMs) as Promise<Answered<K>>;
+  }
+
+  /** Who does not answer is left out: what it has, others have, too. Without a single answer, as if one had been asked. */
+  async #askEvery<K extends EveryKind>(
+    { kind, ask, counted }: Asking<K>,
+    untilMs: number,
+  ): Promise<Answered<K>> {
+    const answers: Answer<K>[] = [];
+    const asked = this.#cores.all().map(({ link }) => link.call(kind, ask));
+    let failed: Answered<K> | null = null;
+    for (const answered of await Promise.all(asked)) {
+      if (answered.ok) answers.push(answered.value);
+      else failed = answered;
+    }
+    if (answers.length > 0) return { ok: true, value: joinings[kind](answers) };
+    return failed ?? this.#askOne({ kind, ask, counted }, { to: 'any' }, untilMs);
   }
 
   /** Each core once, all at the same time; who has gone elsewhere meanwhile is asked there. */
@@ -244,6 +275,7 @@ class Routing implements RoutingClient {
       case 'accounts':
         return this.#cores.live(this.#claims.serverOf(partitionOf(target.accounts[0] ?? firstOfAll)));
       case 'any':
+      case 'every':
         return this.#cores.any();
       case 'own':
         return this.#cores.own();
@@ -262,13 +294,14 @@ class Routing implements RoutingClient {
       case 'accounts':
         return target.accounts.reduce((sum, account) => sum + this.#claims.shiftsOf(partitionOf(account)), 0);
       case 'any':
+      case 'every':
       case 'own':
         return 0;
     }
   }
 
   #missingSinceMs(target: Target): number {
-    if (target.to === 'any' || target.to === 'own') return this.#noneSinceMs;
+    if (target.to !== 'account' && target.to !== 'accounts') return this.#noneSinceMs;
     const account = target.to === 'account' ? target.account : (target.accounts[0] ?? firstOfAll);
     const partition = partitionOf(account);
     // Its lease is over, and that it is lost is about to be noticed.

@@ -4,7 +4,7 @@ import { CoreLink } from './link-client.ts';
 import { type LinkClock, machineClock, wakefulClock } from './link-clock.ts';
 import { type Door, fileDoor, nodeDoor } from './link-door.ts';
 import type { LinkLog } from './link-log.ts';
-import type { CoreList, CorePlace, Serving } from './link-messages.ts';
+import type { CoreList, CorePlace, LinkRole, Serving } from './link-messages.ts';
 import type { LinkMeter } from './link-meter.ts';
 import { sameBytes } from './packed.ts';
 import { nobody } from './routing-claims.ts';
@@ -25,6 +25,8 @@ export interface RoutingCoresOptions {
   own: { linkFile: string; node: number } | null;
   identity: RoutingIdentity | null;
   name: string;
+  /** As what it introduces itself: a gateway unless told. */
+  role?: LinkRole;
   log: LinkLog;
   meter?: LinkMeter;
   clock?: LinkClock;
@@ -78,6 +80,11 @@ export class RoutingCores {
   live(node: number): LinkedCore | null {
     const core = this.#cores.get(node);
     return core?.link.isUp === true ? core : null;
+  }
+
+  /** All that can be asked now. */
+  all(): LinkedCore[] {
+    return [...this.#cores.values()].filter(({ link }) => link.isUp);
   }
 
   /** This machine's rather than others. */
@@ -136,12 +143,12 @@ export class RoutingCores {
   #add(node: number, place: CorePlace | null): void {
     const door = this.#doorTo(place);
     if (door === null) return;
-    const { name, log, meter, clock, events } = this.#options;
+    const { name, role = 'gateway', log, meter, clock, events } = this.#options;
     const isKnown = (): boolean => this.#cores.get(node) === core;
     const link = new CoreLink({
       door,
       name,
-      role: 'gateway',
+      role,
       unsent: 'move',
       clock: place === null ? (clock ?? machineClock) : this.#remoteClock,
       ...(meter === undefined ? {} : { meter }),

@@ -2,6 +2,7 @@
 import type { Ask, RequestKind } from '../actors/messages.ts';
 import { type AccountId, parseAccountId, serverAccount } from '../runtime/account-id.ts';
 import { accountIdOf } from '../runtime/handle.ts';
+import { accountOfNeed } from '../runtime/reading.ts';
 import { statusAuthor } from '../runtime/status-id.ts';
 import type { Counted } from './core-client.ts';
 import { readSecret } from './core-secrets.ts';
@@ -14,6 +15,8 @@ export type Target =
   | { to: 'accounts'; accounts: AccountId[] }
   /** Whichever is up: it asks the others itself. */
   | { to: 'any' }
+  /** Each that is up: one answer of all theirs. */
+  | { to: 'every' }
   /** The core of this machine; where there is none, any. */
   | { to: 'own' };
 
@@ -25,6 +28,7 @@ export interface Routing<K extends RequestKind> {
 
 const any: Target = { to: 'any' };
 const own: Target = { to: 'own' };
+const every: Target = { to: 'every' };
 const at = (account: AccountId): Target => ({ to: 'account', account });
 const each = (accounts: AccountId[]): Target => ({ to: 'accounts', accounts });
 const atOrAny = (account: AccountId | null): Target => (account === null ? any : at(account));
@@ -66,7 +70,7 @@ export const routings: { readonly [K in RequestKind]: Routing<K> } = {
   searchAccounts: read(atViewerOrAny),
   searchStatuses: read(atViewerOrAny),
   searchTags: read(() => any),
-  instance: read(() => any),
+  instance: read(() => every),
 
   home: read(atAccount),
   publish: { target: atAccount, isRepeatable: (ask) => ask.once !== null },
@@ -105,6 +109,10 @@ export const routings: { readonly [K in RequestKind]: Routing<K> } = {
   backup: write(() => own),
   status: read(() => own),
   metrics: read(() => own),
+
+  records: read(({ needs }) => each(needs.map(accountOfNeed))),
+  listings: read(() => every),
+  newest: read(({ authors }) => each(authors)),
 
   cluster: write(() => own),
 };

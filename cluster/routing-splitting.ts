@@ -2,7 +2,9 @@
 import type { Answer, Ask } from '../actors/messages.ts';
 
 /** The requests that several cores may have to answer together. */
-export type SplitKind = 'accounts' | 'statuses' | 'judge' | 'adoptAccounts';
+export type SplitKind = 'accounts' | 'statuses' | 'judge' | 'adoptAccounts' | 'records' | 'newest';
+/** The requests that every core answers. */
+export type EveryKind = 'instance' | 'listings';
 
 export interface Part<A> {
   /** Which of the request's items it answers, ascending. */
@@ -39,7 +41,45 @@ export const splittings: { readonly [K in SplitKind]: Splitting<K> } = {
     part: ({ handles, createdMs }, places) => ({ handles: picked(handles, places), createdMs }),
     join: (parts) => ({ made: parts.reduce((sum, { answer }) => sum + answer.made, 0) }),
   },
+  records: {
+    part: ({ needs }, places) => ({ needs: picked(needs, places) }),
+    join(parts, count) {
+      const found: Answer<'records'>['found'] = new Array(count).fill({ kind: 'later' });
+      for (const { places, answer } of parts)
+        for (const [at, place] of places.entries()) found[place] = answer.found[at] ?? { kind: 'later' };
+      return { found };
+    },
+  },
+  newest: {
+    part: ({ authors, sinceMs, most }, places) => ({ authors: picked(authors, places), sinceMs, most }),
+    join: (parts) => ({ ids: newestFirst(parts.flatMap(({ answer }) => answer.ids)) }),
+  },
 };
+
+/** One answer of those of all cores that could be asked. */
+export const joinings: {
+  readonly [K in EveryKind]: (answers: readonly Answer<K>[]) => Answer<K>;
+} = {
+  instance: (answers) => ({
+    users: sumOf(answers, 'users'),
+    statuses: sumOf(answers, 'statuses'),
+    activeMonth: sumOf(answers, 'activeMonth'),
+  }),
+  listings: (all) => ({ answers: all.flatMap(({ answers }) => answers) }),
+};
+
+/** Ids sort as their times do. */
+export function newestFirst<Id extends string>(ids: Id[]): Id[] {
+  return ids.sort((one, other) => (one < other ? 1 : one > other ? -1 : 0));
+}
+
+function sumOf<Field extends string>(answers: readonly Record<Field, number>[], field: Field): number {
+  return answers.reduce((sum, answer) => sum + answer[field], 0);
+}
+
+export function isOfEvery(kind: string): kind is EveryKind {
+  return Object.hasOwn(joinings, kind);
+}
 
 export function isSplit(kind: string): kind is SplitKind {
   return Object.hasOwn(splittings, kind);

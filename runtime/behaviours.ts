@@ -51,6 +51,13 @@ export interface CommittedReader extends PointReader {
 
 /** All that the product's reads may ask. */
 export interface Reader extends CommittedReader {
+  /**
+   * Something that was read is on another machine and comes later: it was answered as if nothing were there, and the whole read will be
+   * made again. Reading on is of no use.
+   */
+  readonly lacks?: boolean;
+  /** Whether it is this machine that answers for the account; absent: for all. */
+  serves?(account: AccountId): boolean;
   /** Statuses that hold all of these words, newest first, exclusive bounds. */
   find(
     words: readonly string[],
@@ -121,8 +128,11 @@ export type Effect<Item> =
   /** Receive what these authors announce from now on. */
   | { kind: 'subscribe'; authors: Iterable<AccountId> }
   | { kind: 'unsubscribe'; authors: Iterable<AccountId> }
-  /** Ask for the newest statuses of authors and for ranges of views: answered by a `gathered` message with the same ticket. */
-  | { kind: 'gather'; ticket: number; recent: Recent; ranges: Range[] }
+  /**
+   * Ask for the newest statuses of authors and for ranges of views: answered by a `gathered` message with the same ticket. `withFacts`:
+   * the facts of these statuses can be read while that message is handled, wherever they are; else only those of this machine.
+   */
+  | { kind: 'gather'; ticket: number; recent: Recent; ranges: Range[]; withFacts: boolean }
   /** To sessions, by number. */
   | { kind: 'push'; sessions: number[]; item: Item }
   /** Turn the rest of an account's facts into tombstones, in the background, across restarts. */
@@ -145,6 +155,8 @@ export interface Gathered {
   statuses: StatusId[];
   /** One list a range asked for. */
   found: FoundView[][];
+  /** Not null: some of it is on machines that could not be asked, and nothing is here. */
+  failed: Rejection | null;
 }
 
 /** The messages the runtime itself sends to an actor, beside the product's own. */
@@ -206,6 +218,8 @@ export interface Behaviours<State, Message extends { kind: string }, Item> {
   statusKey(id: StatusId): Key;
   /** Words by which a fact can be found, for the search index; empty for most. */
   words(entry: FoundFact): string[];
+  /** One value of those that several machines have for one view under the server's account: each derives it from its own facts. */
+  mergeViews(key: Key, values: readonly Wire[]): Wire;
   /** Pure reads, by the kind of request. */
   queries: Readonly<Record<string, (reader: Reader, ask: never, nowMs: number) => Outcome<unknown>>>;
 }

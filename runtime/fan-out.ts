@@ -52,6 +52,8 @@ export interface FanOutOptions<Item, R extends Receiver<Item>> {
   later(callback: () => void): void;
   /** The watermark has moved. */
   advanced(): void;
+  /** Somebody receives what the author announces, or nobody does any more. */
+  interest?(author: AccountId, isWanted: boolean): void;
   start: Version;
   /** Followers walked at once; more are walked in slices of this size, so that nobody else waits long. */
   slice?: number;
@@ -104,11 +106,18 @@ export class FanOut<Item, R extends Receiver<Item>> {
     return this.#batches.length === 0;
   }
 
+  /** All authors that somebody receives. */
+  authors(): Iterable<AccountId> {
+    return this.#interest.keys();
+  }
+
   subscribe(receiver: R, authors: Iterable<AccountId>): void {
     for (const author of authors) {
       const receivers = this.#interest.get(author);
-      if (receivers === undefined) this.#interest.set(author, [receiver]);
-      else receivers.push(receiver);
+      if (receivers === undefined) {
+        this.#interest.set(author, [receiver]);
+        this.#options.interest?.(author, true);
+      } else receivers.push(receiver);
       this.#subscriptions++;
     }
   }
@@ -121,7 +130,10 @@ export class FanOut<Item, R extends Receiver<Item>> {
       // A walk under way goes by place: it must not lose somebody to a swap.
       if (this.#isWalked(author)) this.#interest.set(author, without(receivers, place));
       else removeAt(receivers, place);
-      if (this.#interest.get(author)?.length === 0) this.#interest.delete(author);
+      if (this.#interest.get(author)?.length === 0) {
+        this.#interest.delete(author);
+        this.#options.interest?.(author, false);
+      }
       this.#subscriptions--;
     }
   }

@@ -35,6 +35,11 @@ export class StorePartitions {
     return this.#options.placement.owns(partition);
   }
 
+  /** What derives from the partition's facts is all here. */
+  hasViews(partition: number): boolean {
+    return this.#options.placement.hasViews(partition);
+  }
+
   /** Partitions that are to be dropped, and those that are owned and whose views are not kept until they have been gained. */
   unsettled(): { stale: number[]; ungained: number[] } {
     return this.#options.placement.unsettled();

@@ -87,6 +87,11 @@ export class StorePlacement {
     return this.ownsKey(key) || to.some((partition) => this.owns(partition));
   }
 
+  /** What derives from the partition's facts is all here. */
+  hasViews(partition: number): boolean {
+    return this.#views[partition] === 'kept';
+  }
+
   /** Partitions of which views are to be dropped, and those that are owned and whose views are to be gained. */
   unsettled(): { stale: number[]; ungained: number[] } {
     const stale: number[] = [];

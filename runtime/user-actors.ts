@@ -29,7 +29,23 @@ export interface Facts {
   refusal(intent: 'writes' | 'deletes'): Rejection | null;
   /** The versions get the time given, or a later one when such were given before. */
   submit(writes: FactWrite[], options: { deletes: boolean; live: boolean; nowMs: number }): Promise<void>;
-  newest(recent: Recent): StatusId[];
+  gather(wanted: Wanted): Gathering | Promise<Gathering>;
+}
+
+/** As the effect `gather` has it. */
+export interface Wanted {
+  recent: Recent;
+  ranges: readonly Range[];
+  withFacts: boolean;
+}
+
+export interface Gathering {
+  statuses: StatusId[];
+  found: FoundView[][];
+  /** Not null: some of it could not be had, and the rest is empty. */
+  failed: Rejection | null;
+  /** Reads what is on this machine, and what was gathered of others; null: everything is on this one. */
+  read: PointReader | null;
 }
 
 export interface UserActorsOptions<State, Message extends { kind: string }, Item> {
@@ -46,6 +62,8 @@ export interface UserActorsOptions<State, Message extends { kind: string }, Item
   sweep(account: AccountId): void;
   /** The behaviour threw: the actor is started anew from facts at its next message. */
   crashed(account: AccountId, error: unknown): void;
+  /** Somebody receives what the author announces, or nobody does any more. */
+  interest?(author: AccountId, isWanted: boolean): void;
   start: Version;
   idleMs?: number;
   mailbox?: number;
@@ -58,7 +76,12 @@ export interface Pushes<Item> {
   topics: Map<Item, string[]>;
 }
 
-type Letter<Message, Item> = { message: Message | RuntimeMessage<Item>; request: number };
+type Letter<Message, Item> = {
+  message: Message | RuntimeMessage<Item>;
+  request: number;
+  /** While it is handled; null: the one for all. */
+  read?: PointReader | null;
+};
 
 /** An awake user. */
 interface Cell<State, Message, Item> extends Receiver<Item> {
@@ -122,6 +145,7 @@ export class UserActors<State, Message extends { kind: string }, Item> {
         cell.lostItems = true;
       },
       start: options.start,
+      ...(options.interest === undefined ? {} : { interest: options.interest }),
       ...(options.slice === undefined ? {} : { slice: options.slice }),
     });
   }
@@ -145,6 +169,11 @@ export class UserActors<State, Message extends { kind: string }, Item> {
   /** Everything that was committed has been handled. */
   get isIdle(): boolean {
     return this.#fanOut.isIdle;
+  }
+
+  /** All authors that somebody receives. */
+  authors(): Iterable<AccountId> {
+    return this.#fanOut.authors();
   }
 
   isAwake(account: AccountId): boolean {
@@ -264,7 +293,7 @@ export class UserActors<State, Message extends { kind: string }, Item> {
     }
     cell.queued--;
     if (letter.request !== 0 || letter.message.kind !== 'idle') cell.lastMs = this.#options.now();
-    this.#receive(cell, letter.message, this.#moment(letter.request));
+    this.#receive(cell, letter.message, this.#moment(letter.request), letter.read ?? null);
   }
 
   #deliver(cell: Cell<State, Message, Item>, moment: Moment): void {
@@ -281,7 +310,12 @@ export class UserActors<State, Message extends { kind: string }, Item> {
     return { request, nowMs: this.#nowMs, watermark: this.#fanOut.watermark, chance: this.#options.chance() };
   }
 
-  #receive(cell: Cell<State, Message, Item>, message: Message | RuntimeMessage<Item>, moment: Moment): void {
+  #receive(
+    cell: Cell<State, Message, Item>,
+    message: Message | RuntimeMessage<Item>,
+    moment: Moment,
+    read: PointReader | null = null,
+  ): void {
     const { request } = moment;
     const { user } = this.#behaviours;
     try {
@@ -292,7 +326,7 @@ export class UserActors<State, Message extends { kind: string }, Item> {
         return;
       }
       const before = cell.state ?? user.load(cell.account, this.#options.facts.reader);
-      const [state, effects] = user.receive(before, message, moment, this.#options.facts.writing);
+      const [state, effects] = user.receive(before, message, moment, read ?? this.#options.facts.writing);
       cell.state = state;
       this.#run(cell, effects, 0);
     } catch (error) {
@@ -327,7 +361,7 @@ export class UserActors<State, Message extends { kind: string }, Item> {
           this.#fanOut.unsubscribe(cell, effect.authors);
           break;
         case 'gather':
-          this.#gather(cell, effect.ticket, effect.recent, effect.ranges);
+          this.#gather(cell, effect);
           break;
         case 'push':
           this.#push(effect.sessions, effect.item);
@@ -362,11 +396,15 @@ export class UserActors<State, Message extends { kind: string }, Item> {
     );
   }
 
-  #gather(cell: Cell<State, Message, Item>, ticket: number, recent: Recent, ranges: Range[]): void {
-    const { reader } = this.#options.facts;
-    const found: FoundView[][] = ranges.map((range) => reader.views(range));
-    const statuses = this.#options.facts.newest(recent);
-    this.#send(cell, { message: { kind: 'gathered', ticket, statuses, found }, request: 0 });
+  #gather(cell: Cell<State, Message, Item>, wanted: Wanted & { ticket: number }): void {
+    const { ticket } = wanted;
+    const tell = ({ statuses, found, failed, read }: Gathering): void => {
+      if (cell.isStopped) return;
+      this.#send(cell, { message: { kind: 'gathered', ticket, statuses, found, failed }, request: 0, read });
+    };
+    const gathered = this.#options.facts.gather(wanted);
+    if (!(gathered instanceof Promise)) tell(gathered);
+    else gathered.then(tell, (error: unknown) => this.#crash(cell, 0, error));
   }
 
   #push(sessions: number[], item: Item): void {

@@ -1,12 +1,15 @@
 // Cores that share their data: what one has acknowledged the others have, and go on with.
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { type Answer, type Ask, relationBit } from '../../actors/messages.ts';
+import { newestFirst } from '../../cluster/routing-splitting.ts';
+import type { AccountId } from '../../runtime/account-id.ts';
 import { accountIdOf } from '../../runtime/handle.ts';
+import type { StatusId } from '../../runtime/status-id.ts';
 import { wholePage } from '../support/core.ts';
 import { until } from '../support/until.ts';
 import { openTogether, type Together } from './cores-together.ts';
 
 let together: Together;
-afterEach(() => together.close());
 
 const publishing = {
   visibility: 'public',
@@ -19,7 +22,10 @@ const publishing = {
   once: null,
 } as const;
 
+let made = 0;
+
 async function people(...handles: string[]) {
+  made += handles.length;
   const accounts = handles.map(accountIdOf);
   for (const [place, handle] of handles.entries()) {
     const account = accounts[place];
@@ -30,6 +36,8 @@ async function people(...handles: string[]) {
 }
 
 describe('three cores', () => {
+  afterEach(() => together.close());
+
   test('a post is on two disks before its answer, and in the home of a follower at another core', async () => {
     together = await openTogether([1, 2, 3]);
     await together.ready();
@@ -73,5 +81,190 @@ describe('three cores', () => {
     await until(() => together.cores.get(node)?.core.cluster?.replica.scans.missing().length === 0);
     const again = await together.ask(anna, 'home', { account: anna, ...wholePage });
     expect(again.ids).toEqual([next, id]);
+  });
+});
+
+/** Five cores, three owners a partition: each lacks two fifths of everything. */
+describe('five cores', () => {
+  beforeAll(async () => {
+    made = 0;
+    together = await openTogether([1, 2, 3, 4, 5]);
+    await together.ready();
+  });
+  afterAll(() => together.close());
+
+  /** An account that this core has nothing of, for as many names as are asked for. */
+  function strangersTo(node: number, count: number, prefix: string): string[] {
+    const cluster = together.cores.get(node)?.core.cluster;
+    const handles: string[] = [];
+    for (let number = 0; handles.length < count; number++) {
+      const handle = `${prefix}${number}`;
+      if (cluster?.isHere(accountIdOf(handle)) === false) handles.push(handle);
+    }
+    return handles;
+  }
+
+  function nodeOf(account: AccountId): number {
+    const server = together.serverOf(account);
+    return [...together.cores].find(([, core]) => core === server)?.[0] ?? 0;
+  }
+
+  async function post(
+    account: AccountId,
+    text: string,
+    fields: Partial<Ask<'publish'>> = {},
+  ): Promise<StatusId> {
+    const asked = { account, text, ...publishing, mentions: [], ...fields };
+    return (await together.ask(account, 'publish', asked)).id;
+  }
+
+  let readers = 0;
+
+  /** A reader, and authors of whom the reader's core has nothing. */
+  async function readerAndAuthors(count: number): Promise<{ reader: AccountId; authors: AccountId[] }> {
+    const name = `reader${++readers}`;
+    const reader = accountIdOf(name);
+    const handles = strangersTo(nodeOf(reader), count, `author${readers}x`);
+    await people(name, ...handles);
+    return { reader, authors: handles.map(accountIdOf) };
+  }
+
+  test('a home is built of authors that its core has nothing of, and grows as they post', async () => {
+    const { reader, authors } = await readerAndAuthors(3);
+    const [first, second, third] = authors as [AccountId, AccountId, AccountId];
+    const before = [await post(first, 'one'), await post(second, 'two')];
+    for (const target of authors)
+      await together.ask(reader, 'follow', { account: reader, target, boosts: true });
+    const built = await together.ask(reader, 'home', { account: reader, ...wholePage });
+    // Each core has a clock of its own: across authors, ids tell no order.
+    expect(new Set(built.ids)).toEqual(new Set(before));
+    const later = await post(third, 'three');
+    await until(async () => {
+      const { ids } = await together.ask(reader, 'home', { account: reader, ...wholePage });
+      return ids.includes(later) && ids.length === 3;
+    });
+  });
+
+  test('a socket gets posts, boosts and deletes of authors that its core has nothing of, with their rows', async () => {
+    const { reader, authors } = await readerAndAuthors(2);
+    const [author, boosted] = authors as [AccountId, AccountId];
+    await together.ask(reader, 'follow', { account: reader, target: author, boosts: true });
+    const core = together.serverOf(reader);
+    await core.attach(reader, 7);
+    await together.ask(reader, 'home', { account: reader, ...wholePage });
+    const of = await post(boosted, 'the original');
+    const own = await post(author, 'my own words');
+    await until(() => core.gateway.itemsOf(7).length === 1);
+    const { id: boost } = await together.ask(author, 'boost', { account: author, of, visibility: 'public' });
+    await together.ask(author, 'deleteStatus', { account: author, id: own });
+    await until(() => core.gateway.itemsOf(7).length === 3);
+    const [update, boosting, deleted] = core.gateway.itemsOf(7);
+    expect(update).toMatchObject({
+      kind: 'update',
+      row: { id: own, text: 'my own words' },
+      author: { id: author },
+    });
+    expect(boosting).toMatchObject({
+      kind: 'update',
+      row: { id: boost },
+      boosted: { id: of, text: 'the original' },
+      boostedAuthor: { id: boosted },
+    });
+    expect(deleted).toMatchObject({ kind: 'deleted', id: own });
+  });
+
+  test('a socket that comes back with its cursor gets what authors elsewhere posted meanwhile', async () => {
+    const { reader, authors } = await readerAndAuthors(2);
+    const [author, other] = authors as [AccountId, AccountId];
+    for (const target of authors)
+      await together.ask(reader, 'follow', { account: reader, target, boosts: true });
+    const core = together.serverOf(reader);
+    const since = await core.attach(reader, 1);
+    await together.ask(reader, 'detach', { account: reader, session: 1 });
+    core.core.cluster?.interest.settled();
+    const missed = [await post(author, 'one'), await post(other, 'two')];
+    await core.attach(reader, 2, since);
+    await until(() => core.gateway.itemsOf(2).length === 2);
+    const got = core.gateway.itemsOf(2).map((item) => item.kind === 'update' && item.row.id);
+    expect(new Set(got)).toEqual(new Set(missed));
+  });
+
+  test('lists of everybody are those of all cores together', async () => {
+    const { reader, authors } = await readerAndAuthors(3);
+    const ids: StatusId[] = [];
+    for (const [place, author] of authors.entries())
+      ids.push(await post(author, `word${place} shared #tag${place % 2}`));
+    const asked = { viewer: reader, ...wholePage };
+    await until(async () => {
+      const { ids: listed } = await together.ask(reader, 'publicTimeline', { ...asked, tag: null });
+      return listed.slice(0, 3).join() === newestFirst([...ids]).join();
+    });
+    const tagged = await together.ask(reader, 'publicTimeline', { ...asked, tag: 'tag0' });
+    expect(tagged.ids).toEqual(newestFirst([ids[2], ids[0]] as StatusId[]));
+    const found = await together.ask(reader, 'searchStatuses', {
+      ...asked,
+      q: 'shared',
+      author: null,
+      offset: 0,
+    });
+    expect(found.ids).toEqual(newestFirst([...ids]));
+    const { accounts } = await together.ask(reader, 'searchAccounts', {
+      q: `author${readers}x`,
+      limit: 10,
+      offset: 0,
+      viewer: reader,
+      following: false,
+    });
+    expect(new Set(accounts)).toEqual(new Set(authors));
+    const { tags } = await together.ask(reader, 'searchTags', { q: 'tag', limit: 10, offset: 0 });
+    expect(tags).toEqual(['tag0', 'tag1']);
+    const counts = await Promise.all(
+      [...together.cores.values()].map((core) => core.core.handle('instance', {}, core.gateway, null)),
+    );
+    const users = counts.map(({ outcome }) => (outcome.ok ? (outcome.value as Answer<'instance'>).users : 0));
+    expect(users.reduce((sum, one) => sum + one)).toBe(made);
+  });
+
+  test('what a viewer may see of an author elsewhere is judged there', async () => {
+    const { reader, authors } = await readerAndAuthors(2);
+    const [author, blocker] = authors as [AccountId, AccountId];
+    const open = await post(author, 'for all');
+    const shut = await post(author, 'for followers', { visibility: 'private' });
+    const blocked = await post(blocker, 'not for the reader');
+    await together.ask(blocker, 'block', { account: blocker, target: reader });
+    const pageOf = async (of: AccountId) =>
+      (
+        await together.ask(reader, 'authorStatuses', {
+          author: of,
+          viewer: reader,
+          ...wholePage,
+          excludeReplies: false,
+          excludeBoosts: false,
+        })
+      ).ids;
+    expect(await pageOf(author)).toEqual([open]);
+    expect(await pageOf(blocker)).toEqual([]);
+    await together.ask(reader, 'follow', { account: reader, target: author, boosts: true });
+    expect(await pageOf(author)).toEqual([shut, open]);
+    const { flags } = await together.ask(reader, 'judge', { viewer: reader, ids: [open, shut, blocked] });
+    expect([...flags]).toEqual([0, 0, 255]);
+    const { bits } = await together.ask(reader, 'relationships', { viewer: reader, ids: [author, blocker] });
+    expect([...bits]).toEqual([relationBit.following | relationBit.showingBoosts, relationBit.blockedBy]);
+  });
+
+  test('a part that nobody answers for is refused with the reason, never left out', async () => {
+    const { reader, authors } = await readerAndAuthors(1);
+    const [author] = authors as [AccountId];
+    await post(author, 'hello');
+    await together.ask(reader, 'follow', { account: reader, target: author, boosts: true });
+    const core = together.serverOf(reader);
+    const own = nodeOf(reader);
+    for (const node of [1, 2, 3, 4, 5]) if (node !== own) together.cut(node, true);
+    const asked = { account: reader, ...wholePage };
+    const { outcome } = await core.core.handle('home', asked, core.gateway, null);
+    expect(outcome).toMatchObject({ ok: false, rejection: { code: 'unavailable' } });
+    for (const node of [1, 2, 3, 4, 5]) together.cut(node, false);
+    const { ids } = await together.ask(reader, 'home', asked);
+    expect(ids).toHaveLength(1);
   });
 });

@@ -103,7 +103,8 @@ describe('a core', () => {
     const core = await ends.core(1, {
       remote: {
         key: linkKeyOf(clusterId),
-        admits: (shown) => (isAdmitted(shown) ? { ok: true, name: 'a' } : { ok: false, reason: 'revoked' }),
+        admits: (shown) =>
+          isAdmitted(shown) ? { ok: true, name: 'a', roles: ['gateway'] } : { ok: false, reason: 'revoked' },
       },
     });
     const [kept, revoked] = [dial(core), dial(core, { key: nodeKey(50) })];

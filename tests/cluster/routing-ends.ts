@@ -205,7 +205,7 @@ export class RoutingEnds {
         key: linkKeyOf(clusterId),
         admits: (publicKey) =>
           Buffer.compare(publicKey, nodeKey(gatewayNode).publicKey) === 0
-            ? { ok: true, name: 'anna' }
+            ? { ok: true, name: 'anna', roles: ['gateway'] }
             : { ok: false, reason: 'no member' },
       },
       ...options,

@@ -6,6 +6,7 @@ import { payerOf, routings, type Target } from '../../cluster/routing-requests.t
 import { isSplit } from '../../cluster/routing-splitting.ts';
 import { type AccountId, serverAccount } from '../../runtime/account-id.ts';
 import { accountIdOf } from '../../runtime/handle.ts';
+import { keyOf } from '../../runtime/key.ts';
 import { accountIn, postOf } from './routing-ends.ts';
 
 const ann = accountIn(3);
@@ -13,6 +14,7 @@ const ben = accountIn(700);
 const page = { maxId: null, sinceId: null, minId: null, limit: 20 };
 const any: Target = { to: 'any' };
 const own: Target = { to: 'own' };
+const every: Target = { to: 'every' };
 const at = (account: AccountId): Target => ({ to: 'account', account });
 const each = (...accounts: AccountId[]): Target => ({ to: 'accounts', accounts });
 const here = at(ann);
@@ -63,7 +65,7 @@ const samples: { readonly [K in RequestKind]: readonly (readonly [Ask<K>, Target
     [{ q: 'a', viewer: null, author: ben, ...page, offset: 0 }, any],
   ],
   searchTags: [[{ q: 'a', limit: 5, offset: 0 }, any]],
-  instance: [[{}, any]],
+  instance: [[{}, every]],
 
   home: [[{ account: ann, ...page }, here]],
   publish: [[post(null), here]],
@@ -115,6 +117,21 @@ const samples: { readonly [K in RequestKind]: readonly (readonly [Ask<K>, Target
   backup: [[{ folder: '/' }, own]],
   status: [[{}, own]],
   metrics: [[{}, own]],
+  records: [
+    [
+      {
+        needs: [
+          { kind: 'fact', key: keyOf(ben, 'a') },
+          { kind: 'views', from: keyOf(ann, 'f'), to: keyOf(ann, 'g'), most: 5, reverse: false },
+          { kind: 'recent', author: ben, below: null, most: 5 },
+        ],
+      },
+      each(ben, ann, ben),
+    ],
+  ],
+  listings: [[{ needs: [{ kind: 'find', words: ['a'], below: null, above: null, most: 5 }] }, every]],
+  newest: [[{ authors: [ann, ben], sinceMs: 0, most: 5 }, each(ann, ben)]],
+
   cluster: [[{ command: '{}' }, own]],
 };
 

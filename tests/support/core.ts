@@ -27,7 +27,7 @@ export interface TestGateway extends LinkPeer {
   itemsOf(session: number): Pushed[];
 }
 
-export function testGateway(name: string, role: 'gateway' | 'operator' = 'gateway'): TestGateway {
+export function testGateway(name: string, role: LinkPeer['role'] = 'gateway'): TestGateway {
   const ticks: Tick[] = [];
   const changes: Changed[] = [];
   let isHolding = false;

@@ -1,0 +1,198 @@
+// Records that other cores have, asked of whoever serves them: for reads, for timelines that are being built, for what is pushed.
+import { LRUCache } from 'lru-cache';
+import type { AccountId } from '../runtime/account-id.ts';
+import type {
+  FoundView,
+  Outcome,
+  PointReader,
+  Range,
+  Reader,
+  Recent,
+  Rejection,
+} from '../runtime/behaviours.ts';
+import type { Key } from '../runtime/key.ts';
+import {
+  answerNeeds,
+  type Found,
+  isEverywhere,
+  joinFound,
+  mergeFound,
+  mostNeeds,
+  type Need,
+  needBehind,
+  needId,
+  PartialReader,
+} from '../runtime/reading.ts';
+import type { StatusId } from '../runtime/status-id.ts';
+import type { CoreClient } from './core-client.ts';
+import { newestFirst } from './routing-splitting.ts';
+
+export interface ElsewhereOptions {
+  /** To all other cores. */
+  client: Pick<CoreClient, 'call'>;
+  local: Reader;
+  newestHere(recent: Recent): StatusId[];
+  /** All of the account's records are on this machine. */
+  isHere(account: AccountId): boolean;
+  mergeViews(key: Key, values: readonly unknown[]): unknown;
+}
+
+/** A read asks again for what the answers before have led it to; none needs more. */
+const mostRuns = 50;
+/** One need is answered in so many pieces at most. */
+const mostPieces = 1000;
+const listingsAtOnce = 100;
+/** What is pushed may show rows of other machines that are so old. */
+const keptMs = 2000;
+const keptMost = 50_000;
+
+const endless: Rejection = {
+  code: 'unavailable',
+  message: 'This needs more of other machines than a read may ask for.',
+};
+
+export class Elsewhere {
+  readonly #options: ElsewhereOptions;
+  readonly #kept = new LRUCache<string, Found>({ max: keptMost, ttl: keptMs });
+
+  constructor(options: ElsewhereOptions) {
+    this.#options = options;
+  }
+
+  /** Runs a pure read until it lacks nothing. At once when everything is here. */
+  read<T>(run: (reader: Reader) => Outcome<T>): Outcome<T> | Promise<Outcome<T>> {
+    const fetched = new Map<string, Found>();
+    const reader = this.#reader(fetched);
+    const outcome = run(reader);
+    return reader.lacks ? this.#readOn(run, reader, fetched) : outcome;
+  }
+
+  async #readOn<T>(
+    run: (reader: Reader) => Outcome<T>,
+    first: PartialReader,
+    fetched: Map<string, Found>,
+  ): Promise<Outcome<T>> {
+    let reader = first;
+    for (let runs = 1; runs < mostRuns; runs++) {
+      const failed = await this.fetch(reader.needs, fetched);
+      if (failed !== null) return { ok: false, rejection: failed };
+      reader = this.#reader(fetched);
+      const outcome = run(reader);
+      if (!reader.lacks) return outcome;
+    }
+    return { ok: false, rejection: endless };
+  }
+
+  #reader(fetched: Map<string, Found>): PartialReader {
+    const { local, isHere } = this.#options;
+    return new PartialReader({ local, isHere, fetched });
+  }
+
+  /** For rows that are pushed: knows what was kept of late, too. */
+  pushReader(fetched: Map<string, Found>): PartialReader {
+    const { local, isHere } = this.#options;
+    const kept = this.#kept;
+    return new PartialReader({
+      local,
+      isHere,
+      fetched: { get: (id) => fetched.get(id) ?? kept.get(id) },
+    });
+  }
+
+  /** For `pushReader`, for a while. */
+  keep(id: string, found: Found): void {
+    this.#kept.set(id, found);
+  }
+
+  /** Null when all of it is in `into`. */
+  async fetch(needs: ReadonlyMap<string, Need>, into: Map<string, Found>): Promise<Rejection | null> {
+    const everywhere = new Map([...needs].filter(([, asked]) => isEverywhere(asked)));
+    const single = new Map([...needs].filter(([id]) => !everywhere.has(id)));
+    const failures = await Promise.all([this.#listings(everywhere, into), this.#records(single, into)]);
+    return failures.find((failed) => failed !== null) ?? null;
+  }
+
+  async #records(needs: ReadonlyMap<string, Need>, into: Map<string, Found>): Promise<Rejection | null> {
+    let asking = [...needs].map(([id, asked]) => ({ id, asked, before: null as Found | null }));
+    for (let pieces = 0; asking.length > 0; pieces++) {
+      if (pieces === mostPieces) return endless;
+      const batch = asking.slice(0, mostNeeds);
+      const later = asking.slice(mostNeeds);
+      const answered = await this.#options.client.call('records', { needs: batch.map(({ asked }) => asked) });
+      if (!answered.ok) return plain(answered.rejection);
+      for (const [place, { id, asked, before }] of batch.entries()) {
+        const found = answered.value.found[place] ?? { kind: 'later' };
+        if (found.kind === 'later') {
+          later.push({ id, asked, before });
+          continue;
+        }
+        const joined = before === null ? found : joinFound(before, found);
+        const behind = needBehind(asked, found);
+        if (behind === null) into.set(id, joined);
+        else later.push({ id, asked: behind, before: joined });
+      }
+      asking = later;
+    }
+    return null;
+  }
+
+  /** Of all machines together, this one included. */
+  async #listings(needs: ReadonlyMap<string, Need>, into: Map<string, Found>): Promise<Rejection | null> {
+    const { client, local, mergeViews } = this.#options;
+    const all = [...needs];
+    for (let at = 0; at < all.length; at += listingsAtOnce) {
+      const batch = all.slice(at, at + listingsAtOnce);
+      const asked = batch.map(([, one]) => one);
+      const answered = await client.call('listings', { needs: asked });
+      if (!answered.ok) return plain(answered.rejection);
+      const answers = [answerNeeds(local, asked), ...answered.value.answers];
+      for (const [place, [id, one]] of batch.entries())
+        into.set(
+          id,
+          mergeFound(
+            one,
+            answers.flatMap((answer) => answer[place] ?? []),
+            mergeViews,
+          ),
+        );
+    }
+    return null;
+  }
+
+  /** The newest statuses of authors wherever they are, newest first. */
+  async newest({ authors, sinceMs, most }: Recent): Promise<Outcome<StatusId[]>> {
+    const { client, newestHere, isHere } = this.#options;
+    const here: AccountId[] = [];
+    const others: AccountId[] = [];
+    for (const author of authors) (isHere(author) ? here : others).push(author);
+    if (others.length === 0) return { ok: true, value: newestHere({ authors: here, sinceMs, most }) };
+    const answered = await client.call('newest', { authors: others, sinceMs, most });
+    if (!answered.ok) return { ok: false, rejection: plain(answered.rejection) };
+    const ids = [...newestHere({ authors: here, sinceMs, most }), ...answered.value.ids];
+    return { ok: true, value: newestFirst(ids).slice(0, most) };
+  }
+
+  /** Ranges wherever they are, in their order. */
+  async ranges(ranges: readonly Range[]): Promise<Outcome<FoundView[][]>> {
+    return await this.read((reader) => ({ ok: true, value: ranges.map((range) => reader.views(range)) }));
+  }
+
+  /** Reads these facts as they are where they belong, and all else by `other`. */
+  async factsOf(keys: readonly Key[], other: PointReader): Promise<Outcome<PointReader>> {
+    const fetched = new Map<string, Found>();
+    const needs = keys.map((key): Need => ({ kind: 'fact', key }));
+    const failed = await this.fetch(new Map(needs.map((asked) => [needId(asked), asked])), fetched);
+    if (failed !== null) return { ok: false, rejection: failed };
+    const fact: PointReader['fact'] = (key) => {
+      const found = fetched.get(needId({ kind: 'fact', key }));
+      return found?.kind === 'fact' ? found.fact : other.fact(key);
+    };
+    return { ok: true, value: { fact, view: (key) => other.view(key) } };
+  }
+}
+
+/** `moved` is between cores: who asked this one is told that it cannot be had. */
+function plain(rejection: Rejection): Rejection {
+  if (rejection.code !== 'moved') return rejection;
+  return { code: 'unavailable', message: 'No core serves a part of this at the moment. Try again soon.' };
+}

@@ -1,0 +1,73 @@
+// What actors gather for timelines and for what was missed: from this disk, and of other cores' accounts from theirs.
+import type { AccountId } from '../runtime/account-id.ts';
+import type { PointReader, Reader, Rejection } from '../runtime/behaviours.ts';
+import type { Key } from '../runtime/key.ts';
+import { type StatusId, statusAuthor } from '../runtime/status-id.ts';
+import type { Store } from '../runtime/store.ts';
+import type { Gathering, Wanted } from '../runtime/user-actors.ts';
+import type { CoreCluster } from './core-cluster.ts';
+import type { Elsewhere } from './core-elsewhere.ts';
+
+export interface CoreGatheringOptions {
+  store: Pick<Store, 'newestOf'>;
+  reader: Reader;
+  /** Sees what is on its way to the disk. */
+  writing: PointReader;
+  /** Null: everything is here, and always will be. */
+  cluster: CoreCluster | null;
+  elsewhere(): Elsewhere | null;
+  statusKey(id: StatusId): Key;
+}
+
+/** How long a core may take to say that it sends what somebody here wants. */
+const confirmedWithinMs = 5000;
+
+const unconfirmed: Rejection = {
+  code: 'unavailable',
+  message: 'A core that has a part of this timeline does not answer. Try again soon.',
+};
+
+export class CoreGathering {
+  readonly #options: CoreGatheringOptions;
+
+  constructor(options: CoreGatheringOptions) {
+    this.#options = options;
+  }
+
+  /** At once when everything is here. */
+  gather(wanted: Wanted): Gathering | Promise<Gathering> {
+    const { store, reader, cluster, elsewhere } = this.#options;
+    const other = elsewhere();
+    if (cluster !== null && other !== null && !cluster.hasAll) return this.#gather(wanted, cluster, other);
+    return {
+      statuses: store.newestOf(wanted.recent),
+      found: wanted.ranges.map((range) => reader.views(range)),
+      failed: null,
+      read: null,
+    };
+  }
+
+  async #gather(
+    { recent, ranges, withFacts }: Wanted,
+    cluster: CoreCluster,
+    elsewhere: Elsewhere,
+  ): Promise<Gathering> {
+    const isElsewhere = (author: AccountId): boolean => !cluster.isHere(author);
+    // First all that is written from now on comes by itself: then nothing falls between.
+    if ([...recent.authors].some(isElsewhere) && !(await cluster.interest.confirmed(confirmedWithinMs)))
+      return failed(unconfirmed);
+    const [statuses, found] = await Promise.all([elsewhere.newest(recent), elsewhere.ranges(ranges)]);
+    if (!statuses.ok) return failed(statuses.rejection);
+    if (!found.ok) return failed(found.rejection);
+    const gathering = { statuses: statuses.value, found: found.value, failed: null };
+    if (!withFacts) return { ...gathering, read: null };
+    const { statusKey, writing } = this.#options;
+    const others = statuses.value.filter((id) => isElsewhere(statusAuthor(id)));
+    const read = await elsewhere.factsOf(others.map(statusKey), writing);
+    return read.ok ? { ...gathering, read: read.value } : failed(read.rejection);
+  }
+}
+
+function failed(rejection: Rejection): Gathering {
+  return { statuses: [], found: [], failed: rejection, read: null };
+}
