@@ -15,13 +15,17 @@ export interface InterestOptions {
 }
 
 const patienceMs = 2000;
+/** Authors in one message. */
+const mostAtOnce = 10_000;
+/** Between two versions: the parts of a list that is said again have numbers of their own in between. */
+const step = 1_000_000;
 
 export class Interest {
   readonly #options: InterestOptions;
   readonly #authors = new Set<number>();
   readonly #peers = new Map<number, Peer>();
-  /** Of the list, from 1. */
-  #version = 1;
+  /** Of the list. */
+  #version = step;
 
   constructor(options: InterestOptions) {
     this.#options = options;
@@ -44,8 +48,9 @@ export class Interest {
   want(add: readonly number[], remove: readonly number[]): number {
     for (const author of remove) this.#authors.delete(author);
     for (const author of add) this.#authors.add(author);
-    this.#version++;
-    for (const [node, peer] of this.#peers) this.#send(node, peer, { add: [...add], remove: [...remove] });
+    this.#version += step;
+    for (const [node, peer] of this.#peers)
+      this.#send(node, peer, this.#version, { add: [...add], remove: [...remove] });
     return this.#version;
   }
 
@@ -69,7 +74,8 @@ export class Interest {
 
   confirmed(node: number, { version }: Extract<PeerMessage, { kind: 'wanted' }>): void {
     const peer = this.#peers.get(node);
-    if (peer !== undefined) peer.confirmed = Math.max(peer.confirmed, version);
+    // A part of a list says nothing of the whole.
+    if (peer !== undefined && version % step === 0) peer.confirmed = Math.max(peer.confirmed, version);
   }
 
   /** What was not confirmed may have been lost: all is said again. */
@@ -87,13 +93,18 @@ export class Interest {
     const peer = this.#peers.get(node);
     if (peer === undefined) return;
     peer.version = 0;
-    this.#send(node, peer, { add: [...this.#authors], remove: [] });
+    const authors = [...this.#authors];
+    const parts = Math.max(1, Math.ceil(authors.length / mostAtOnce));
+    for (let part = 0; part < parts; part++) {
+      const add = authors.slice(part * mostAtOnce, (part + 1) * mostAtOnce);
+      this.#send(node, peer, this.#version - (parts - 1 - part), { add, remove: [] });
+    }
   }
 
-  #send(node: number, peer: Peer, change: { add: number[]; remove: number[] }): void {
+  #send(node: number, peer: Peer, version: number, change: { add: number[]; remove: number[] }): void {
     const from = peer.version;
-    peer.version = this.#version;
+    peer.version = version;
     peer.sentMs = this.#options.clock.monoMs();
-    this.#options.send(node, { kind: 'want', version: this.#version, from, ...change });
+    this.#options.send(node, { kind: 'want', version, from, ...change });
   }
 }

@@ -182,7 +182,7 @@ describe('a request', () => {
       routings[kind].isRepeatable(samples[kind][0]?.[0] as never);
     expect(kinds.filter(repeatable)).toEqual([
       ...kinds.slice(0, kinds.indexOf('instance') + 1),
-      ...['home', 'admit', 'app', 'authenticate', 'status', 'metrics'],
+      ...['home', 'admit', 'app', 'authenticate', 'status', 'metrics', 'records', 'listings', 'newest'],
     ]);
     expect(routings.publish.isRepeatable(post('key'))).toBe(true);
   });
