@@ -303,10 +303,13 @@ export class CoreCluster {
 
   #tick(): void {
     this.replica.tick();
+    // Who is away for longer than the log goes back scans.
+    this.#options.store.trimFloor = this.replica.sentUpTo();
     let hasAll = true;
     for (let partition = 0; partition < partitionCount && hasAll; partition++)
       hasAll = this.#isComplete(partition);
-    this.hasAll = hasAll;
+    // Alone there is nobody to ask.
+    this.hasAll = hasAll || this.isAlone;
   }
 
   /** Gives its partitions to others, as far as they take them within `withinMs`. */

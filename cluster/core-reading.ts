@@ -1,8 +1,10 @@
 // A core's answers to reads: to those of gateways, asking other cores for what is not here; and to those of other cores.
 import { exchanges } from '../actors/exchanges.ts';
+import { factKind } from '../actors/facts.ts';
 import type { Ask, queries, RequestKind } from '../actors/messages.ts';
 import type { Outcome, Reader } from '../runtime/behaviours.ts';
-import { answerNeeds, mostFound } from '../runtime/reading.ts';
+import { accountKeyLength, afterPrefix, kindOf } from '../runtime/key.ts';
+import { answerNeeds, mostFound, type Need } from '../runtime/reading.ts';
 import type { Store } from '../runtime/store.ts';
 import type { Product } from './core-behaviours.ts';
 import type { Elsewhere } from './core-elsewhere.ts';
@@ -29,6 +31,24 @@ const instanceMs = 10_000;
 
 export function isExchange(kind: RequestKind): kind is ExchangeKind {
   return Object.hasOwn(exchanges, kind);
+}
+
+/** No read of the product's needs these of another machine. */
+const secretKinds: ReadonlySet<string> = new Set([
+  factKind.credential,
+  factKind.token,
+  factKind.code,
+  factKind.app,
+]);
+
+/** A range is of one kind, or it may hold them. */
+function isSecret(need: Need): boolean {
+  if (need.kind === 'fact') return secretKinds.has(kindOf(need.key));
+  if (need.kind !== 'facts') return false;
+  const kind = kindOf(need.from);
+  return (
+    kind === '' || secretKinds.has(kind) || need.to > afterPrefix(need.from.slice(0, accountKeyLength + 1))
+  );
 }
 
 export class CoreReading {
@@ -76,6 +96,8 @@ export class CoreReading {
       return { ok: true, value: { ids } };
     }
     const { needs } = ask as Ask<'records' | 'listings'>;
+    if (needs.some(isSecret))
+      return { ok: false, rejection: { code: 'forbidden', message: 'secrets stay where they are' } };
     const answer = (): Outcome<unknown> => {
       const found = answerNeeds(reader, needs);
       return { ok: true, value: kind === 'records' ? { found } : { answers: [found] } };

@@ -53,6 +53,15 @@ export class Feeds {
     this.#followers.delete(node);
   }
 
+  /** Up to where everybody who is linked has been sent the logs: what is above somebody has yet to get. */
+  sentUpTo(): Record<Log, number> {
+    const upTo = { own: Number.POSITIVE_INFINITY, relay: Number.POSITIVE_INFINITY };
+    for (const { replica, committed } of this.#followers.values())
+      for (const feed of [replica, committed])
+        for (const log of logs) if (feed !== null) upTo[log] = Math.min(upTo[log], feed.sent[log]);
+    return upTo;
+  }
+
   /** Nodes that follow the committed lane. */
   *committed(): Iterable<number> {
     for (const [node, { committed }] of this.#followers) if (committed !== null) yield node;

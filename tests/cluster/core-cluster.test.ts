@@ -1,11 +1,14 @@
 // Cores that share their data: what one has acknowledged the others have, and go on with.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { factKind } from '../../actors/facts.ts';
 import { type Answer, type Ask, relationBit } from '../../actors/messages.ts';
 import { newestFirst } from '../../cluster/routing-splitting.ts';
 import type { AccountId } from '../../runtime/account-id.ts';
 import { accountIdOf } from '../../runtime/handle.ts';
+import { afterPrefix, keyOf } from '../../runtime/key.ts';
+import type { Need } from '../../runtime/reading.ts';
 import type { StatusId } from '../../runtime/status-id.ts';
-import { wholePage } from '../support/core.ts';
+import { type TestGateway, testGateway, wholePage } from '../support/core.ts';
 import { until } from '../support/until.ts';
 import { openTogether, type Together } from './cores-together.ts';
 
@@ -250,6 +253,29 @@ describe('five cores', () => {
     expect([...flags]).toEqual([0, 0, 255]);
     const { bits } = await together.ask(reader, 'relationships', { viewer: reader, ids: [author, blocker] });
     expect([...bits]).toEqual([relationBit.following | relationBit.showingBoosts, relationBit.blockedBy]);
+  });
+
+  test('secrets are told to nobody, and records to cores alone', async () => {
+    const { reader } = await readerAndAuthors(1);
+    const core = together.serverOf(reader);
+    const colleague = testGateway('core-9', 'core');
+    const codeOf = async (needs: Need[], from: TestGateway) => {
+      const { outcome } = await core.core.handle('records', { needs }, from, null);
+      return outcome.ok ? 'ok' : outcome.rejection.code;
+    };
+    const account: Need = { kind: 'fact', key: keyOf(reader, factKind.account) };
+    const credential: Need = { kind: 'fact', key: keyOf(reader, factKind.credential) };
+    const whole: Need = {
+      kind: 'facts',
+      from: keyOf(reader, ''),
+      to: afterPrefix(keyOf(reader, '')),
+      most: 10,
+      reverse: false,
+    };
+    expect(await codeOf([account], colleague)).toBe('ok');
+    expect(await codeOf([account], core.gateway)).toBe('forbidden');
+    expect(await codeOf([account, credential], colleague)).toBe('forbidden');
+    expect(await codeOf([whole], colleague)).toBe('forbidden');
   });
 
   test('a part that nobody answers for is refused with the reason, never left out', async () => {
