@@ -194,8 +194,10 @@ async function runServer(options: StartOptions): Promise<void> {
   );
   const stopping = stop.attach(agent);
   try {
+    // Gateways without a core beside them hear from the agent where cores are.
+    if (!hasCore) place.cluster.run();
     const started = await agent.start();
-    place.cluster.run();
+    if (hasCore) place.cluster.run();
     console.log(greeting(started, { data, release, place }));
   } catch (error) {
     if (!stop.asked) {
