@@ -122,4 +122,20 @@ add('recover', 'kill -9 of the core under load: time to the first answer, and po
   .addOption(number('--seed <n>', 'of all that is chance', 1))
   .action((options) => report(options, async () => (await import('./recover.ts')).recover(options)));
 
+add(
+  'cluster',
+  'what a post costs on 1, 2 and 3 cores; adding one; kill -9 of one of three: time to write, read, hear',
+)
+  .addOption(number('--users <n>', 'connected users', 1_000))
+  .addOption(number('--followers <n>', 'followers of each', 20))
+  .addOption(number('--rate <n>', 'posts per second, over all gateways', 50))
+  .addOption(number('--seconds <n>', 'length of a round of posts', 15))
+  .addOption(number('--rounds <n>', 'rounds of posts on each size', 3))
+  .addOption(number('--posts-each <n>', 'posts of each there are before', 20))
+  .addOption(number('--kills <n>', 'kills of a machine, and as many of a core alone', 6))
+  .addOption(number('--probes <n>', 'accounts probed at a kill, at most', 100))
+  .addOption(number('--gateways <n>', 'gateway processes a machine', 1))
+  .addOption(number('--seed <n>', 'of all that is chance', 1))
+  .action((options) => report(options, async () => (await import('./cluster.ts')).cluster(options)));
+
 await program.parseAsync();

@@ -16,6 +16,8 @@ export interface ServerOptions {
   dataFolder: string;
   port: number;
   gateways: number;
+  /** More arguments of `start`. */
+  more?: readonly string[];
 }
 
 export interface Server {
@@ -26,6 +28,8 @@ export interface Server {
   processes(): ProcessFigures[];
   /** The pid of the core, from the file in which it says where it can be reached. */
   corePid(): Promise<number>;
+  /** `kill -9` of all its processes at once; resolves when the agent is gone. `stop` afterwards does no harm. */
+  kill(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -34,6 +38,7 @@ const coreLink = z.object({ pid: z.number() });
 export async function startServer(options: ServerOptions): Promise<Server> {
   const args = ['start', '--data', options.dataFolder, '--port', String(options.port)];
   args.push('--gateways', String(options.gateways), '--rate-limit', '0', '--log-level', 'warn');
+  args.push(...(options.more ?? []));
   const child = startChild({
     name: 'murmuration start',
     command: process.execPath,
@@ -58,6 +63,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     async corePid() {
       return coreLink.parse(JSON.parse(await readFile(path.join(options.dataFolder, 'core.link'), 'utf8')))
         .pid;
+    },
+    async kill() {
+      for (const { pid } of look()) process.kill(pid, 'SIGKILL');
+      await child.ended;
     },
     async stop() {
       await endAll(child, seen, look);

@@ -1,4 +1,5 @@
-// A core to talk to, for commands: that of the running server, or one of the command's own for as long as it needs it.
+// A core to talk to, for commands: that of the running server, or one of the command's own for as long as it needs it. All cores of the
+// cluster at once are command-cores.ts's.
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { type Agent, createAgent } from './agent.ts';
@@ -28,20 +29,43 @@ export function isServed(data: string): boolean {
   return (record.command === 'start' && isAlive(record)) || record.children.some(isAlive);
 }
 
-/** Throws a `CommandFault` when the running server does not answer, or no core can be started. */
+/** This machine's core. Throws a `CommandFault` when the running server does not answer, or no core can be started. */
 export async function withCore<T>(wanted: CoreWanted, work: (core: CoreClient) => Promise<T>): Promise<T> {
-  return isServed(wanted.data) ? await connected(wanted, work) : await withOwnCore(wanted, work);
+  return await withServer(wanted, () => withRunningCore(wanted, work));
 }
 
 /** Like `withCore`, but never with a core of the command's own. */
 export async function withRunningCore<T>(
-  wanted: CoreWanted,
+  { data, command }: CoreWanted,
   work: (core: CoreClient) => Promise<T>,
 ): Promise<T> {
-  return await connected(wanted, work);
+  return await connected(
+    data,
+    ({ up, failed }) =>
+      connectCore({
+        linkFile: join(data, linkFileName),
+        name: command,
+        role: 'operator',
+        callTimeoutMs,
+        log: { info() {}, warn() {} },
+        events: {
+          tick() {},
+          changed() {},
+          up,
+          down: failed,
+          metrics: async () => [],
+        },
+      }),
+    work,
+  );
 }
 
-async function withOwnCore<T>(wanted: CoreWanted, work: (core: CoreClient) => Promise<T>): Promise<T> {
+/** Sees to it that a core runs on this folder while `work` does. Throws a `CommandFault` when none can be started. */
+export async function withServer<T>(wanted: CoreWanted, work: () => Promise<T>): Promise<T> {
+  return isServed(wanted.data) ? await work() : await withOwnCore(wanted, work);
+}
+
+async function withOwnCore<T>(wanted: CoreWanted, work: () => Promise<T>): Promise<T> {
   const { data, command } = wanted;
   const lock = await lockDataFolder(data);
   const release = await releaseOf(wanted.release, () => {});
@@ -86,7 +110,7 @@ async function withOwnCore<T>(wanted: CoreWanted, work: (core: CoreClient) => Pr
   const letGo = stopOnSignal(agent);
   try {
     await agent.start();
-    return await connected(wanted, work);
+    return await work();
   } finally {
     letGo();
     await agent.stop();
@@ -111,29 +135,28 @@ const answerWithinMs = 15_000;
 /** A large store is copied at the speed of the disk; a core that has died is noticed by the link, not by this. */
 const callTimeoutMs = 3_600_000;
 
-async function connected<T>(
-  { data, command }: CoreWanted,
+/** What becomes of an attempt to reach a core. */
+export interface Attempt {
+  up(): void;
+  /** Why it did not work; it is tried again. */
+  failed(reason: string): void;
+}
+
+/** Closes what was connected when `work` is done. Throws a `CommandFault` when nobody answers in time. */
+export async function connected<T>(
+  data: string,
+  connect: (attempt: Attempt) => CoreClient,
   work: (core: CoreClient) => Promise<T>,
 ): Promise<T> {
-  let isUp: () => void = () => {};
-  const up = new Promise<true>((resolve) => {
-    isUp = () => resolve(true);
+  let up: () => void = () => {};
+  const isUp = new Promise<true>((resolve) => {
+    up = () => resolve(true);
   });
   let reason = 'no answer';
-  const core = connectCore({
-    linkFile: join(data, linkFileName),
-    name: command,
-    role: 'operator',
-    callTimeoutMs,
-    log: { info() {}, warn() {} },
-    events: {
-      tick() {},
-      changed() {},
-      up: () => isUp(),
-      down(why) {
-        reason = why;
-      },
-      metrics: async () => [],
+  const core = connect({
+    up: () => up(),
+    failed(why) {
+      reason = why;
     },
   });
   let timer: NodeJS.Timeout | undefined;
@@ -141,7 +164,7 @@ async function connected<T>(
     timer = setTimeout(() => resolve(false), answerWithinMs);
   });
   try {
-    if (!(await Promise.race([up, late]))) {
+    if (!(await Promise.race([isUp, late]))) {
       throw new CommandFault(
         `The server on ${data} does not answer (${reason}): look at its log, or start it again.`,
       );

@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { z } from 'zod';
 import { openDataFolder } from './agent-data-folder.ts';
-import { withCore } from './command-core.ts';
+import { withCores } from './command-cores.ts';
 import { CommandFault } from './command-fault.ts';
 import { dataOption, folderText, option, readOptions, usageFault, whole } from './command-options.ts';
 import { count, showProgress } from './command-progress.ts';
@@ -91,7 +91,7 @@ async function runCommand(options: ImportOptions): Promise<void> {
     options.sample === undefined ? await planFromFiles(options) : planSample(options, options.sample);
   const data = openDataFolder(options.data);
   const progress = showProgress('facts');
-  const report = await withCore({ data, command: 'import', release: options.release }, async (core) => {
+  const report = await withCores({ data, command: 'import', release: options.release }, async (core) => {
     try {
       return await runImport(core, plan, {
         todayMs: options.today,

@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { z } from 'zod';
 import { existingDataFolder } from './agent-data-folder.ts';
-import { withCore } from './command-core.ts';
+import { withCores } from './command-cores.ts';
 import { CommandFault } from './command-fault.ts';
 import { dataOption, folderText, option, readOptions } from './command-options.ts';
 import { askSecret } from './command-secret.ts';
@@ -24,7 +24,7 @@ export function passwdCommand(): Command {
     const data = existingDataFolder(given);
     const password = await askSecret({ name: `New password for ${handle}`, variable: null, twice: true });
     if (password === '') throw new CommandFault('No password was given: nothing is changed.');
-    await withCore({ data, command: 'passwd', release }, async (core) => {
+    await withCores({ data, command: 'passwd', release }, async (core) => {
       const answer = await core.call('setPassword', { handle, password });
       if (!answer.ok) throw new CommandFault(`The password is not set: ${answer.rejection.message}.`);
     });

@@ -61,6 +61,7 @@ export function drawCluster(shown: ClusterShown, nowMs: number): string {
     ...(conflict === null
       ? []
       : [`  TWO MANIFESTS OF ONE EPOCH: ${conflict}. Nothing is signed until that is mended.`]),
+    ...nodes.flatMap(clockLine),
     '',
     ...table([heads, ...rows]),
   ].join('\n');
@@ -82,6 +83,18 @@ function keeperLine({ keepers, nodes }: ClusterShown): string {
     return 'the keeper’s key is on no machine that can be reached: all runs on, but nothing can be changed';
   if (names.length === 1) return `kept by ${names[0]}`;
   return `the keeper’s key is on ${names.join(' and ')}: take it away (DATA/keeper.key) from all but one`;
+}
+
+/** Half of what a clock may be ahead of one that gives it a lease (replica-leases.ts). */
+const offsetToldMs = 250;
+
+function clockLine({ name, core }: NodeShown): string[] {
+  if (core === null || Math.abs(core.clockOffsetMs) <= offsetToldMs) return [];
+  const seconds = (Math.abs(core.clockOffsetMs) / 1000).toFixed(1);
+  const side = core.clockOffsetMs > 0 ? 'ahead of' : 'behind';
+  return [
+    `  the clock of ${name} is ${seconds} s ${side} the others’: from half a second on a core gets no leases`,
+  ];
 }
 
 /** Since when it is up, by its longest running process, and the epoch it goes by. */

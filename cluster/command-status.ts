@@ -31,10 +31,12 @@ export function statusCommand(): Command {
       throw new CommandFault(`No server runs on ${data}: start one with "murmuration start --data ${data}".`);
     }
     const hasCore = record.clusterPort !== null || children.some(({ role }) => role === 'core');
-    const { core, metrics } = hasCore
-      ? await withCore({ data, command: 'status', release: undefined }, read)
-      : { core: null, metrics: null };
-    const cluster = await withCluster(data, 'status', ({ ask }) => ask({ do: 'status' }, clusterShown));
+    const [{ core, metrics }, cluster] = await Promise.all([
+      hasCore
+        ? withCore({ data, command: 'status', release: undefined }, read)
+        : { core: null, metrics: null },
+      withCluster(data, 'status', ({ ask }) => ask({ do: 'status' }, clusterShown)),
+    ]);
     const status = { ...processesOf({ ...record, children }), core, metrics, cluster };
     console.log(options.json === true ? JSON.stringify(status, null, 2) : print(status));
   });
@@ -75,7 +77,7 @@ interface CoreRead {
   metrics: Measured;
 }
 
-/** Over all processes together. */
+/** Over all processes of this machine together. */
 interface Measured {
   /** Open streaming connections. */
   connections: number | null;
@@ -97,7 +99,7 @@ async function read(core: CoreClient): Promise<CoreRead> {
   return {
     core: coreReport.parse(JSON.parse(report.value.json)),
     metrics: {
-      connections: metrics.ok ? sumOf(metrics.value.text, 'murmuration_connections') : null,
+      connections: metrics.ok ? sumOf(hereOnly(metrics.value.text), 'murmuration_connections') : null,
       postsASecond: Math.max(0, after - before) / seconds,
     },
   };
@@ -108,6 +110,14 @@ async function posts(core: CoreClient): Promise<number> {
   return metrics.ok
     ? (sumOf(metrics.value.text, 'murmuration_core_requests_total', 'kind="publish"') ?? 0)
     : 0;
+}
+
+/** Without what gateways of other machines say, which are linked to this core as well. */
+export function hereOnly(text: string): string {
+  return text
+    .split('\n')
+    .filter((line) => !/[{,]machine="/.test(line))
+    .join('\n');
 }
 
 /** Of a metric in Prometheus' text form, over all its labels that hold `label`; null when it is not there. */

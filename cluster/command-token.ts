@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { z } from 'zod';
 import { existingDataFolder } from './agent-data-folder.ts';
-import { withCore } from './command-core.ts';
+import { withCores } from './command-cores.ts';
 import { CommandFault } from './command-fault.ts';
 import { dataOption, folderText, option, readOptions, usageFault } from './command-options.ts';
 import type { CoreClient } from './core-client.ts';
@@ -31,7 +31,7 @@ export function tokenCommand(): Command {
     }
     const handles = options.handle !== undefined ? [options.handle] : await handlesIn(options.handles ?? '');
     const data = existingDataFolder(options.data);
-    await withCore({ data, command: 'token', release: options.release }, async (core) => {
+    await withCores({ data, command: 'token', release: options.release }, async (core) => {
       for await (const token of tokensOf(core, handles, options.scopes)) process.stdout.write(`${token}\n`);
     });
   });
@@ -53,14 +53,18 @@ async function handlesIn(file: string): Promise<string[]> {
 /** Asked for at once; printed in the order of the handles. */
 const batchSize = 256;
 
-async function* tokensOf(core: CoreClient, handles: string[], scopes: string): AsyncGenerator<string> {
+async function* tokensOf(
+  core: Pick<CoreClient, 'call'>,
+  handles: string[],
+  scopes: string,
+): AsyncGenerator<string> {
   for (let at = 0; at < handles.length; at += batchSize) {
     const batch = handles.slice(at, at + batchSize);
     yield* await Promise.all(batch.map((handle) => issue(core, handle, scopes)));
   }
 }
 
-async function issue(core: CoreClient, handle: string, scopes: string): Promise<string> {
+async function issue(core: Pick<CoreClient, 'call'>, handle: string, scopes: string): Promise<string> {
   const answer = await core.call('issueToken', { handle, scopes });
   if (answer.ok) return answer.value.token;
   if (answer.rejection.code === 'not-found') {

@@ -1,6 +1,8 @@
 // The core's metrics, and those of its gateways beside them, in Prometheus' text form.
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Store } from '../runtime/store.ts';
+import { ClusterMetrics } from './core-cluster-metrics.ts';
+import { gatewayMetrics } from './core-gateway-metrics.ts';
 import type { CoreSessions } from './core-sessions.ts';
 import type { LinkEvent, LinkMeter } from './link-meter.ts';
 import type { LinkPeer } from './link-peer.ts';
@@ -19,6 +21,8 @@ export class CoreMetrics implements LinkMeter {
   readonly #registry = new Registry();
   /** What happens on wires to other machines. */
   readonly wires: WireMeter;
+  /** What it does as one of several. */
+  readonly cluster: ClusterMetrics;
   readonly #links: Counter<'event'>;
   /** Counted at every request: a map costs a tenth of a labelled counter. */
   readonly #rejections = new Map<string, number>();
@@ -43,6 +47,7 @@ export class CoreMetrics implements LinkMeter {
       registers,
     });
     this.wires = { count: (event, by) => wires.inc({ event }, by) };
+    this.cluster = new ClusterMetrics(this.#registry);
     this.#watchTally(
       'murmuration_core_requests_total',
       'Requests to the core, by kind',
@@ -155,10 +160,12 @@ export class CoreMetrics implements LinkMeter {
     this.#batches.observe(entries);
   }
 
-  /** The core's own, and what each gateway answers in time. */
-  async text(gateways: Iterable<LinkPeer>): Promise<string> {
-    const asked = await Promise.all([...gateways].map((peer) => peer.askMetrics()));
-    const all = [await this.#registry.getMetricsAsJSON(), ...asked.filter(Array.isArray)];
+  /** The core's own, and what each gateway answers in time: those of other machines labelled `machine`. */
+  async text(gateways: Iterable<Pick<LinkPeer, 'machine' | 'askMetrics'>>): Promise<string> {
+    const asked = await Promise.all(
+      [...gateways].map(async (peer) => gatewayMetrics(await peer.askMetrics(), peer.machine)),
+    );
+    const all = [await this.#registry.getMetricsAsJSON(), ...asked];
     return AggregatorRegistry.aggregate(all).metrics();
   }
 }

@@ -1,5 +1,6 @@
 // Heartbeats between cores: leases are renewed, clocks follow each other, and each hears how far the others are with the ring.
 import type { PeerMessage } from './peer-messages.ts';
+import { ClockOffsets } from './replica-clock-offset.ts';
 import type { Leases } from './replica-leases.ts';
 import type { ReplicaClock, ReplicaStore, Send } from './replica-ports.ts';
 
@@ -36,6 +37,7 @@ const pingEveryMs = 500;
 export class Heartbeats {
   readonly #options: HeartbeatsOptions;
   readonly #peers = new Map<number, Peer>();
+  readonly #offsets = new ClockOffsets();
 
   constructor(options: HeartbeatsOptions) {
     this.#options = options;
@@ -47,6 +49,7 @@ export class Heartbeats {
 
   unlinked(node: number): void {
     this.#peers.delete(node);
+    this.#offsets.forget(node);
   }
 
   /** To be called often, for each linked node. */
@@ -62,6 +65,7 @@ export class Heartbeats {
     if (peer === undefined) return;
     peer.pingedMs = clock.monoMs();
     const { id, confirmed } = leases.ping(node);
+    this.#offsets.asked(node, { id, monoMs: peer.pingedMs });
     const about = { wallMs: clock.wallMs(), clock: store.clock, epoch: epoch(), unheld: unheld() };
     send(node, { kind: 'ping', id, confirmed, ...about });
     pinged(node);
@@ -86,11 +90,18 @@ export class Heartbeats {
 
   /** The other has renewed the lease of this node, or has not. */
   ponged(node: number, pong: Pong): void {
-    const { store, leases, epochOf, lapsed } = this.#options;
+    const { store, clock, leases, epochOf, lapsed } = this.#options;
+    const now = { oursMs: clock.wallMs(), monoMs: clock.monoMs() };
+    this.#offsets.answered(node, { id: pong.id, theirMs: pong.wallMs, ...now });
     // A clock that is too far ahead is not followed.
     if (!leases.isAhead(node)) store.observe(pong.clock);
     epochOf(node, pong.epoch);
     if (leases.ponged(node, pong) === 'lapsed') lapsed(node);
+  }
+
+  /** Estimated: this node's wall clock less the middle one of all that are linked. */
+  get clockOffsetMs(): number {
+    return this.#offsets.ownMs();
   }
 
   /** For the keeper of the ring: how far a linked node is. Null: it has not said yet. */

@@ -107,7 +107,11 @@ export class Owner {
       return;
     }
     const have = [...this.#heads(), ...intake.originsOf('replica')];
-    const committed = intake.originsOf('committed');
+    // What this node owns the home of came to it by the other lane: to who does not own that, it comes by this one.
+    const committed = intake.originsOf('committed').map((position) => ({
+      ...position,
+      seq: Math.min(position.seq, intake.seqOf('replica', position.origin, position.incarnation)),
+    }));
     const { facts, next } = store.scan(new Set(served), after);
     const terms = server.terms().filter(({ partition }) => served.includes(partition));
     send(node, { kind: 'scanned', id, facts, next, have, committed, terms });

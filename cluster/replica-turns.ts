@@ -2,7 +2,7 @@
 import type { Grants } from './replica-grants.ts';
 import type { Leases } from './replica-leases.ts';
 import type { ReplicaClock } from './replica-ports.ts';
-import type { Ring } from './ring.ts';
+import { isQuorum, type Ring } from './ring.ts';
 
 export interface TurnsOptions {
   self: number;
@@ -40,14 +40,18 @@ export class Turns {
 
   /** What nobody serves and this node is in line for; and what is better served here. */
   look(): Turn {
-    const { ring, self, holds, isTaken, serverOf, clock, grants } = this.#options;
+    const { ring, self, holds, isTaken, serverOf, clock, grants, leases } = this.#options;
     const nowMs = clock.monoMs();
     const turn: Turn = { claim: new Map(), better: new Map() };
     for (let partition = 0; partition < ring().partitions; partition++) {
-      const { owners } = ring().placement(partition);
+      const placement = ring().placement(partition);
+      const { owners } = placement;
       if (!owners.includes(self) || !holds(partition) || isTaken(partition)) continue;
+      // Without leases it could not answer: whoever serves it now goes on.
+      if (!isQuorum(placement, (node) => node === self || leases.holds(node))) continue;
       const server = serverOf(partition);
-      if (server !== null) {
+      // A link may outlive the machine at its other end for long; who has not answered for a whole lease serves nobody.
+      if (server !== null && leases.holds(server)) {
         this.#unservedMs.delete(partition);
         if (owners[0] === self) turn.better.set(server, [...(turn.better.get(server) ?? []), partition]);
         continue;

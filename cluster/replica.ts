@@ -247,6 +247,11 @@ export class Replica {
     return this.#parts.interest.isConfirmed(node, version);
   }
 
+  /** Up to where everybody who is linked has been sent the own log and the relay. */
+  sentUpTo(): { own: number; relay: number } {
+    return this.#parts.feeds.sentUpTo();
+  }
+
   /** Who serves it, as far as is known: this node, or one that is linked. Null: nobody. */
   serverOf(partition: number): number | null {
     return this.#parts.serving.serverOf(partition);
@@ -275,6 +280,16 @@ export class Replica {
     this.#parts.intake.tick();
     this.stored.advance();
     this.#parts.serving.tell();
+  }
+
+  /** Estimated: this node's wall clock less the middle one of all that are linked. */
+  get clockOffsetMs(): number {
+    return this.#parts.heartbeats.clockOffsetMs;
+  }
+
+  /** Linked nodes that get no lease because their clocks are too far ahead. */
+  get quarantined(): number[] {
+    return [...this.#linked].filter((node) => this.leases.isAhead(node));
   }
 
   /** For the keeper of the ring: how far a linked node is. */

@@ -11,7 +11,7 @@ import { probePort } from '../../cluster/agent-port.ts';
 import { givenRelease } from '../../cluster/agent-release.ts';
 import { CommandFault } from '../../cluster/command-fault.ts';
 import { runCommandLine } from '../../cluster/command-line.ts';
-import { sumOf } from '../../cluster/command-status.ts';
+import { hereOnly, sumOf } from '../../cluster/command-status.ts';
 import { runCommand } from '../support/server.ts';
 import { makeStandInRelease } from '../support/stand-in-release.ts';
 
@@ -176,18 +176,20 @@ test('a folder that is no release is refused', async () => {
   );
 });
 
-test('the program itself: wrong use is exit code 2, a taken port 1, each with one line', async () => {
+test('the program itself: help is exit code 0, wrong use 2, a taken port 1, the last two with one line', async () => {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   onTestFinished(() => {
     server.close();
   });
   const { port } = server.address() as AddressInfo;
-  const wrong = runCommand(['start', '--prot', '1']);
-  const taken = runCommand([
-    'start',
-    ...['--data', join(folder, 'taken'), '--release', release, '--port', String(port)],
-  ]);
+  // As the scripts of package.json run it: help loads the modules of every command.
+  const help = runCommand(['--help'], { fromSource: true });
+  const wrong = runCommand(['start', '--prot', '1'], { fromSource: true });
+  const args = ['--data', join(folder, 'taken'), '--release', release, '--port', String(port)];
+  const taken = runCommand(['start', ...args], { fromSource: true });
+  expect(await help.ended).toBe('code 0');
+  expect(help.stdout()).toContain('rebuild');
   expect(await wrong.ended).toBe('code 2');
   expect(wrong.stderr()).toBe(`error: unknown option '--prot' (Did you mean --port?) ${usage}\n`);
   expect(await taken.ended).toBe('code 1');
@@ -202,4 +204,10 @@ test('a metric is summed over its labels', () => {
   expect(sumOf(text, 'a', 'kind="p"')).toBe(5);
   expect(sumOf(text, 'ab')).toBe(7);
   expect(sumOf(text, 'b')).toBeNull();
+});
+
+test('what gateways of other machines say is not of this one', () => {
+  const text =
+    'a{process="x",machine="anna"} 2\na{machine="ben"} 4\na{process="x",the_machine="ben"} 8\na 16\n';
+  expect(sumOf(hereOnly(text), 'a')).toBe(24);
 });

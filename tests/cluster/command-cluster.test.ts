@@ -3,12 +3,20 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
+import { samplePeople } from '../../cluster/sample-people.ts';
 import { builtRelease, runCommand, type Server, startServer } from '../support/server.ts';
 import { makeStandInRelease } from '../support/stand-in-release.ts';
 import { until } from '../support/until.ts';
 
 vi.setConfig({ testTimeout: 180_000 });
+
+/** The only core of its cluster. The test of what it says when it is new comes first; others may join it, but not the ring. */
+let a: Server;
+beforeAll(async () => {
+  a = await startServer({ args: named('a') });
+});
+afterAll(() => a?.stop());
 
 let folder = '';
 beforeEach(async () => {
@@ -23,11 +31,12 @@ async function murmuration(args: string[], env: NodeJS.ProcessEnv = {}): Promise
   return run.stdout();
 }
 
+function named(name: string): string[] {
+  return ['--name', name, '--machine', `machine-${name}`];
+}
+
 async function machine(name: string, args: string[] = []): Promise<Server> {
-  const server = await startServer({
-    dataDir: join(folder, name),
-    args: ['--name', name, '--machine', `machine-${name}`, ...args],
-  });
+  const server = await startServer({ dataDir: join(folder, name), args: [...named(name), ...args] });
   onTestFinished(() => server.stop());
   return server;
 }
@@ -39,7 +48,6 @@ async function status(data: string) {
 const fileOf = async (data: string) => JSON.parse(await readFile(join(data, 'cluster.json'), 'utf8'));
 
 test('a machine alone is a cluster of one, and says so', async () => {
-  const a = await machine('a');
   const { cluster } = await status(a.dataDir);
   expect(cluster).toMatchObject({ epoch: 1, replication: { machines: 1, owners: 1, writes: 1 } });
   expect(cluster.nodes).toHaveLength(1);
@@ -52,55 +60,7 @@ test('a machine alone is a cluster of one, and says so', async () => {
   expect(shown).toMatch(/^ {2}A {2}a +\d+ +1,024 +1,024 +0$/m);
 });
 
-test('a second machine joins by an invite, is added to the ring, and finds the cluster again', async () => {
-  const a = await machine('a');
-  const line = (await murmuration(['invite', '--data', a.dataDir])).trim();
-  expect(line).toMatch(/^mur1-[\w-]+$/);
-  const b = await machine('b', ['--join', line, '--capacity', '250']);
-  const seen = await until(async () => {
-    const { cluster } = await status(a.dataDir);
-    const other = cluster.nodes.find(({ name }: { name: string }) => name === 'b');
-    return other?.core === null || other === undefined ? null : other;
-  });
-  expect(seen).toMatchObject({ weight: 250, inRing: false, owned: 0, machine: 'machine-b' });
-
-  const added = await murmuration(['ring', 'add', 'b', '--data', b.dataDir]);
-  expect(added).toMatch(/The ring is .*b.* now \(2 cores, epoch 4\)/);
-  const text = await murmuration(['status', '--data', b.dataDir]);
-  expect(text).toContain('2 machines: each account is on two, and both are needed to write');
-
-  await until(
-    async () => (await fileOf(b.dataDir)).contacts.length > 0 || (await fileOf(b.dataDir)).cores.length > 1,
-  );
-  await b.stop();
-  const again = await machine('b');
-  const back = await until(async () => {
-    const { cluster } = await status(again.dataDir);
-    return cluster.nodes.every(({ core }: { core: unknown }) => core !== null) ? cluster : null;
-  });
-  expect(back.epoch).toBe(4);
-});
-
-test('a machine of gateways alone has no core, and asks the others', async () => {
-  const a = await machine('a');
-  const line = (await murmuration(['invite', '--roles', 'gateway', '--data', a.dataDir])).trim();
-  const release = await makeStandInRelease();
-  onTestFinished(() => rm(release, { recursive: true, force: true }));
-  const b = await startServer({ dataDir: join(folder, 'b'), release, args: ['--name', 'b', '--join', line] });
-  onTestFinished(() => b.stop());
-  expect(b.stdout()).not.toContain(', core');
-  await until(async () => (await fileOf(b.dataDir)).cores.length > 0);
-  const shown = await status(b.dataDir);
-  expect(shown.core).toBeNull();
-  const names = shown.cluster.nodes.map(({ name }: { name: string }) => name);
-  expect(names.sort()).toEqual(['a', 'b']);
-  await expect(
-    murmuration(['start', '--data', join(folder, 'c'), '--port', '0', '--join', line, '--roles', 'core']),
-  ).rejects.toThrow('This machine was invited as gateway only');
-});
-
 test('a folder with accounts of its own, a mistyped invite, and one that is not let in are refused in one line', async () => {
-  const a = await machine('a');
   const line = (await murmuration(['invite', '--data', a.dataDir, '--expires', '1h'])).trim();
   const start = async (name: string, invite: string) => {
     const run = runCommand([
@@ -133,7 +93,6 @@ test('a folder with accounts of its own, a mistyped invite, and one that is not 
 });
 
 test('the keeper’s key is exported, and brought back with its passphrase', async () => {
-  const a = await machine('a');
   const out = join(folder, 'keeper.txt');
   const env = { MURMURATION_PASSPHRASE: 'correct horse battery' };
   await murmuration(['keeper', 'export', out, '--data', a.dataDir], env);
@@ -161,7 +120,6 @@ test('the keeper’s key is exported, and brought back with its passphrase', asy
 });
 
 test('a machine is thrown out by its name', async () => {
-  const a = await machine('a');
   const line = (await murmuration(['invite', '--data', a.dataDir])).trim();
   await machine('b', ['--join', line]);
   expect(await murmuration(['node', 'revoke', 'b', '--data', a.dataDir])).toContain(
@@ -172,4 +130,63 @@ test('a machine is thrown out by its name', async () => {
   await expect(murmuration(['node', 'revoke', 'b', '--data', a.dataDir])).rejects.toThrow(
     'No node is named b.',
   );
+});
+
+test('a machine of gateways alone has no core, and asks the others', async () => {
+  const line = (await murmuration(['invite', '--roles', 'gateway', '--data', a.dataDir])).trim();
+  const release = await makeStandInRelease();
+  onTestFinished(() => rm(release, { recursive: true, force: true }));
+  const b = await startServer({ dataDir: join(folder, 'b'), release, args: ['--name', 'b', '--join', line] });
+  onTestFinished(() => b.stop());
+  expect(b.stdout()).not.toContain(', core');
+  await until(async () => (await fileOf(b.dataDir)).cores.length > 0);
+  const shown = await status(b.dataDir);
+  expect(shown.core).toBeNull();
+  const names = shown.cluster.nodes.map(({ name }: { name: string }) => name);
+  expect(names.sort()).toEqual(['a', 'b']);
+  await expect(
+    murmuration(['start', '--data', join(folder, 'c'), '--port', '0', '--join', line, '--roles', 'core']),
+  ).rejects.toThrow('This machine was invited as gateway only');
+});
+
+test('a second machine joins by an invite, is added to the ring, and finds the cluster again', async () => {
+  const founder = await machine('founder');
+  const line = (await murmuration(['invite', '--data', founder.dataDir])).trim();
+  expect(line).toMatch(/^mur1-[\w-]+$/);
+  const b = await machine('b', ['--join', line, '--capacity', '250']);
+  const seen = await until(async () => {
+    const { cluster } = await status(founder.dataDir);
+    const other = cluster.nodes.find(({ name }: { name: string }) => name === 'b');
+    return other?.core === null || other === undefined ? null : other;
+  });
+  expect(seen).toMatchObject({ weight: 250, inRing: false, owned: 0, machine: 'machine-b' });
+
+  const added = await murmuration(['ring', 'add', 'b', '--data', b.dataDir]);
+  expect(added).toMatch(/The ring is .*b.* now \(2 cores, epoch 4\)/);
+  const text = await murmuration(['status', '--data', b.dataDir]);
+  expect(text).toContain('2 machines: each account is on two, and both are needed to write');
+
+  // About half of them are served by each.
+  await murmuration(['import', '--sample', '20', '--data', b.dataDir]);
+  const handles = join(folder, 'handles');
+  const people = samplePeople(20, '1').map(({ handle }) => handle);
+  await writeFile(handles, people.map((handle) => `${handle}\n`).join(''));
+  const tokens = await murmuration(['token', '--handles', handles, '--data', founder.dataDir]);
+  const whose = tokens.split('\n').map(async (token) => {
+    const headers = { authorization: `Bearer ${token}` };
+    const answer = await fetch(`${b.url}/api/v1/accounts/verify_credentials`, { headers });
+    return JSON.parse(await answer.text()).acct;
+  });
+  expect(await Promise.all(whose.slice(0, people.length))).toEqual(people);
+
+  await until(
+    async () => (await fileOf(b.dataDir)).contacts.length > 0 || (await fileOf(b.dataDir)).cores.length > 1,
+  );
+  await b.stop();
+  const again = await machine('b');
+  const back = await until(async () => {
+    const { cluster } = await status(again.dataDir);
+    return cluster.nodes.every(({ core }: { core: unknown }) => core !== null) ? cluster : null;
+  });
+  expect(back.epoch).toBe(4);
 });

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { runCommandLine } from '../../cluster/command-line.ts';
 import { drawRing, type RingShown } from '../../cluster/command-ring-drawing.ts';
-import { copiesLine } from '../../cluster/command-status-cluster.ts';
+import { type ClusterShown, copiesLine, drawCluster } from '../../cluster/command-status-cluster.ts';
 
 function ring(change: Partial<RingShown> = {}): RingShown {
   return {
@@ -63,6 +63,39 @@ test.each([
   const numbers = Array.from({ length: cores }, (_, at) => at + 1);
   const shown = { replication: { machines, owners, writes }, ring: { cores: numbers, next: null } };
   expect(copiesLine(shown)).toBe(words);
+});
+
+test('a clock that is far from the others’ is told, with how far and to which side', () => {
+  const node = (name: string, clockOffsetMs: number): ClusterShown['nodes'][number] => ({
+    node: name.length,
+    name,
+    machine: name,
+    inRing: true,
+    roles: ['core'],
+    standing: 'member',
+    isHere: name === 'anna',
+    core: { address: null, sinceMs: 0, serving: 1, unheld: 0, epoch: 7, clockOffsetMs },
+    owned: 1,
+    processes: [],
+  });
+  const drawn = drawCluster(
+    {
+      cluster: 'c'.repeat(64),
+      node: 4,
+      epoch: 7,
+      conflict: null,
+      keepers: [4],
+      dhtKeys: 1,
+      replication: { machines: 3, owners: 3, writes: 2 },
+      ring: { cores: [4, 3, 5], next: null },
+      nodes: [node('anna', 249), node('ben', 3_210), node('cleo9', -600_000)],
+    },
+    0,
+  );
+  expect(drawn.split('\n').filter((line) => line.includes('clock'))).toEqual([
+    '  the clock of ben is 3.2 s ahead of the others’: from half a second on a core gets no leases',
+    '  the clock of cleo9 is 600.0 s behind the others’: from half a second on a core gets no leases',
+  ]);
 });
 
 async function said(...args: string[]) {

@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { longFiles } from '../long-files.ts';
 
 const root = join(import.meta.dirname, '../..');
 const houses = ['actors', 'bench', 'cluster', 'gateway', 'runtime', 'tests'];
@@ -116,6 +117,10 @@ test('git keeps what is built, installed and stored out', () => {
   ];
   const said = execFileSync('git', ['check-ignore', ...ignored], { cwd: root, encoding: 'utf8' });
   expect(said.trim().split('\n')).toEqual(ignored);
+});
+
+test('the files of tests that start first are there', () => {
+  expect(longFiles.filter((path) => !existsSync(join(root, path)))).toEqual([]);
 });
 
 function sources(): Source[] {
