@@ -1,5 +1,6 @@
 // How the tests run. `--mode long` adds the files named *.long.test.ts (npm run chaos, npm run fuzz), which the suite leaves out.
 import { configDefaults, defineConfig } from 'vitest/config';
+import { LongestFirst } from './tests/longest-first.ts';
 
 const longTests = 'tests/**/*.long.test.ts';
 
@@ -13,6 +14,7 @@ export default defineConfig(({ mode }) => {
       globalSetup: ['tests/global-setup.ts'],
       pool: 'forks',
       maxWorkers: 2,
+      sequence: { sequencer: LongestFirst },
       // Bounds on hanging, not on speed: a busy machine may take its time.
       testTimeout: long ? 3_600_000 : 120_000,
       hookTimeout: 180_000,

@@ -1,5 +1,7 @@
 // Who is linked where, as nodes tell it: each process of each node, and since when. What is not told again is forgotten. Pure.
+import type { Member } from './manifest.ts';
 import type { MemberEntry } from './mesh-messages.ts';
+import type { WireRole } from './wire-hello.ts';
 
 /** Every second each core tells it anew. */
 export const tellEveryMs = 1000;
@@ -67,6 +69,22 @@ export class Membership {
     const beforeMs = this.#monoMs() - entryLastsMs;
     for (const [key, { heardMs }] of this.#heard) if (heardMs < beforeMs) this.#heard.delete(key);
   }
+}
+
+/**
+ * What is to be believed of what came over a link: its other end speaks of itself only as what it has been let in as, and only machines
+ * that the manifest lets have a core have one. Who says otherwise would be taken for the keeper, or for a core of the ring.
+ */
+export function credible(
+  from: { node: number; boot: string; role: WireRole },
+  entries: readonly MemberEntry[],
+  members: readonly Pick<Member, 'node' | 'roles'>[],
+): MemberEntry[] {
+  const cores = new Set(members.flatMap(({ node, roles }) => (roles.includes('core') ? [node] : [])));
+  return entries.filter(({ node, boot, role, core }) => {
+    if (node === from.node && boot === from.boot && role !== from.role) return false;
+    return role === 'core' ? core !== null && cores.has(node) : core === null;
+  });
 }
 
 function keyOf({ node, role, boot }: MemberEntry): string {

@@ -48,9 +48,9 @@ export async function doCommand(
   { isLast }: { isLast: boolean },
   options: MeshCommandsOptions,
 ): Promise<Outcome<string>> {
-  const read = meshCommand.safeParse(jsonOrNull(json));
-  if (!read.success) return invalid(`not a command: ${z.prettifyError(read.error).replaceAll(/\s+/g, ' ')}`);
-  const command = read.data;
+  const read = readCommand(json);
+  if (!read.ok) return read;
+  const command = read.value;
   if (command.do === 'status') return { ok: true, value: JSON.stringify(options.status()) };
   if (command.do === 'ringShow') return { ok: true, value: JSON.stringify(options.ring()) };
   if (!isLast && !(await options.isKeeper())) return await options.forward(json);
@@ -85,12 +85,19 @@ async function asKeeper(
   }
 }
 
+export function readCommand(json: string): Outcome<MeshCommand> {
+  const read = meshCommand.safeParse(jsonOrNull(json));
+  return read.success
+    ? { ok: true, value: read.data }
+    : invalid(`not a command: ${z.prettifyError(read.error).replaceAll(/\s+/g, ' ')}`);
+}
+
 function done(outcome: Awaited<ReturnType<MeshKeeper['change']>>): Outcome<string> {
   return outcome.ok ? { ok: true, value: JSON.stringify({ epoch: outcome.value.manifest.epoch }) } : outcome;
 }
 
 /** By its number or its name. A core that was revoked can still be taken out of the ring: by its number. */
-function nodeOf(named: number | string, { members }: Manifest): Outcome<number> {
+export function nodeOf(named: number | string, { members }: Manifest): Outcome<number> {
   const number = typeof named === 'number' ? named : /^[0-9]+$/.test(named) ? Number(named) : null;
   if (number !== null) return { ok: true, value: number };
   const found = members.filter(({ name }) => name === named);

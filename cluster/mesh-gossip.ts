@@ -2,12 +2,13 @@
 import type { Outcome } from '../runtime/behaviours.ts';
 import type { LinkClock } from './link-clock.ts';
 import type { SignedManifest } from './manifest.ts';
-import { type Membership, tellEveryMs } from './membership.ts';
+import { credible, type Membership, tellEveryMs } from './membership.ts';
 import type { MeshLink } from './mesh-dialing.ts';
 import type { ManifestHeld } from './mesh-manifest.ts';
 import { commandCall, type MemberEntry, type MeshOnly } from './mesh-messages.ts';
 import { sameBytes } from './packed.ts';
 import { answerCall, WireCalls } from './wire-calls.ts';
+import type { FarewellReason } from './wire-close.ts';
 import type { WirePeer } from './wire-end.ts';
 import type { WireAddress } from './wire-hello.ts';
 import type { WireMeter } from './wire-meter.ts';
@@ -32,6 +33,8 @@ interface Gossiping {
   epoch: number;
   /** Its commands that are not answered yet. */
   underWay: number;
+  /** It is to end when they are. */
+  ending: { text: string; reason: FarewellReason } | null;
   calls: WireCalls<{ command: string }, { json: string }>;
 }
 
@@ -59,6 +62,7 @@ export class MeshGossip {
       boot: bootOf(link),
       epoch: link.peer.hello.epoch,
       underWay: 0,
+      ending: null,
       calls: new WireCalls({
         ...commandCall,
         send: (message) => link.control(message),
@@ -84,7 +88,7 @@ export class MeshGossip {
 
   async take(link: MeshLink, message: MeshOnly): Promise<void> {
     const gossiping = this.#links.get(link);
-    if (gossiping === undefined) return;
+    if (gossiping === undefined || gossiping.ending !== null) return;
     const { peer } = link;
     switch (message.kind) {
       case 'manifest':
@@ -128,6 +132,13 @@ export class MeshGossip {
     });
   }
 
+  /** Takes nothing more from it, and closes it once it has the answers to what it has asked. */
+  end(link: MeshLink, text: string, reason: FarewellReason): void {
+    const gossiping = this.#links.get(link);
+    if (gossiping === undefined || gossiping.underWay === 0) link.close(text, reason);
+    else gossiping.ending ??= { text, reason };
+  }
+
   get links(): MeshLink[] {
     return [...this.#links.keys()];
   }
@@ -154,6 +165,8 @@ export class MeshGossip {
     });
     gossiping.underWay--;
     link.control(answer);
+    const { ending, underWay } = gossiping;
+    if (ending !== null && underWay === 0) link.close(ending.text, ending.reason);
   }
 
   async #offered(gossiping: Gossiping, signed: SignedManifest): Promise<void> {
@@ -177,10 +190,12 @@ export class MeshGossip {
   }
 
   #heard(gossiping: Gossiping, entries: MemberEntry[]): void {
-    const { hello } = gossiping.link.peer;
-    const from = { node: hello.node, boot: gossiping.boot, isCore: hello.role === 'core' };
-    const isNews = this.#options.membership.take(from, entries);
-    const own = entries.find(({ node, boot }) => node === from.node && boot === from.boot);
+    const { node, role } = gossiping.link.peer.hello;
+    const from = { node, boot: gossiping.boot, role, isCore: role === 'core' };
+    const { members } = this.#options.manifest.current.manifest;
+    const believed = credible(from, entries, members);
+    const isNews = this.#options.membership.take(from, believed);
+    const own = believed.find(({ node, boot }) => node === from.node && boot === from.boot);
     if (own !== undefined) {
       gossiping.epoch = own.epoch;
       // It said so a moment ago, and may have it by now. To be told twice does no harm.

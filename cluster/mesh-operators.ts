@@ -4,6 +4,7 @@ import { contactsMost, type InviteContact } from './invite.ts';
 import { type Keeper, readKeeper } from './keeper.ts';
 import type { Manifest } from './manifest.ts';
 import { doCommand } from './mesh-commands.ts';
+import { guestCommand } from './mesh-guest-command.ts';
 import { MeshKeeper } from './mesh-keeper.ts';
 import type { ManifestHeld } from './mesh-manifest.ts';
 import type { MemberEntry } from './mesh-messages.ts';
@@ -65,8 +66,8 @@ export class MeshOperators {
         { isLast },
         {
           keeper: this.#keeping,
-          isKeeper: async () =>
-            (await this.#readKeeper()) !== null && this.#keeperNode() === this.#options.node,
+          // The key alone says so: who else may claim to have it keeps nobody from signing.
+          isKeeper: async () => (await this.#readKeeper()) !== null,
           forward: (command) => this.#forward(command),
           manifest: () => this.#manifest,
           contacts: () => this.#contacts(),
@@ -79,12 +80,18 @@ export class MeshOperators {
     }
   }
 
-  /** Over a link: operators and other cores may, processes of other kinds not. */
-  async commandOf({ hello }: WirePeer, json: string): Promise<Outcome<string>> {
-    if (hello.role === 'core' || hello.role === 'operator')
-      return await this.command(json, { isLast: hello.role === 'core' });
-    const message = `commands are for operators, not for a ${hello.role}`;
-    return { ok: false, rejection: { code: 'forbidden', message } };
+  /**
+   * Over a link: other cores may, and operators. Those of a machine that may have no core do only what concerns their machine: whoever
+   * has all of a core's commands can become a core, and have every account's secrets.
+   */
+  async commandOf({ hello, publicKey }: WirePeer, json: string): Promise<Outcome<string>> {
+    if (hello.role === 'core') return await this.command(json, { isLast: true });
+    if (hello.role !== 'operator') return forbidden(`commands are for operators, not for a ${hello.role}`);
+    const member = this.#manifest.members.find(({ key }) => sameBytes(key, publicKey));
+    if (member === undefined) return forbidden('this machine is no member of the cluster');
+    if (member.roles.includes('core')) return await this.command(json, { isLast: false });
+    const allowed = guestCommand(json, { node: member.node, manifest: this.#manifest });
+    return allowed.ok ? await this.command(allowed.value, { isLast: false }) : allowed;
   }
 
   /** To be called now and then: ends a change of the ring when it is time, and notices when the key has come or gone. */
@@ -101,23 +108,20 @@ export class MeshOperators {
     return this.#options.held.current.manifest;
   }
 
-  #forward(json: string): Promise<Outcome<string>> {
-    const node = this.#keeperNode();
-    if (node === null)
-      return Promise.resolve(
-        unavailable(
-          'no core that can be reached has the keeper’s key: start its machine, or bring the key here with "murmuration keeper import"',
-        ),
-      );
-    return (
-      this.#options.ask(node, json) ??
-      Promise.resolve(unavailable(`the keeper (node ${node}) cannot be reached from here`))
+  /** To whoever says that it has the key. One that has it no more does nothing, and the next one is asked. */
+  async #forward(json: string): Promise<Outcome<string>> {
+    const { node: self, entries, ask } = this.#options;
+    let last: Outcome<string> = unavailable(
+      'no core that can be reached has the keeper’s key: start its machine, or bring the key here with "murmuration keeper import"',
     );
-  }
-
-  /** Where two say that they have the key, one of them signs: everybody takes the same. */
-  #keeperNode(): number | null {
-    return keepersAmong(this.#options.entries())[0] ?? null;
+    for (const node of keepersAmong(entries())) {
+      if (node === self) continue;
+      const asked = ask(node, json);
+      last =
+        asked === null ? unavailable(`the keeper (node ${node}) cannot be reached from here`) : await asked;
+      if (last.ok || last.rejection.code !== 'unavailable') return last;
+    }
+    return last;
   }
 
   /** Asked for anew: it may have been brought here or taken away. */
@@ -135,6 +139,10 @@ export class MeshOperators {
       .slice(0, contactsMost)
       .map(({ host, port }) => ({ host, linkPort: port, dhtPort: port }));
   }
+}
+
+function forbidden(message: string): Outcome<never> {
+  return { ok: false, rejection: { code: 'forbidden', message } };
 }
 
 function unavailable(message: string): Outcome<never> {

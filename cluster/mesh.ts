@@ -309,9 +309,11 @@ export class Mesh {
   #changed(verified: VerifiedManifest): void {
     const { members } = verified.manifest;
     for (const link of this.#open?.gossip.links ?? []) {
-      const { publicKey } = link.peer;
-      if (!members.some(({ key }) => sameBytes(key, publicKey)))
-        link.close('its key was revoked', 'revoked-key');
+      const { publicKey, hello } = link.peer;
+      if (members.some(({ key }) => sameBytes(key, publicKey))) continue;
+      // An operator may have asked for just this.
+      if (hello.role === 'operator') this.#open?.gossip.end(link, 'its key was revoked', 'revoked-key');
+      else link.close('its key was revoked', 'revoked-key');
     }
     if (!members.some(({ node }) => node === this.node))
       this.#options.log.error({ epoch: verified.manifest.epoch }, 'this node was thrown out of the cluster');

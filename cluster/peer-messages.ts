@@ -126,7 +126,8 @@ export const peerData = union({
   /** Whoever has both lanes up to these heads has all with versions up to `closed` of the partitions served. */
   closed: struct({
     version: uint,
-    terms,
+    /** Null: as the last of this version said. */
+    terms: optional(terms),
     closed: versionCodec,
     head: uint,
     relay: uint,

@@ -2,6 +2,7 @@
 import { accountAt, type Key } from '../runtime/key.ts';
 import { hasBit } from './partition-set.ts';
 import { type Copy, fromNow, type Lane, mostEntries, type PeerMessage, relayOf } from './peer-messages.ts';
+import { isWholeList } from './replica-interest.ts';
 import type { ReplicaStore, Send } from './replica-ports.ts';
 import type { Log, Stored } from './replica-stored.ts';
 
@@ -18,6 +19,8 @@ interface Follower {
   replica: Feed | null;
   committed: Feed | null;
   wants: Set<number>;
+  /** A list that is said again, until it is whole. */
+  nextWants: Set<number> | null;
   wantVersion: number;
 }
 
@@ -45,7 +48,13 @@ export class Feeds {
 
   /** Nothing is sent before it has asked for it by `follow`. */
   linked(node: number): void {
-    this.#followers.set(node, { replica: null, committed: null, wants: new Set(), wantVersion: 0 });
+    this.#followers.set(node, {
+      replica: null,
+      committed: null,
+      wants: new Set(),
+      nextWants: null,
+      wantVersion: 0,
+    });
     this.#options.stored.forget(node);
   }
 
@@ -76,7 +85,8 @@ export class Feeds {
     // Overtaken by a later one: that stands.
     if (id < (follower[lane]?.id ?? 0)) return;
     // What it wants is on its way, or lost: it will ask again.
-    if (lane === 'committed' && follower.wantVersion < message.want) return;
+    const isSaid = follower.nextWants === null && follower.wantVersion >= message.want;
+    if (lane === 'committed' && !isSaid) return;
     const placeOf = (log: Log): number | null => {
       const origin = log === 'own' ? self : relayOf(self);
       const at = positions.find((position) => position.origin === origin);
@@ -116,11 +126,17 @@ export class Feeds {
   want(node: number, message: Extract<PeerMessage, { kind: 'want' }>): void {
     const follower = this.#followers.get(node);
     if (follower === undefined) return;
-    if (message.from === 0) follower.wants.clear();
+    if (message.from === 0) follower.nextWants = new Set();
     else if (message.from !== follower.wantVersion) return;
-    for (const author of message.remove) follower.wants.delete(author);
-    for (const author of message.add) follower.wants.add(author);
+    const wants = follower.nextWants ?? follower.wants;
+    for (const author of message.remove) wants.delete(author);
+    for (const author of message.add) wants.add(author);
     follower.wantVersion = message.version;
+    // Until then the lane goes by the former one: who is in both is never left out.
+    if (isWholeList(message.version)) {
+      follower.wants = wants;
+      follower.nextWants = null;
+    }
     this.#options.send(node, { kind: 'wanted', version: message.version });
   }
 
@@ -142,7 +158,8 @@ export class Feeds {
     const follower = this.#followers.get(node);
     if (follower === undefined) return;
     for (const feed of [follower.replica, follower.committed]) {
-      if (feed !== null) for (const log of logs) this.#send(node, follower, feed, log);
+      // What was found at a takeover is older than what was written since.
+      if (feed !== null) for (const log of ['relay', 'own'] as const) this.#send(node, follower, feed, log);
     }
   }
 

@@ -25,6 +25,8 @@ export interface HorizonChange {
 
 export interface HorizonOptions {
   partitions: number;
+  /** Everything up to there had come before this start. */
+  from: Version;
   /**
    * May what a server says of a partition be taken, under a term that is new here? Only if everything that any other server had answered
    * for before is here: of `former`, the last one known, and of all who may have served in between. `version` is that of the statement.
@@ -73,6 +75,7 @@ export class Horizon {
   watermark(): Version {
     let lowest: Version | null = null;
     for (const closed of this.#closed) if (lowest === null || closed < lowest) lowest = closed;
-    return lowest ?? noVersion;
+    const { from } = this.#options;
+    return lowest === null || lowest < from ? from : lowest;
   }
 }

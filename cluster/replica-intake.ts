@@ -46,12 +46,13 @@ export interface IntakeOptions {
   /** A position has moved. */
   moved(from: number): void;
   /** The peer's log does not go back far enough. */
-  trimmed(from: number, lane: Lane): void;
+  trimmed(): void;
 }
 
 /** Nothing heard of a lane for this long, and it is followed anew. */
 const staleMs = 2000;
 const storedEveryMs = 1000;
+const farSeq = Number.MAX_SAFE_INTEGER;
 const logs = ['own', 'relay'] as const;
 
 export class Intake {
@@ -60,6 +61,8 @@ export class Intake {
   readonly #have: Record<Lane, Map<string, Position>> = { replica: new Map(), committed: new Map() };
   /** Copies below these are not complete: see `Reach`. */
   readonly #bases = new Map<string, number>();
+  /** Lanes of nodes whose logs do not go back to where they stood: they go on from where those are now. */
+  readonly #isCut = new Set<string>();
   #lastId = 0;
   #storedMs = 0;
 
@@ -90,12 +93,18 @@ export class Intake {
     this.#flows.delete(node);
   }
 
-  /** Up to where this node has the logs: every entry that concerns what it owns. */
+  /**
+   * Up to where this node has the logs: every entry that concerns what it owns. A log that a scan has set back is there twice: what it
+   * had before is here still, and may be nowhere else.
+   */
   have(): Reach[] {
-    return [...this.#have.replica].map(([place, position]) => ({
-      ...position,
-      from: this.#bases.get(place) ?? 0,
-    }));
+    const { store } = this.#options;
+    return [...this.#have.replica].flatMap(([place, position]) => {
+      const reach = { ...position, from: this.#bases.get(place) ?? 0 };
+      const { origin, incarnation, seq } = position;
+      const isMoreHere = (store.read(origin, incarnation, seq, 1)?.entries.length ?? 0) > 0;
+      return isMoreHere ? [reach, { ...reach, seq: farSeq }] : [reach];
+    });
   }
 
   /** What `base` was called with: to be kept on disk with what is held. */
@@ -213,13 +222,14 @@ export class Intake {
     flow.incarnation = null;
     flow.writing = 0;
     flow.lastMs = clock.monoMs();
-    const positions = [node, relayOf(node)].flatMap((origin) => this.#start(lane, origin));
+    const positions = [node, relayOf(node)].flatMap((origin) => this.#start(node, lane, origin));
     const want = this.#options.wantOf(node);
     send(node, { kind: 'follow', id: flow.id, lane, partitions: flow.partitions, positions, want });
   }
 
   /** Lives follow each other with ascending places; a wiped store begins again, in a life nobody knows. */
-  #start(lane: Lane, origin: number): Position[] {
+  #start(node: number, lane: Lane, origin: number): Position[] {
+    if (this.#isCut.has(`${node} ${lane}`)) return [{ origin, incarnation: fromNow, seq: 0 }];
     const last = this.livesOf(lane, origin).at(-1);
     if (last !== undefined) return [last];
     return this.#options.hasData() ? [] : [{ origin, incarnation: fromNow, seq: 0 }];
@@ -236,6 +246,7 @@ export class Intake {
     const flow = this.#flows.get(node)?.[message.lane];
     if (flow === undefined || flow.id !== message.follow || flow.incarnation !== null) return;
     const { own, relay, incarnation } = message;
+    this.#isCut.delete(`${node} ${message.lane}`);
     flow.incarnation = incarnation;
     flow.received = { own, relay };
     flow.done = { own, relay };
@@ -291,8 +302,12 @@ export class Intake {
 
   /** The lane can't be followed from where it stands. */
   trimmed(node: number, message: Extract<PeerMessage, { kind: 'trimmed' }>): void {
-    const flow = this.#flows.get(node)?.[message.lane];
-    if (flow !== undefined && flow.id === message.follow) this.#options.trimmed(node, message.lane);
+    const { lane } = message;
+    const flow = this.#flows.get(node)?.[lane];
+    if (flow === undefined || flow.id !== message.follow) return;
+    this.#isCut.add(`${node} ${lane}`);
+    this.#options.trimmed();
+    this.#follow(node, lane);
   }
 }
 

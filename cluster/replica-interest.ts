@@ -20,6 +20,11 @@ const mostAtOnce = 10_000;
 /** Between two versions: the parts of a list that is said again have numbers of their own in between. */
 const step = 1_000_000;
 
+/** The list that has come up to this version is whole: not a part of one that is said again. */
+export function isWholeList(version: number): boolean {
+  return version % step === 0;
+}
+
 export class Interest {
   readonly #options: InterestOptions;
   readonly #authors = new Set<number>();
@@ -75,7 +80,7 @@ export class Interest {
   confirmed(node: number, { version }: Extract<PeerMessage, { kind: 'wanted' }>): void {
     const peer = this.#peers.get(node);
     // A part of a list says nothing of the whole.
-    if (peer !== undefined && version % step === 0) peer.confirmed = Math.max(peer.confirmed, version);
+    if (peer !== undefined && isWholeList(version)) peer.confirmed = Math.max(peer.confirmed, version);
   }
 
   /** What was not confirmed may have been lost: all is said again. */

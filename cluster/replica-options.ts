@@ -22,6 +22,8 @@ export interface ReplicaEvents {
   epochOf(node: number, epoch: number): void;
   /** Owners of a partition differed for long; the facts that were lacking here are on the disk now. */
   repaired(partition: number, facts: number): void;
+  /** What authors who are only wanted have written may be missing for good. */
+  missed?(): void;
   /** A peer's clock is too far ahead. */
   ahead(node: number): void;
 }

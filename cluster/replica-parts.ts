@@ -17,6 +17,7 @@ import { Server } from './replica-server.ts';
 import { Serving } from './replica-serving.ts';
 import { Statements } from './replica-statements.ts';
 import { Stored } from './replica-stored.ts';
+import { keptWatermark } from './replica-watermark.ts';
 import type { Ring } from './ring.ts';
 
 /** The ring that this node knows by now. */
@@ -64,6 +65,7 @@ export class Parts {
     this.repair = this.#makeRepair();
     this.horizon = new Horizon({
       partitions: ring.partitions,
+      from: keptWatermark(options.store),
       mayFollow: (change) => this.copies.mayFollow(change),
     });
     this.copies = this.#makeCopies();
@@ -87,6 +89,7 @@ export class Parts {
       own: store.head('own'),
       relay: store.head('relay'),
       version: store.clock,
+      serverOf: (partition) => this.serving?.serverOf(partition) ?? null,
       moved: () => {
         this.feeds.pump();
         events.stored();
@@ -123,8 +126,15 @@ export class Parts {
         if (entries.length > 0) events.arrived(from, lane, entries);
       },
       moved: (from) => this.statements.take(from),
-      trimmed: (from) => this.scans.trimmed(from),
+      trimmed: () => this.#trimmed(),
     });
+  }
+
+  /** A log does not go back as far as this node would need: what it owns it scans again, and does not answer for meanwhile. */
+  #trimmed(): void {
+    this.scans.loseAll();
+    this.server.giveUp();
+    this.#options.events.missed?.();
   }
 
   #makeGrants(): Grants {

@@ -101,15 +101,10 @@ export class Scans {
     if (changed) this.#keep(this.#held, () => {});
   }
 
-  /** The log of a node does not go back far enough. */
-  trimmed(from: number): void {
-    const { ring, self } = this.#options;
-    // Its log is of no use any more; what it had is in what it serves, and in what others have of it.
-    this.lose(
-      ring()
-        .held(self.node)
-        .filter((partition) => ring().holds(from, partition)),
-    );
+  /** Of none is it known that everything is here. */
+  loseAll(): void {
+    this.#scan = null;
+    this.lose([...this.#held]);
   }
 
   #hold(partitions: readonly number[]): void {

@@ -254,6 +254,11 @@ export class Server {
     if (this.#serving.get(partition) === served) this.#lose(partition);
   }
 
+  /** Everything, at once: what is here does not suffice to answer. */
+  giveUp(): void {
+    for (const [partition, served] of [...this.#serving]) this.#release(partition, served);
+  }
+
   /** Of a new ring: what this node owns no more is given up. */
   ringChanged(): void {
     const { ring, self } = this.#options;

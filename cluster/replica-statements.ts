@@ -28,10 +28,15 @@ export interface StatementsOptions {
   moved(): void;
 }
 
+const termsEveryMs = 2000;
+
 export class Statements {
   readonly #options: StatementsOptions;
   /** What a node has said of the end of its log, until all of that is here. */
-  readonly #open = new Map<number, Closed>();
+  readonly #open = new Map<number, Closed & { terms: Term[] }>();
+  /** What was said last with its terms, and what has come so. */
+  readonly #said = new Map<number, { version: number; atMs: number }>();
+  readonly #heard = new Map<number, { version: number; terms: Term[] }>();
   #saidMs = Number.NEGATIVE_INFINITY;
   #closed: Version;
 
@@ -43,6 +48,8 @@ export class Statements {
   /** Of a link that is gone, or of one before. */
   forget(node: number): void {
     this.#open.delete(node);
+    this.#said.delete(node);
+    this.#heard.delete(node);
   }
 
   /** Says it when it is time. */
@@ -64,7 +71,7 @@ export class Statements {
       send(node, {
         kind: 'closed',
         version,
-        terms,
+        terms: this.#isDue(node, version) ? terms : null,
         closed,
         head: upTo.own,
         relay: upTo.relay,
@@ -74,6 +81,15 @@ export class Statements {
       });
     }
     moved();
+  }
+
+  /** Terms are long, and seldom others: they are said with a new version, and now and then, for a message may be lost. */
+  #isDue(node: number, version: number): boolean {
+    const said = this.#said.get(node);
+    const nowMs = this.#saidMs;
+    if (said?.version === version && nowMs - said.atMs < termsEveryMs) return false;
+    this.#said.set(node, { version, atMs: nowMs });
+    return true;
   }
 
   /** No entry at or below it will come into what this node serves. */
@@ -93,7 +109,10 @@ export class Statements {
     const { intake } = this.#options;
     intake.heard(node, 'replica', { own: statement.own, relay: statement.ownRelay });
     intake.heard(node, 'committed', { own: statement.head, relay: statement.relay });
-    this.#open.set(node, statement);
+    const { version } = statement;
+    if (statement.terms !== null) this.#heard.set(node, { version, terms: statement.terms });
+    const heard = this.#heard.get(node);
+    if (heard?.version === version) this.#open.set(node, { ...statement, terms: heard.terms });
   }
 
   /** Takes a node's statement when all it speaks of is here. */

@@ -41,6 +41,8 @@ export interface StoredOptions {
   own: number;
   relay: number;
   version: Version;
+  /** Who serves it, as far as is known here: this node, another one, or nobody. */
+  serverOf(partition: number): number | null;
   /** More is stored than before. */
   moved(): void;
   /** An entry that was passed over is stored after all: who was sent what is above it has not got it. */
@@ -167,7 +169,7 @@ export class Stored {
       moved ||= stored > 0;
       const orphans = this.#orphans[log];
       if (orphans.length > 0) {
-        this.#orphans[log] = orphans.filter(({ seq, partition }) => !this.isStored(log, seq, partition));
+        this.#orphans[log] = orphans.filter(({ seq, partition }) => !this.#isServed(log, seq, partition));
         for (const orphan of orphans) {
           if (this.#orphans[log].includes(orphan)) continue;
           this.#options.late(log, orphan.seq, () => this.#options.keep(this.#listed(), () => {}));
@@ -188,9 +190,19 @@ export class Stored {
 
   #isDone(log: Log, seq: number, partition: number): boolean {
     if (partition !== anyPartition) return this.isStored(log, seq, partition);
-    const { self, ring } = this.#options;
+    const { self, ring, serverOf } = this.#options;
     return ring()
       .held(self)
-      .every((held) => this.isStored(log, seq, held));
+      .every((held) =>
+        serverOf(held) === null ? this.isStored(log, seq, held) : this.#isServed(log, seq, held),
+      );
+  }
+
+  /** Its server has it, too, and not only enough owners: nobody is to see elsewhere what a read there would not show yet. */
+  #isServed(log: Log, seq: number, partition: number): boolean {
+    const { self, serverOf } = this.#options;
+    const server = serverOf(partition);
+    if (server === null || !this.isStored(log, seq, partition)) return false;
+    return server === self || this.of(server, log) >= seq;
   }
 }

@@ -1,4 +1,5 @@
 // A core as one of many: terms, lanes, scans and the watermark of one node, put together. Pure but for its ports: the simulation runs this file.
+import type { Version } from '../runtime/version.ts';
 import { isControl, type PeerControl, type PeerData, type PeerMessage } from './peer-messages.ts';
 import type { Horizon } from './replica-horizon.ts';
 import type { Leases } from './replica-leases.ts';
@@ -8,7 +9,10 @@ import type { PeerIdentity } from './replica-ports.ts';
 import type { Scans } from './replica-scans.ts';
 import type { Server } from './replica-server.ts';
 import type { Stored, Written } from './replica-stored.ts';
+import { keepWatermark } from './replica-watermark.ts';
 import type { Ring } from './ring.ts';
+
+const keptEveryMs = 1000;
 
 export class Replica {
   /** What this node serves, and under which terms. */
@@ -23,6 +27,8 @@ export class Replica {
   readonly #options: ReplicaOptions;
   readonly #parts: Parts;
   readonly #linked = new Set<number>();
+  #kept: Version | null = null;
+  #keptMs = Number.NEGATIVE_INFINITY;
   #ring: Ring;
   #epoch: number;
 
@@ -217,7 +223,19 @@ export class Replica {
     this.#parts.statements.tick();
     this.#parts.feeds.pump();
     for (const node of this.#linked) this.#parts.statements.take(node);
+    this.#keepWatermark();
     this.#parts.serving.tell();
+  }
+
+  /** Now and then: one that is lower than it could be only sends things twice. */
+  #keepWatermark(): void {
+    const { clock, store, self } = this.#options;
+    if (clock.monoMs() - this.#keptMs < keptEveryMs || this.#ring.isAlone(self.node)) return;
+    this.#keptMs = clock.monoMs();
+    const watermark = this.horizon.watermark();
+    if (watermark === this.#kept) return;
+    this.#kept = watermark;
+    keepWatermark(store, watermark);
   }
 
   // What is written, wanted and served

@@ -20,6 +20,8 @@ const tools: Tool[] = [
     neededBy: 'tests/page',
   },
   { commands: ['strace'], debianPackages: ['strace'], neededBy: 'tests/chaos' },
+  { commands: ['ip'], debianPackages: ['iproute2'], neededBy: 'tests/chaos' },
+  { commands: ['iptables'], debianPackages: ['iptables'], neededBy: 'tests/chaos' },
   { commands: ['toot'], debianPackages: ['toot'], neededBy: 'tests/clients' },
   {
     name: 'Mastodon.py',

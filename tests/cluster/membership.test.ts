@@ -1,6 +1,6 @@
 // The table of who is linked where: what is told at first hand counts more, what is not told again goes.
 import { expect, test } from 'vitest';
-import { Membership } from '../../cluster/membership.ts';
+import { credible, Membership } from '../../cluster/membership.ts';
 import { MeshLinks } from '../../cluster/mesh-links.ts';
 import type { MemberEntry } from '../../cluster/mesh-messages.ts';
 
@@ -58,6 +58,34 @@ test('only cores speak for others, and only what is at first hand is passed on',
   membership.take(core(1), [entry(1), entry(5)]);
   expect(membership.all().map(({ node }) => node)).toEqual([3, 1, 5]);
   expect(membership.firstHand().map(({ node }) => node)).toEqual([3, 1]);
+});
+
+test('nobody speaks of itself as anything but what it has been let in as', () => {
+  const members = [{ node: 3, roles: ['gateway' as const, 'core' as const] }];
+  const told = [entry(3), entry(3, { role: 'gateway', core: null }), entry(3, { role: 'agent', core: null })];
+  const said = (role: 'core' | 'agent') =>
+    credible({ node: 3, boot: 'boot-3', role }, told, members).map((one) => one.role);
+  expect(said('agent')).toEqual(['agent']);
+  expect(said('core')).toEqual(['core']);
+});
+
+test('a core counts only where the manifest lets one be, whoever tells of it, and only as a core', () => {
+  const members = [
+    { node: 1, roles: ['core' as const] },
+    { node: 3, roles: ['gateway' as const] },
+  ];
+  const from = { node: 1, boot: 'boot-1', role: 'core' as const };
+  const told = [
+    entry(1),
+    entry(2),
+    entry(3),
+    entry(3, { role: 'gateway' }),
+    entry(3, { role: 'core', core: null }),
+    entry(3, { role: 'gateway', core: null }),
+    entry(1, { role: 'agent', boot: 'other' }),
+  ];
+  expect(credible(from, told, members)).toEqual([told[0], told[5]]);
+  expect(credible({ node: 3, boot: 'boot-3', role: 'core' }, [entry(3)], members)).toEqual([]);
 });
 
 test('it is news when somebody is new or somewhere else, not when somebody only goes on', () => {

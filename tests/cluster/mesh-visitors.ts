@@ -13,6 +13,8 @@ import type { MeshNodes, TestCore, TestNode } from './mesh-nodes.ts';
 import { Witness } from './wire-ends.ts';
 
 export interface Visitor {
+  /** Of its hello. */
+  boot: Uint8Array;
   /** Null when it was refused. */
   link: MeshLink | null;
   refused: WireEnding | null;
@@ -58,5 +60,5 @@ export async function visit(
   const outcome = await dialing.outcome;
   const link = outcome.kind === 'opened' ? outcome.link : null;
   nodes.onClose(() => link?.close('the test is over'));
-  return { link, refused: outcome.kind === 'refused' ? outcome.ending : null, told, endings };
+  return { boot: self.boot, link, refused: outcome.kind === 'refused' ? outcome.ending : null, told, endings };
 }

@@ -1,9 +1,9 @@
-// Runs store-child.ts as a process, and gives its lines as they come. Under strace when asked. Killed after the test at the latest.
+// Runs store-child.ts (bundled) as a process, and gives its lines as they come. Under strace when asked. Killed after the test at the latest.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach } from 'vitest';
+import { storeChild } from '../support/bundled.ts';
 import { until } from '../support/until.ts';
 
 export interface StoreProgram {
@@ -34,13 +34,11 @@ afterEach(async () => {
   await Promise.all([...running].map((program) => program.kill()));
 });
 
-const child = join(import.meta.dirname, 'store-child.ts');
-
 export async function startStoreProgram(
   folder: string,
   { mode, strace }: StoreProgramOptions,
 ): Promise<StoreProgram> {
-  const node = [process.execPath, '--import', 'tsx', child, folder, mode];
+  const node = [process.execPath, storeChild, folder, mode];
   const [command = '', ...args] = strace === undefined ? node : ['strace', '-f', ...strace, ...node];
   // One thread writes: strace counts the calls of each thread apart.
   const env = { ...process.env, UV_THREADPOOL_SIZE: '1' };

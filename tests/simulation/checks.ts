@@ -30,7 +30,17 @@ interface Followed {
   cursor: Version;
 }
 
+/** What is there when nothing happens any more. */
+export interface End {
+  ring: Ring;
+  nodes: ReadonlyMap<number, Process>;
+  sessions: readonly SimSession[];
+}
+
 const mostViolations = 20;
+const mostTermsInPeace = 6;
+/** Above all that is ever given. */
+const lastVersion = '\u00ff'.repeat(12) as Version;
 
 export class Checks {
   readonly violations: string[] = [];
@@ -42,6 +52,8 @@ export class Checks {
   readonly #acknowledged = new Map<Key, Acknowledged[]>();
   readonly #owners = new Map<Key, string>();
   readonly #holders = new Map<string, number>();
+  /** By partition: the terms under which it was served since there is peace. */
+  readonly #peaceful = new Map<number, Set<number>>();
   readonly #sessions = new Map<SimSession, Followed>();
 
   constructor(world: World, partitions: number) {
@@ -115,6 +127,21 @@ export class Checks {
     for (const [key, { version }] of facts) this.#raise(key, version);
   }
 
+  /** Whoever serves a partition could be asked at this moment for anything in it: as if it was. */
+  served(partition: number, { node, fact }: { node: number; fact(key: Key): Version | undefined }): void {
+    for (const [account, ofAccount] of this.#floors) {
+      if (account % this.#partitions !== partition) continue;
+      for (const [key, floors] of ofAccount) {
+        const floor = floors.at(-1)?.version ?? noVersion;
+        const found = fact(key);
+        if (found === undefined || found < floor)
+          this.#violated(
+            `monotonic: ${cursor(floor)} of ${show(key)} is known, and node ${node}, which serves it, has ${found === undefined ? 'nothing' : cursor(found)}`,
+          );
+      }
+    }
+  }
+
   /** One that was acknowledged, to be deleted. */
   somePost(random: Random): { key: Key; account: number } | null {
     const keys = [...this.#acknowledged.keys()].filter(isPost);
@@ -139,7 +166,14 @@ export class Checks {
           `one server: term ${term} of partition ${partition} was served by ${holder} and ${node}`,
         );
       this.#holders.set(name, node);
+      this.#peaceful.get(partition)?.add(term);
     }
+  }
+
+  /** Nothing goes wrong any more: whoever serves goes on doing so, but for a few changes until all is in order. */
+  peace(): void {
+    for (let partition = 0; partition < this.#partitions; partition++)
+      this.#peaceful.set(partition, new Set());
   }
 
   // Sessions
@@ -165,15 +199,21 @@ export class Checks {
   }
 
   #complete(session: SimSession, followed: Followed): void {
-    const { received, cursor: upTo } = followed;
-    followed.open = followed.open.filter(({ key, version }) => {
-      if (version > upTo) return true;
-      if (!received.has(`${key} ${version}`) && !this.#isReplaced(key, version, received))
-        this.#violated(
-          `complete: session ${session.id} has the cursor ${cursor(upTo)}, but not ${show(key)} of ${cursor(version)}`,
-        );
-      return false;
-    });
+    const { open, cursor: upTo } = followed;
+    const lacking = this.#lacking(followed, upTo);
+    followed.open = open.filter(({ version }) => version > upTo);
+    for (const { key, version } of lacking)
+      this.#violated(
+        `complete: session ${session.id} has the cursor ${cursor(upTo)}, but not ${show(key)} of ${cursor(version)}`,
+      );
+  }
+
+  /** What it should have been given up to there. */
+  #lacking({ open, received }: Followed, upTo: Version): { key: Key; version: Version }[] {
+    return open.filter(
+      ({ key, version }) =>
+        version <= upTo && !received.has(`${key} ${version}`) && !this.#isReplaced(key, version, received),
+    );
   }
 
   /** It has a later one of the same key: a deleted post need not be shown before it is gone. */
@@ -192,37 +232,43 @@ export class Checks {
   // The end
 
   /** All is quiet and whole again: everybody has what they should have. */
-  finish(end: { ring: Ring; nodes: ReadonlyMap<number, Process>; sessions: readonly SimSession[] }): void {
-    const { ring, nodes } = end;
+  finish(end: End): void {
+    for (const text of this.#unfinished(end)) this.#violated(text);
+  }
+
+  /** As if this were the end already: is everything as it should be then? */
+  isFinished(end: End): boolean {
+    return this.#unfinished(end).next().done === true;
+  }
+
+  *#unfinished({ ring, nodes, sessions }: End): Generator<string> {
     for (let partition = 0; partition < this.#partitions; partition++) {
       const { owners } = ring.placement(partition);
       const served = owners.filter((node) => nodes.get(node)?.replica.server.term(partition) !== null);
       if (served.length !== 1)
-        this.#violated(`available: partition ${partition} has ${served.length} servers in the end`);
-      this.#equal(partition, owners, nodes);
+        yield `available: partition ${partition} has ${served.length} servers in the end`;
+      const terms = this.#peaceful.get(partition)?.size ?? 0;
+      if (terms > mostTermsInPeace)
+        yield `steady: partition ${partition} was served under ${terms} terms although nothing went wrong`;
+      yield* unequal(partition, owners, nodes);
     }
-    for (const [key, all] of this.#acknowledged) this.#durable(key, all, ring, nodes);
-    this.#guests(ring, nodes);
-    for (const session of end.sessions) {
+    for (const [key, all] of this.#acknowledged) yield* this.#lost(key, all, ring, nodes);
+    yield* this.#unaddressed(ring, nodes);
+    for (const session of sessions) {
       const followed = this.#sessions.get(session);
       if (followed === undefined) continue;
-      if (!session.isLive) this.#violated(`live: session ${session.id} is not attached in the end`);
-      this.#complete(session, { ...followed, cursor: '\u00ff'.repeat(12) as Version });
+      if (!session.isLive) yield `live: session ${session.id} is not attached in the end`;
+      for (const { key, version } of this.#lacking(followed, lastVersion))
+        yield `complete: session ${session.id} has not got ${show(key)} of ${cursor(version)} in the end`;
     }
   }
 
-  #equal(partition: number, owners: readonly number[], nodes: ReadonlyMap<number, Process>): void {
-    const digests = owners.map((node) => {
-      const digest = nodes.get(node)?.disk.digest(partition);
-      return `${digest?.count}/${digest?.sum}`;
-    });
-    if (digests.some((digest) => digest !== digests[0]))
-      this.#violated(
-        `converge: owners ${owners.join(' ')} of partition ${partition} have ${digests.join(' ')}`,
-      );
-  }
-
-  #durable(key: Key, all: readonly Acknowledged[], ring: Ring, nodes: ReadonlyMap<number, Process>): void {
+  *#lost(
+    key: Key,
+    all: readonly Acknowledged[],
+    ring: Ring,
+    nodes: ReadonlyMap<number, Process>,
+  ): Generator<string> {
     const partition = accountAt(key) % this.#partitions;
     let highest: Acknowledged | null = null;
     for (const one of all) if (highest === null || one.version > highest.version) highest = one;
@@ -231,17 +277,15 @@ export class Checks {
     for (const node of ring.placement(partition).owners) {
       const fact = nodes.get(node)?.disk.fact(key);
       if (fact === undefined || fact.version < highest.version) {
-        this.#violated(
-          `durable: ${show(key)} of ${cursor(highest.version)} was acknowledged and is not on node ${node}`,
-        );
+        yield `durable: ${show(key)} of ${cursor(highest.version)} was acknowledged and is not on node ${node}`;
       } else if (isPost(key) && wasRemoved && fact.packed !== null) {
-        this.#violated(`delete: ${show(key)} was deleted and is there again on node ${node}`);
+        yield `delete: ${show(key)} was deleted and is there again on node ${node}`;
       }
     }
   }
 
   /** What is addressed to a partition is with its owners. */
-  #guests(ring: Ring, nodes: ReadonlyMap<number, Process>): void {
+  *#unaddressed(ring: Ring, nodes: ReadonlyMap<number, Process>): Generator<string> {
     for (const [, { disk }] of nodes) {
       for (const [key, { version, to, packed }] of disk.facts()) {
         const home = accountAt(key) % this.#partitions;
@@ -253,15 +297,26 @@ export class Checks {
             // A newcomer need not hear of what was gone before it came.
             const isGone = packed === null && (known === undefined || known.packed === null);
             if (!isGone && (known === undefined || known.version < version)) {
-              this.#violated(
-                `addressed: ${show(key)} of ${cursor(version)} is addressed to partition ${partition} and not on node ${owner}`,
-              );
+              yield `addressed: ${show(key)} of ${cursor(version)} is addressed to partition ${partition} and not on node ${owner}`;
             }
           }
         }
       }
     }
   }
+}
+
+function* unequal(
+  partition: number,
+  owners: readonly number[],
+  nodes: ReadonlyMap<number, Process>,
+): Generator<string> {
+  const digests = owners.map((node) => {
+    const digest = nodes.get(node)?.disk.digest(partition);
+    return `${digest?.count}/${digest?.sum}`;
+  });
+  if (digests.some((digest) => digest !== digests[0]))
+    yield `converge: owners ${owners.join(' ')} of partition ${partition} have ${digests.join(' ')}`;
 }
 
 /** The highest that was known when the request began. */

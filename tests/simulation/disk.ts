@@ -102,6 +102,8 @@ export class Disk implements ReplicaStore {
   #given: { own: number; relay: number };
   /** Facts on their way to the disk. */
   readonly #staged = new Map<Key, StoredFact>();
+  /** Those on the disk once more, by partition: reads and digests need not look at all. */
+  readonly #byPartition = new Map<number, Map<Key, Kept>>();
   inFlight = 0;
 
   constructor(options: DiskOptions) {
@@ -109,6 +111,15 @@ export class Disk implements ReplicaStore {
     this.#image = options.image;
     this.#hlc = hybridClock(options.node, options.image.clock);
     this.#given = { ...options.image.heads };
+    for (const [key, fact] of options.image.facts) this.#factsIn(options.partitionOf(key)).set(key, fact);
+  }
+
+  #factsIn(partition: number): Map<Key, Kept> {
+    const known = this.#byPartition.get(partition);
+    if (known !== undefined) return known;
+    const facts = new Map<Key, Kept>();
+    this.#byPartition.set(partition, facts);
+    return facts;
   }
 
   get incarnation(): number {
@@ -143,6 +154,10 @@ export class Disk implements ReplicaStore {
 
   facts(): IterableIterator<[Key, StoredFact]> {
     return this.#image.facts.entries();
+  }
+
+  factsOfPartition(partition: number): IterableIterator<[Key, StoredFact]> {
+    return this.#factsIn(partition).entries();
   }
 
   submit(
@@ -269,8 +284,7 @@ export class Disk implements ReplicaStore {
     let count = 0;
     // Independent of the order: each fact by itself.
     let total = 0;
-    for (const [key, { sum }] of this.#image.facts) {
-      if (this.#options.partitionOf(key) !== partition) continue;
+    for (const { sum } of this.#factsIn(partition).values()) {
       count++;
       total = (total + sum) >>> 0;
     }
@@ -278,8 +292,8 @@ export class Disk implements ReplicaStore {
   }
 
   versionsOf(partition: number, after: Key | null, most: number): { key: Key; version: Version }[] {
-    return [...this.#image.facts]
-      .filter(([key]) => this.#options.partitionOf(key) === partition && (after === null || key > after))
+    return [...this.#factsIn(partition)]
+      .filter(([key]) => after === null || key > after)
       .map(([key, { version }]) => ({ key, version }))
       .sort((one, other) => (one.key < other.key ? -1 : 1))
       .slice(0, most);
@@ -296,7 +310,11 @@ export class Disk implements ReplicaStore {
 
   /** What is owned no more. */
   drop(keep: (key: Key, fact: StoredFact) => boolean): void {
-    for (const [key, fact] of this.#image.facts) if (!keep(key, fact)) this.#image.facts.delete(key);
+    for (const [key, fact] of this.#image.facts) {
+      if (keep(key, fact)) continue;
+      this.#image.facts.delete(key);
+      this.#factsIn(this.#options.partitionOf(key)).delete(key);
+    }
   }
 
   #put({ key, version, packed, live, to }: { key: Key } & StoredFact): void {
@@ -304,8 +322,10 @@ export class Disk implements ReplicaStore {
     const known = this.#image.facts.get(key);
     // A tombstone does not say whom the fact was addressed to: what it replaces did.
     const addressed = packed === null ? [] : this.#options.addressed(packed);
-    const merged = [...new Set([...(known?.to ?? []), ...to, ...addressed])];
-    this.#image.facts.set(key, { version, packed, live, to: merged, sum: sumOf(key, version) });
+    const merged = merge(merge(known?.to ?? [], to), addressed);
+    const kept = { version, packed, live, to: merged, sum: sumOf(key, version) };
+    this.#image.facts.set(key, kept);
+    this.#factsIn(this.#options.partitionOf(key)).set(key, kept);
     if ((this.#staged.get(key)?.version ?? noVersion) <= version) this.#staged.delete(key);
   }
 
@@ -340,6 +360,11 @@ function sumOf(key: Key, version: Version): number {
   let sum = 7;
   for (const character of `${key}${version}`) sum = (Math.imul(sum, 31) + character.charCodeAt(0)) >>> 0;
   return sum;
+}
+
+function merge(some: readonly number[], more: readonly number[]): readonly number[] {
+  const added = more.filter((one) => !some.includes(one));
+  return added.length === 0 ? some : [...some, ...added];
 }
 
 function firstAbove(log: readonly Copy[], seq: number): number {

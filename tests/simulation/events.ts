@@ -39,13 +39,6 @@ export class Events {
     return true;
   }
 
-  /** Does all that is due up to then. */
-  run(untilMs: number): void {
-    while (this.step(untilMs)) {
-      // As long as there is something.
-    }
-  }
-
   #pop(): void {
     const heap = this.#heap;
     const last = heap.pop();

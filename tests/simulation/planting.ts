@@ -7,20 +7,23 @@ import type { RunOptions, RunReport } from './simulate.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 
-/** Throws when the line does not stand there exactly once: then the plant is out of date. */
-export async function planted({
-  name,
-  file,
-  line,
-  instead,
-}: Plant): Promise<(options: RunOptions) => RunReport> {
+/** The simulation with the plant. Throws when its line does not stand there exactly once: then the plant is out of date. */
+export async function planted(plant: Plant): Promise<(options: RunOptions) => RunReport> {
+  const loaded = (await plantedModule(plant, 'simulate.ts')) as {
+    simulate(options: RunOptions): RunReport;
+  };
+  return loaded.simulate;
+}
+
+/** Another module of the simulation, with the plant. */
+export async function plantedModule({ name, file, line, instead }: Plant, entry: string): Promise<unknown> {
   const path = join(root, file);
   const text = readFileSync(path, 'utf8');
   const times = text.split(line).length - 1;
   if (times !== 1) throw new Error(`"${name}": the line to change stands ${times} times in ${file}`);
   const contents = text.replace(line, () => instead);
   const built = await build({
-    entryPoints: [join(root, 'tests/simulation/simulate.ts')],
+    entryPoints: [join(import.meta.dirname, entry)],
     bundle: true,
     write: false,
     format: 'esm',
@@ -39,8 +42,5 @@ export async function planted({
   const [output] = built.outputFiles;
   if (output === undefined) throw new Error('nothing was built');
   const code = Buffer.from(output.contents).toString('base64');
-  const loaded = (await import(`data:text/javascript;base64,${code}`)) as {
-    simulate(options: RunOptions): RunReport;
-  };
-  return loaded.simulate;
+  return await import(`data:text/javascript;base64,${code}`);
 }

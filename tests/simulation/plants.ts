@@ -1,6 +1,7 @@
 // Planted bugs: all there are.
 import type { Plant } from './plant.ts';
+import { basicPlants } from './plants-basics.ts';
 import { copyingPlants } from './plants-copying.ts';
 import { servingPlants } from './plants-serving.ts';
 
-export const plants: readonly Plant[] = [...servingPlants, ...copyingPlants];
+export const plants: readonly Plant[] = [...basicPlants, ...servingPlants, ...copyingPlants];

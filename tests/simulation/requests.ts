@@ -60,10 +60,15 @@ export function isPost(key: Key): boolean {
   return key.charAt(7) === 's';
 }
 
+/** What was packed here, by its bytes: nobody changes them, and every copy is asked for its addresses. */
+const unpacked = new WeakMap<Uint8Array, Value>();
+
 export function encodeValue(value: Value): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify(value));
+  const packed = new TextEncoder().encode(JSON.stringify(value));
+  unpacked.set(packed, value);
+  return packed;
 }
 
 export function decodeValue(packed: Uint8Array): Value {
-  return JSON.parse(new TextDecoder().decode(packed)) as Value;
+  return unpacked.get(packed) ?? (JSON.parse(new TextDecoder().decode(packed)) as Value);
 }

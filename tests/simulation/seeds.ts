@@ -28,6 +28,7 @@ export function testSeeds({ from, to }: { from: number; to: number }): void {
         'pauses',
         'rings',
         'wipes',
+        'stranded',
         'attached',
       ])
         expect(counts[what], what).toBeGreaterThan(0);

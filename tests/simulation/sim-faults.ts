@@ -1,4 +1,5 @@
 // What goes wrong in the simulation: processes end or stand still, links are cut or slow, disks fail or are lost, clocks jump, rings change.
+import { mostOwners } from '../../cluster/ring.ts';
 import { copyImage, emptyImage, type Image } from './disk.ts';
 import { gateway } from './sim-gateway.ts';
 import { ringOf } from './sim-manifest.ts';
@@ -13,12 +14,15 @@ export interface SimFaultsOptions {
   partitions: number;
   /** Trouble ends then, in virtual milliseconds. */
   untilMs: number;
+  /** Mostly the ring changes, and less goes wrong: or no change would ever come to its end. */
+  isOfRings: boolean;
   /** Of a store that nobody has known before. */
   newIncarnation(): number;
   count(what: string): void;
 }
 
 const wipeEveryMs = 3000;
+const jumpMs = 600_000;
 
 export class SimFaults {
   readonly #options: SimFaultsOptions;
@@ -32,7 +36,7 @@ export class SimFaults {
   /** One thing after the other. */
   begin(): void {
     const { events, random } = this.#options.world;
-    events.after(random.between(200, 2500), () => {
+    events.after(random.between(150, 1700), () => {
       if (events.nowMs > this.#options.untilMs) return;
       this.#harm();
       this.begin();
@@ -41,31 +45,68 @@ export class SimFaults {
 
   #harm(): void {
     const { world, nodes, ring } = this.#options;
+    if (this.#options.isOfRings && world.random.chance(0.6)) {
+      ring.change();
+      return;
+    }
     const node = world.random.pick([...nodes.values()]);
-    const choice = world.random.below(16);
+    const choice = world.random.below(20);
     if (choice < 3) this.#kill(node);
     else if (choice < 5) this.#pause(node);
     else if (choice < 9) this.#cut(node.node);
     else if (choice === 9) this.#slow(node.node);
     else if (choice === 10) this.#spoilDisk(node);
-    else if (choice === 12) this.#backups.set(node.node, copyImage(node.image));
-    else if (choice === 13) ring.change();
-    else if (choice === 15) this.#blackOut();
+    else if (choice === 11) this.#backUp();
+    else if (choice < 14) ring.change();
+    else if (choice === 14) this.#blackOut();
+    else if (choice < 17) this.#strand(node);
+    else if (choice === 17) this.#roll(node);
     else this.#wipe(node);
   }
 
-  #kill(node: SimNode): void {
+  /** It is away for so long; if nothing is said, mostly for a short while. */
+  #kill(node: SimNode, away: readonly [leastMs: number, mostMs: number] | null = null): void {
     const { world, count } = this.#options;
     const { random, events } = world;
-    if (node.process === null) return;
+    // One that was planned before the peace.
+    if (node.process === null || world.isHealed) return;
     world.note(`kill -9 node ${node.node}`);
     node.crash();
     if (random.chance(0.1)) {
-      node.wallOffsetMs = random.chance(0.5) ? 600_000 : -600_000;
+      node.wallOffsetMs = random.chance(0.5) ? jumpMs : -jumpMs;
       world.note(`the clock of node ${node.node} jumps by ${node.wallOffsetMs / 60_000} minutes`);
     }
-    events.after(random.between(100, random.chance(0.3) ? 12_000 : 2500), () => node.start());
+    const [leastMs, mostMs] = away ?? [100, random.chance(0.3) ? 12_000 : 2500];
+    events.after(random.between(leastMs, mostMs), () => node.start());
     count('kills');
+  }
+
+  /** What it writes does not reach one of the others any more; then it is gone, and that one may have to serve in its stead. */
+  #strand(node: SimNode): void {
+    const { world, nodes, count } = this.#options;
+    const { random, events } = world;
+    const other = random.pick([...nodes.keys()].filter((one) => one !== node.node));
+    world.note(`node ${node.node} does not reach ${other}, and is about to end`);
+    world.cut(node.node, other);
+    count('stranded');
+    events.after(random.between(200, 1500), () => {
+      this.#kill(node, [4000, 9000]);
+      // What was sent comes no more: until then the link is given up.
+      events.after(random.between(3500, 6000), () => world.uncut(node.node, other));
+    });
+  }
+
+  /** One ends; soon after it is back, the next one does. */
+  #roll(node: SimNode): void {
+    const { world, nodes } = this.#options;
+    const { random, events } = world;
+    const next = random.pick([...nodes.values()].filter((one) => one !== node));
+    this.#kill(node, [100, 600]);
+    events.after(random.between(300, 2500), () => this.#kill(next));
+  }
+
+  #backUp(): void {
+    for (const { node, image } of this.#options.nodes.values()) this.#backups.set(node, copyImage(image));
   }
 
   /** The power goes, for all at once or for most: they come back one by one. */
@@ -175,15 +216,19 @@ export class SimFaults {
     count('wipes');
   }
 
-  /** Peace: what is broken is mended. */
-  heal(): void {
-    const { world, nodes } = this.#options;
+  /** Peace: what is broken is mended. But one clock may stay ahead: the others do without that node. */
+  heal({ staysAhead }: { staysAhead: boolean }): void {
+    const { world, nodes, ring } = this.#options;
     world.note('peace');
     world.isHealed = true;
     world.heal();
+    const { cores, next } = ring.manifest;
+    const isEnough = cores.length >= mostOwners && (next === null || next.length >= mostOwners);
+    const ahead = staysAhead && isEnough ? world.random.pick(cores) : null;
     for (const node of nodes.values()) {
-      if (Math.abs(node.wallOffsetMs) > 1000) {
-        node.wallOffsetMs = 0;
+      const offsetMs = node.node === ahead ? jumpMs : 0;
+      if (Math.abs(node.wallOffsetMs - offsetMs) > 1000) {
+        node.wallOffsetMs = offsetMs;
         node.crash();
       }
       node.process?.resume();

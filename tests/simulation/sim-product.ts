@@ -61,7 +61,7 @@ export class Product {
   ): void {
     const { disk, node } = this.#options;
     const facts = new Map<Key, { version: Version; isThere: boolean }>();
-    for (const [key, fact] of disk.facts()) {
+    for (const [key, fact] of disk.factsOfPartition(partition)) {
       if (accountAt(key) === account)
         facts.set(key, { version: fact.version, isThere: fact.packed !== null });
     }

@@ -1,9 +1,11 @@
-// `npm run simulate`: many seeds on all processors, or one of them with its transcript.
+// `npm run simulate`: many seeds on all processors, or one of them with its transcript, or the protocol at scale.
 import { fork } from 'node:child_process';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { SingleBar } from 'cli-progress';
 import { Command } from 'commander';
+import { runScale } from './scale.ts';
+import { scaleText } from './scale-table.ts';
 import { simulate } from './simulate.ts';
 
 interface Report {
@@ -23,12 +25,18 @@ const command = new Command('simulate')
   .option('--from <N>', 'the first seed', wholeNumber, 0)
   .option('--seed <N>', 'one seed only, with its transcript', wholeNumber)
   .option('--no-repairs', 'owners do not compare what they have: what that would mend is seen')
+  .option(
+    '--nodes <N>',
+    'no seeds, but clusters of up to so many nodes: what the protocol costs',
+    wholeNumber,
+  )
   .option('--processes <N>', 'processes', wholeNumber, Math.max(1, cpus().length))
   .parse();
 const options = command.opts<{
   seeds: number;
   from: number;
   seed?: number;
+  nodes?: number;
   processes: number;
   repairs: boolean;
 }>();
@@ -79,7 +87,22 @@ async function many(): Promise<number> {
   return failed.length === 0 ? 0 : 1;
 }
 
-if (options.seed === undefined) process.exitCode = await many();
+const sizes = [10, 50, 150, 300, 1000];
+/** More of them take too long, and too much memory: each is linked to each. */
+const wholeMost = 50;
+
+function atScale(nodes: number): void {
+  const report = runScale({
+    sizes: [...sizes.filter((size) => size < nodes), nodes],
+    wholeMost,
+    seed: options.from,
+    progress: (text) => console.error(text),
+  });
+  console.log(scaleText(report));
+}
+
+if (options.nodes !== undefined) atScale(options.nodes);
+else if (options.seed === undefined) process.exitCode = await many();
 else {
   const report = simulate({ seed: options.seed, repairs: options.repairs });
   show({ ...report, seed: options.seed });

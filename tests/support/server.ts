@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { commandLine } from './bundled.ts';
 import { until } from './until.ts';
 
 export const packageRoot = join(import.meta.dirname, '..', '..');
@@ -19,6 +20,8 @@ export interface ServerOptions {
   /** A built release folder. Default: under vitest the one its global setup built; else the command line builds. */
   release?: string;
   env?: NodeJS.ProcessEnv;
+  /** Run the checkout as `npm start` does, not what was bundled from it. */
+  fromSource?: boolean;
 }
 
 export interface Server {
@@ -42,10 +45,10 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
   if (options.gateways !== undefined) args.push('--gateways', String(options.gateways));
   const release = options.release ?? builtRelease();
   if (release !== null) args.push('--release', release);
-  const run = runCommand(
-    [...args, ...(options.args ?? [])],
-    options.env === undefined ? {} : { env: options.env },
-  );
+  const run = runCommand([...args, ...(options.args ?? [])], {
+    ...(options.env === undefined ? {} : { env: options.env }),
+    ...(options.fromSource === undefined ? {} : { fromSource: options.fromSource }),
+  });
   running.set(dataDir, run.process);
 
   const url = await until(
@@ -98,15 +101,23 @@ export interface CommandRun {
   ended: Promise<string>;
 }
 
-/** Runs `murmuration ARGS` as a user would, without building anything first. */
-export function runCommand(
-  args: string[],
-  options: { env?: NodeJS.ProcessEnv; input?: string; cwd?: string; ownGroup?: boolean } = {},
-): CommandRun {
-  const entry = join(packageRoot, 'cluster', 'murmuration.ts');
+interface CommandOptions {
+  env?: NodeJS.ProcessEnv;
+  input?: string;
+  cwd?: string;
+  ownGroup?: boolean;
+  /** As `npm run murmuration` does it. Always so outside vitest, where nothing was bundled. */
+  fromSource?: boolean;
+}
+
+/** Runs `murmuration ARGS`, without building a release first. */
+export function runCommand(args: string[], options: CommandOptions = {}): CommandRun {
+  const fromSource = options.fromSource ?? process.env['VITEST'] === undefined;
   // tsx is named by its place: the command may run in another folder.
-  const loader = import.meta.resolve('tsx');
-  const child = spawn(process.execPath, ['--import', loader, entry, ...args], {
+  const program = fromSource
+    ? ['--import', import.meta.resolve('tsx'), join(packageRoot, 'cluster', 'murmuration.ts')]
+    : [commandLine];
+  const child = spawn(process.execPath, [...program, ...args], {
     cwd: options.cwd ?? packageRoot,
     env: { ...process.env, ...options.env },
     // A process group of its own, as a shell gives each command it runs in a terminal.

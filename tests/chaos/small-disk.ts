@@ -1,0 +1,72 @@
+// A small file system of a machine's own, in a file: it can be full without anybody else's disk being so.
+import {
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+  statfsSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { run, tryRun } from './shell.ts';
+
+const fillerName = 'filler';
+const blockBytes = 1024 * 1024;
+
+export class SmallDisk {
+  readonly folder: string;
+  readonly #image: string;
+
+  /** Makes and mounts it. Throws where that is not allowed. */
+  constructor({ folder, image, megabytes }: { folder: string; image: string; megabytes: number }) {
+    this.folder = folder;
+    this.#image = image;
+    const file = openSync(image, 'w');
+    ftruncateSync(file, megabytes * blockBytes);
+    closeSync(file);
+    mkdirSync(folder, { recursive: true });
+    run('mkfs.ext4', '-q', '-F', '-m', '0', image);
+    run('mount', '-o', 'loop', image, folder);
+  }
+
+  /** Not a byte is left. */
+  fill(): void {
+    const file = openSync(join(this.folder, fillerName), 'w');
+    try {
+      for (let size = blockBytes; size >= 1; size = Math.floor(size / 16)) writeUntilFull(file, size);
+    } finally {
+      closeSync(file);
+    }
+  }
+
+  empty(): void {
+    rmSync(join(this.folder, fillerName), { force: true });
+  }
+
+  get freePercent(): number {
+    const { bavail, blocks } = statfsSync(this.folder);
+    return (100 * bavail) / blocks;
+  }
+
+  /** The machine on it must be gone. */
+  remove(): void {
+    removeDisk(this.folder);
+    rmSync(this.#image, { force: true });
+  }
+}
+
+/** Also what a run that died has left mounted. */
+export function removeDisk(folder: string): void {
+  if (existsSync(folder)) tryRun('umount', folder) || tryRun('umount', '--lazy', folder);
+}
+
+function writeUntilFull(file: number, size: number): void {
+  const block = Buffer.alloc(size, 0xa5);
+  try {
+    while (writeSync(file, block) > 0);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error;
+  }
+}
