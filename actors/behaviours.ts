@@ -8,6 +8,7 @@ import * as statusQueries from './queries-statuses.ts';
 import { listed, route, touched } from './routes.ts';
 import { searchWords } from './search-words.ts';
 import { type UserMessage, user } from './user.ts';
+import { doubled, isOnce } from './user-posting.ts';
 import type { UserState } from './user-state.ts';
 import { derive, mergeViews, viewsFormat, withdraw } from './views.ts';
 
@@ -20,6 +21,8 @@ export const behaviours: Behaviours<UserState, UserMessage, Item> = {
   route,
   touched,
   listed,
+  isOnce,
+  doubled,
   statusKey: statusFact,
   words: searchWords,
   mergeViews,

@@ -11,8 +11,17 @@ export interface Bounds {
 
 /** How many records are read at once when some may be filtered out. */
 const chunk = 100;
+const largestChunk = 1000;
 /** How many records are looked at for one page. */
 const mostLookedAt = 5000;
+
+/**
+ * How many to read next, after so many. Where reading what is on other machines takes a round for each chunk they grow: the same from
+ * run to run, for each run asks for what those before it were given. On this machine the next is no dearer than one large one.
+ */
+export function nextChunk(reader: Reader, now: number): number {
+  return reader.lacks === undefined ? now : Math.min(now * 2, Math.max(now, largestChunk));
+}
 
 /** Records under `prefix` that `keep` wants, at most `limit`, newest (highest) first. */
 export function pageOf<T>(
@@ -27,18 +36,23 @@ export function pageOf<T>(
   let to = max === null ? afterPrefix(prefix) : prefix + max;
   const upwards = min !== null;
   const kept: T[] = [];
+  let size = chunk;
   for (let lookedAt = 0; kept.length < limit && lookedAt < mostLookedAt && from < to; ) {
-    const found = reader.views({ from, to, most: chunk, reverse: !upwards });
+    const most = Math.min(size, mostLookedAt - lookedAt);
+    const found = reader.views({ from, to, most, reverse: !upwards });
     for (const record of found) {
+      // What is lacking may turn out to hide some: then more are needed, and all are asked for together.
+      if (kept.length === limit && reader.lacks !== true) break;
       const item = keep(record);
       if (item !== null && kept.length < limit) kept.push(item);
     }
     if (reader.lacks === true) break;
     lookedAt += found.length;
     const last = found.at(-1);
-    if (found.length < chunk || last === undefined) break;
+    if (found.length < most || last === undefined) break;
     if (upwards) from = `${last.key}\0`;
     else to = last.key;
+    size = nextChunk(reader, size);
   }
   return upwards ? kept.reverse() : kept;
 }

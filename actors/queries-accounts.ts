@@ -21,6 +21,8 @@ import { countsOf, orderOf, totalCount, totalsKey, utf8Key, viewKind, weekOf } f
 import { wordsOf } from './words.ts';
 
 const mostOfPage = 80;
+/** Marks that are asked of other machines at once. */
+const mostAhead = 1000;
 
 function ok<T>(value: T): Outcome<T> {
   return { ok: true, value };
@@ -188,11 +190,15 @@ export function marked(reader: Reader, ask: Ask<'marked'>, nowMs: number): Outco
   const within = cut(listed, bounds, listed.length);
   const page: typeof listed = [];
   let lookedAt = 0;
+  let known = 0;
   // From the end that the page is at, and no more than it takes.
   for (const one of bounds.min === null ? within : within.reverse()) {
-    if (page.length === limit || (reader.lacks === true && lookedAt > 2 * limit)) break;
+    if (reader.lacks !== true) known = lookedAt;
+    // Of other machines each run asks for as many more as were known before it: few runs are enough.
+    else if (lookedAt > Math.max(2 * limit, Math.min(2 * known, known + mostAhead))) break;
+    if (page.length === limit && reader.lacks !== true) break;
     lookedAt++;
-    if (judge(reader, ask.viewer, one.id, nowMs) !== hiddenFlag) page.push(one);
+    if (judge(reader, ask.viewer, one.id, nowMs) !== hiddenFlag && page.length < limit) page.push(one);
   }
   if (bounds.min !== null) page.reverse();
   return ok({ ids: page.map(({ id }) => id), last: printed(page.at(-1)), first: printed(page[0]) });

@@ -5,7 +5,7 @@ import { afterPrefix, type Key, keyOf, restOf } from '../runtime/key.ts';
 import { type StatusId, statusAuthor } from '../runtime/status-id.ts';
 import { factKind, statusFact, statusRest } from './facts.ts';
 import { type Answer, type Ask, flag, hiddenFlag } from './messages.ts';
-import { pageOf } from './pages.ts';
+import { nextChunk, pageOf } from './pages.ts';
 import { listed } from './routes.ts';
 import { judge as judgeOne, statusRowOf } from './rows.ts';
 import { statusOf } from './status-record.ts';
@@ -39,19 +39,19 @@ function statusPage(
   };
 }
 
-/** Statuses of an author that are read at once. */
+/** Statuses of an author that are read at once, at first. */
 const chunk = 60;
 
 function* idsUpwards(reader: Reader, first: Key, to: Key): Generator<StatusId> {
   let from = first;
-  for (;;) {
-    const facts = reader.facts({ from, to, most: chunk });
+  for (let most = chunk; ; most = nextChunk(reader, most)) {
+    const facts = reader.facts({ from, to, most });
     for (const { key, value } of facts) {
       const id = listed(key, value);
       if (id !== null) yield id;
     }
     const last = facts.at(-1);
-    if (last === undefined || facts.length < chunk || reader.lacks === true) return;
+    if (last === undefined || facts.length < most || reader.lacks === true) return;
     from = `${last.key}\0`;
   }
 }
@@ -65,11 +65,11 @@ function* idsOf(reader: Reader, ask: Ask<'authorStatuses'>): Generator<StatusId>
     return;
   }
   let below = ask.maxId;
-  for (;;) {
-    const ids = reader.recent(ask.author, below, chunk);
+  for (let most = chunk; ; most = nextChunk(reader, most)) {
+    const ids = reader.recent(ask.author, below, most);
     yield* ids;
     below = ids.at(-1) ?? null;
-    if (ids.length < chunk || reader.lacks === true) return;
+    if (ids.length < most || reader.lacks === true) return;
   }
 }
 
@@ -84,7 +84,7 @@ export function authorStatuses(
   let lookedAt = 0;
   for (const id of idsOf(reader, ask)) {
     if (sinceId !== null && id <= sinceId) break;
-    if (found.length === limit || ++lookedAt > mostLookedAt) break;
+    if ((found.length === limit && reader.lacks !== true) || ++lookedAt > mostLookedAt) break;
     const status = statusOf(reader.fact(statusFact(id)));
     if (status === null) continue;
     if (
@@ -94,7 +94,7 @@ export function authorStatuses(
     )
       continue;
     const flags = judgeOne(reader, viewer, id, nowMs);
-    if (flags !== hiddenFlag) found.push({ id, flags });
+    if (flags !== hiddenFlag && found.length < limit) found.push({ id, flags });
   }
   if (ask.minId !== null) found.reverse();
   return ok(statusPage(found, viewer));
@@ -140,20 +140,23 @@ export function searchStatuses(
   const kept: { id: StatusId; flags: number }[] = [];
   let below = ask.maxId;
   let skip = ask.offset;
-  const most = 200;
-  for (let lookedAt = 0; kept.length < wanted && lookedAt < mostLookedAt; lookedAt += most) {
+  let size = 200;
+  for (let lookedAt = 0; kept.length < wanted && lookedAt < mostLookedAt; ) {
+    const most = Math.min(size, mostLookedAt - lookedAt);
     const found = reader.find(words, { below, above: ask.minId ?? ask.sinceId, most });
     for (const id of found) {
-      if (kept.length === wanted) break;
+      if (kept.length === wanted && reader.lacks !== true) break;
       if (ask.author !== null && statusAuthor(id) !== ask.author) continue;
       // Judged before it counts: a page that is short would tell what is hidden.
       const flags = judgeOne(reader, ask.viewer, id, nowMs);
       if (flags === hiddenFlag) continue;
       if (skip > 0) skip--;
-      else kept.push({ id, flags });
+      else if (kept.length < wanted) kept.push({ id, flags });
     }
     below = found.at(-1) ?? null;
     if (found.length < most || reader.lacks === true) break;
+    lookedAt += most;
+    size = nextChunk(reader, size);
   }
   return ok(statusPage(kept, ask.viewer));
 }

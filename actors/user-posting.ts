@@ -2,7 +2,7 @@
 
 import type { Moment, PointReader, StoredFact } from '../runtime/behaviours.ts';
 import type { FactWrite, Wire } from '../runtime/fact.ts';
-import { keyOf } from '../runtime/key.ts';
+import { type Key, keyOf, kindOf } from '../runtime/key.ts';
 import { makeStatusId, type StatusId, statusAuthor } from '../runtime/status-id.ts';
 import { versionMs } from '../runtime/version.ts';
 import { accountFact, accountRecord, boostMarkRecord, factKind, onceRecord, statusFact } from './facts.ts';
@@ -163,4 +163,18 @@ function unmark(state: UserState, id: StatusId, bit: number): void {
   const left = (state.marks?.get(id) ?? 0) & ~bit;
   if (left === 0) state.marks?.delete(id);
   else state.marks?.set(id, left);
+}
+
+export function isOnce(key: Key): boolean {
+  return kindOf(key) === factKind.once;
+}
+
+/** As the seam has it: of two posts under one idempotency key, made where neither server knew of the other's, the first one. */
+export function doubled(key: Key, one: StoredFact, other: StoredFact): StatusId | null {
+  if (!isOnce(key) || one.value === null || other.value === null) return null;
+  const [first, second] = one.version < other.version ? [one, other] : [other, one];
+  // After that time the key is free.
+  if (versionMs(second.version) - versionMs(first.version) >= onceMs) return null;
+  const { status } = onceRecord.decode(first.value);
+  return status === onceRecord.decode(second.value).status ? null : status;
 }

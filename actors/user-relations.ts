@@ -6,6 +6,7 @@ import { blockFact, followFact, followRecord, muteFact, muteRecord, relationReco
 import type { Ask } from './messages.ts';
 import { followsNow } from './rows.ts';
 import { blocksNow } from './user-home.ts';
+import { catchUpOf } from './user-sessions.ts';
 import {
   agree,
   beginFollowing,
@@ -61,6 +62,7 @@ export function follow(
   else state.withoutBoosts.add(target);
   return [
     ...beginFollowing(state, target),
+    ...catchUpOf(state, state.sessions, moment),
     persist([
       {
         key: followFact(state.account, target),

@@ -34,7 +34,7 @@ export function attach(state: UserState, ask: Ask<'attach'>, moment: Moment): Us
     outcome: { ok: true, value: { cursor: printCursor(moment.watermark) } },
   };
   const effects = [...subscribe(state), reply];
-  if (ask.since === null) return effects;
+  if (ask.since === null) return [...effects, ...catchUpOf(state, [session], moment)];
   const since = parseCursor(ask.since);
   if (
     since === null ||
@@ -48,6 +48,22 @@ export function attach(state: UserState, ask: Ask<'attach'>, moment: Moment): Us
   const ticket = state.nextTicket++;
   state.catching.set(ticket, session);
   return [...effects, gatherMissed(state, ticket, since)];
+}
+
+/**
+ * Authors of other machines are heard only once those know that they are wanted: what they post before is gathered, for these sessions, and
+ * what comes meanwhile is held back. To be called after a subscription.
+ */
+export function catchUpOf(state: UserState, sessions: readonly Session[], moment: Moment): UserEffect[] {
+  if (moment.hasAll) return [];
+  return sessions.map((session) => {
+    for (const [ticket, catching] of state.catching) if (catching === session) state.catching.delete(ticket);
+    session.held ??= [];
+    session.since ??= moment.watermark;
+    const ticket = state.nextTicket++;
+    state.catching.set(ticket, session);
+    return gatherMissed(state, ticket, session.since);
+  });
 }
 
 /** Statuses carry a time at or above their version's, so those above the cursor are among those made since its time. */

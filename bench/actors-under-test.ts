@@ -59,6 +59,8 @@ export async function openCounting(actors: number): Promise<Counting> {
     derive: () => [],
     addressed: () => [],
     mergeViews: (_key, [first]) => first,
+    isOnce: () => false,
+    doubled: () => null,
     withdraw: () => [],
     viewsFormat: 1,
     route: () => [],

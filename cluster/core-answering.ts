@@ -18,6 +18,14 @@ const unknown = {
   },
 } as const satisfies Outcome<never>;
 
+const unstored = {
+  ok: false,
+  rejection: { code: 'unavailable', message: 'Too few machines have what was written last. Try again soon.' },
+} as const satisfies Outcome<never>;
+
+/** Other owners of a partition may live and still not get to write, with a full disk, say. */
+const storedWithinMs = 5000;
+
 /** Pages are complete up to so long ago, or say so. */
 const completeWithinMs = 1000;
 
@@ -28,6 +36,8 @@ export interface UnderTerms {
   /** It can be asked again elsewhere. */
   isRead: boolean;
   nowMs: number;
+  /** Up to when everything has come, before anything is read: what comes meanwhile may be missing. */
+  completeThroughMs: number;
   answer(): Outcome<unknown> | Promise<Outcome<unknown>>;
 }
 
@@ -40,7 +50,7 @@ export function accountsAsked<K extends RequestKind>(kind: K, ask: Ask<K>): read
 
 /** Nobody sees what too few machines have, nor what a server says that is none any more. */
 export async function answerUnderTerms(options: UnderTerms): Promise<Outcome<unknown>> {
-  const { cluster, accounts, isRead, nowMs, answer } = options;
+  const { cluster, accounts, isRead, nowMs, completeThroughMs, answer } = options;
   const terms = new Map<number, number>();
   for (const account of accounts) {
     const partition = partitionOf(account);
@@ -50,10 +60,10 @@ export async function answerUnderTerms(options: UnderTerms): Promise<Outcome<unk
   }
   const outcome = await answer();
   const storing = cluster.stored(terms.keys());
-  if (storing !== null) await storing;
+  if (storing !== null && !(await within(storing, storedWithinMs))) return isRead ? unstored : unknown;
   for (const [partition, term] of terms)
     if (cluster.term(partition) !== term) return isRead ? moved : unknown;
-  return dated(outcome, cluster.completeThroughMs, nowMs);
+  return dated(outcome, completeThroughMs, nowMs);
 }
 
 /** A page of statuses says since when it may lack some, if that is longer than people would notice. */
@@ -64,4 +74,20 @@ function dated(outcome: Outcome<unknown>, completeThroughMs: number, nowMs: numb
 
 function isPage(value: unknown): value is { completeThroughMs: number | null } {
   return typeof value === 'object' && value !== null && 'completeThroughMs' in value;
+}
+
+/** Rejects when too few machines have it in time: whether they ever will is not known. */
+export async function storedInTime(storing: Promise<void> | null): Promise<void> {
+  if (storing !== null && !(await within(storing, storedWithinMs)))
+    throw new Error(unknown.rejection.message);
+}
+
+async function within(done: Promise<void>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  const isDone = await Promise.race([done.then(() => true), late]);
+  clearTimeout(timer);
+  return isDone;
 }

@@ -1,13 +1,14 @@
 // A core among others: connects its store to the replica, and tells the core what is stored, what has come, and what it serves.
 import { type AccountId, partitionCount, partitionOf } from '../runtime/account-id.ts';
-import type { Entry } from '../runtime/behaviours.ts';
+import type { Entry, StoredFact } from '../runtime/behaviours.ts';
 import { type Key, partitionOfKey } from '../runtime/key.ts';
 import type { Store } from '../runtime/store.ts';
-import { type Version, versionMs } from '../runtime/version.ts';
+import type { Version } from '../runtime/version.ts';
+import { unpackWire } from '../runtime/wire-bytes.ts';
 import { CoreInterest } from './core-interest.ts';
 import type { CoreLog } from './core-log.ts';
 import { CoreReplicaStore } from './core-replica-store.ts';
-import type { PeerMessage, Term } from './peer-messages.ts';
+import type { Copy, PeerMessage, Term } from './peer-messages.ts';
 import { Replica } from './replica.ts';
 import type { PeerIdentity, ReplicaClock, Send } from './replica-ports.ts';
 import type { Ring } from './ring.ts';
@@ -27,6 +28,14 @@ export interface CoreClusterOptions {
   announce(entries: Entry[], isOwn: boolean): void;
   /** Everything with versions up to this one has been announced. */
   reached(version: Version): void;
+  /** Owners of a partition differed, and so many facts were lacking here. */
+  repaired(facts: number): void;
+  /** What authors of other cores wrote may never have come. */
+  missed(): void;
+  /** Whether it matters that two versions of what stands under this key meet here. */
+  mayMeet(key: Key): boolean;
+  /** Two of them have. */
+  met(key: Key, one: StoredFact, other: StoredFact): void;
   /** Of authors of other cores that somebody here receives, with no trace on this disk. */
   heard(entries: Entry[]): void;
   /** All authors that somebody here receives. */
@@ -57,6 +66,7 @@ export class CoreCluster {
   readonly #timer: NodeJS.Timeout;
   #served: ReadonlySet<number> = new Set();
   readonly #waitingFor = new Map<number, Set<() => void>>();
+  readonly #storing = new Map<number, { position: number; stored: Promise<void> }>();
   /** The place of each partition's last entry in the own log. */
   readonly #lastOf = new Float64Array(partitionCount);
   #send: Send = () => {};
@@ -84,15 +94,20 @@ export class CoreCluster {
       digestEveryMs,
       events: {
         serving: (version, terms) => this.#serving(version, terms),
-        // What is a fact here is announced by the store, in the order of its transactions.
-        arrived: (_from, _lane, entries) => this.interest.arrived(entries),
+        arrived: (_from, _lane, entries) => this.#arrived(entries),
         stored: () => this.#announce(),
         horizonMoved: () => this.#reached(),
         wanted: () => this.interest.settled(),
         scanned: () => this.#settlePartitions(),
         epochOf: () => {},
-        repaired: (partition, facts) =>
-          options.log.warn({ partition, facts }, 'owners of a partition differed and were made equal'),
+        repaired: (partition, facts) => {
+          options.log.warn({ partition, facts }, 'owners of a partition differed and were made equal');
+          options.repaired(facts);
+        },
+        missed: () => {
+          options.log.warn({}, 'the log of another core does not go back far enough: all is scanned again');
+          options.missed();
+        },
         ahead: (peer) =>
           options.log.warn({ node: peer }, 'the clock of a core is too far ahead: it gets no lease'),
       },
@@ -101,7 +116,7 @@ export class CoreCluster {
       node,
       replica: this.replica,
       authors: () => options.authors(),
-      heard: (entries) => options.heard(entries),
+      isHeld: (partition) => this.replica.scans.holds(partition),
     });
     if (isFounder) this.replica.scans.founded();
     this.#timer = setInterval(() => this.#tick(), tickEveryMs);
@@ -142,7 +157,7 @@ export class CoreCluster {
   }
 
   adoptRing(ring: Ring, epoch: number): void {
-    if (epoch > this.replica.epoch) this.interest.ringChanges(ring);
+    if (epoch > this.replica.epoch) this.interest.settle(ring);
     this.replica.adoptRing(ring, epoch);
     this.#settlePartitions();
   }
@@ -156,7 +171,7 @@ export class CoreCluster {
   report(): { serving: number; held: number; unheld: number; clockOffsetMs: number } {
     const { unheld } = this.progress();
     const held = this.replica.ring.held(this.#options.node).length;
-    return { serving: this.#served.size, held, unheld, clockOffsetMs: 0 };
+    return { serving: this.#served.size, held, unheld, clockOffsetMs: this.replica.clockOffsetMs };
   }
 
   /** Who serves what, as far as is known here. */
@@ -168,7 +183,7 @@ export class CoreCluster {
   }
 
   progress(): CoreProgress {
-    return { epoch: this.replica.epoch, unheld: this.replica.scans.missing().length };
+    return { epoch: this.replica.epoch, unheld: this.replica.unheld };
   }
 
   // What this core has written
@@ -195,8 +210,39 @@ export class CoreCluster {
 
   /** Entries that came from other cores are on the disk. */
   adopted(entries: Entry[]): void {
-    this.#options.announce(entries, false);
+    const unannounced = this.#store.unannounced(entries);
+    if (unannounced.length > 0) this.#options.announce(unannounced, false);
   }
+
+  /** A message of entries is on the disk, as far as they are facts here. They are announced in its order, those that are not among them. */
+  #arrived(copies: readonly Copy[]): void {
+    let run: Entry[] = [];
+    let isFact = true;
+    const tell = (): void => {
+      if (run.length > 0) (isFact ? this.#announceOthers : this.#options.heard)(run);
+      run = [];
+    };
+    for (const copy of copies) {
+      const adopted = this.#store.arrived(copy);
+      this.#meet(copy, adopted);
+      if (adopted === null && !this.interest.isHeard(copy)) continue;
+      if (isFact !== (adopted !== null)) tell();
+      isFact = adopted !== null;
+      run.push(adopted ?? entryOf(copy));
+    }
+    tell();
+  }
+
+  /** What came, and what it replaced; or what it could not replace. */
+  #meet({ key, version, packed }: Copy, adopted: Entry | null): void {
+    const { store, mayMeet, met } = this.#options;
+    if (!mayMeet(key)) return;
+    const other = adopted === null ? store.reader.fact(key) : adopted.before;
+    if (other === null || other.version === version) return;
+    met(key, { version, value: packed === null ? null : unpackWire(packed) }, other);
+  }
+
+  readonly #announceOthers = (entries: Entry[]): void => this.#options.announce(entries, false);
 
   #announce(): void {
     const { stored } = this.replica;
@@ -230,21 +276,22 @@ export class CoreCluster {
 
   /** Or when the partition is served no more: nobody knows then whether it will ever be. */
   #whenStored(position: number, partition: number): Promise<void> {
+    const known = this.#storing.get(partition);
+    // Whoever reads meanwhile waits for the same.
+    if (known?.position === position) return known.stored;
     const waiting = this.#waitingFor.get(partition) ?? new Set();
     this.#waitingFor.set(partition, waiting);
-    return new Promise((resolve) => {
+    const stored = new Promise<void>((resolve) => {
       const done = (): void => {
         waiting.delete(done);
+        if (this.#storing.get(partition)?.position === position) this.#storing.delete(partition);
         resolve();
       };
       waiting.add(done);
       this.replica.stored.when('own', position, partition, done);
     });
-  }
-
-  /** Everything with versions up to then has come, of all partitions; in milliseconds since 1970. */
-  get completeThroughMs(): number {
-    return versionMs(this.replica.horizon.watermark());
+    if (waiting.size > 0) this.#storing.set(partition, { position, stored });
+    return stored;
   }
 
   // What this core serves
@@ -259,7 +306,10 @@ export class CoreCluster {
   }
 
   #serving(version: number, terms: readonly Term[]): void {
+    const { server } = this.replica;
+    // What takes no new requests is served until those that were begun are done.
     const served = new Set(terms.map(({ partition }) => partition));
+    for (const partition of this.#served) if (server.isServing(partition)) served.add(partition);
     const lost = new Set([...this.#served].filter((partition) => !served.has(partition)));
     this.#served = served;
     if (lost.size > 0) this.#options.lost(lost);
@@ -273,6 +323,7 @@ export class CoreCluster {
   #settlePartitions(): void {
     const { store, node, log } = this.#options;
     const { ring } = this.replica;
+    this.interest.settle();
     const owns = (partition: number): boolean => ring.holds(node, partition);
     let differs = false;
     for (let partition = 0; partition < partitionCount; partition++)
@@ -310,6 +361,11 @@ export class CoreCluster {
       hasAll = this.#isComplete(partition);
     // Alone there is nobody to ask.
     this.hasAll = hasAll || this.isAlone;
+  }
+
+  /** Up to where all that was announced before this start is done. */
+  get start(): Version {
+    return this.isAlone ? this.#options.store.version : this.replica.horizon.watermark();
   }
 
   /** Gives its partitions to others, as far as they take them within `withinMs`. */
@@ -350,6 +406,11 @@ function kept(message: PeerMessage): PeerMessage {
 
 function withOwnBytes<T extends { packed: Uint8Array | null }>(one: T): T {
   return { ...one, packed: one.packed?.slice() ?? null };
+}
+
+/** Of something that is not here nobody knows what was before it. */
+function entryOf({ key, version, packed, live }: Copy): Entry {
+  return { key, version, value: packed === null ? null : unpackWire(packed), before: null, live };
 }
 
 /** All keys of one account are of one partition. */

@@ -12,6 +12,7 @@ import type {
 } from '../runtime/behaviours.ts';
 import type { Key } from '../runtime/key.ts';
 import {
+  accountOfNeed,
   answerNeeds,
   type Found,
   isEverywhere,
@@ -35,16 +36,26 @@ export interface ElsewhereOptions {
   /** All of the account's records are on this machine. */
   isHere(account: AccountId): boolean;
   mergeViews(key: Key, values: readonly unknown[]): unknown;
+  /** The node that is asked for the account's records, whoever it is; absent: that is not known. */
+  serverOf?(account: AccountId): number;
+  /** Milliseconds that never go back. */
+  now?(): number;
 }
 
-/** A read asks again for what the answers before have led it to; none needs more. */
-const mostRuns = 50;
+/** A read asks again for what the answers before have led it to, for so long. */
+const readMs = 10_000;
+/** Records that a read may need of others. */
+const mostOfRead = 200_000;
 /** One need is answered in so many pieces at most. */
 const mostPieces = 1000;
 const listingsAtOnce = 100;
 /** What is pushed may show rows of other machines that are so old. */
 const keptMs = 2000;
 const keptMost = 50_000;
+
+/** In the place of nodes. */
+const ofAnybody = -1;
+const ofEverybody = -2;
 
 const endless: Rejection = {
   code: 'unavailable',
@@ -72,8 +83,10 @@ export class Elsewhere {
     first: PartialReader,
     fetched: Map<string, Found>,
   ): Promise<Outcome<T>> {
+    const { now = () => performance.now() } = this.#options;
+    const untilMs = now() + readMs;
     let reader = first;
-    for (let runs = 1; runs < mostRuns; runs++) {
+    while (now() < untilMs && fetched.size + reader.needs.size <= mostOfRead) {
       const failed = await this.fetch(reader.needs, fetched);
       if (failed !== null) return { ok: false, rejection: failed };
       reader = this.#reader(fetched);
@@ -88,20 +101,30 @@ export class Elsewhere {
     return new PartialReader({ local, isHere, fetched });
   }
 
-  /** For rows that are pushed: knows what was kept of late, too. */
+  /** For rows that are pushed: knows what was kept of late, too. What it gives of that is in `fetched` from then on. */
   pushReader(fetched: Map<string, Found>): PartialReader {
     const { local, isHere } = this.#options;
-    const kept = this.#kept;
-    return new PartialReader({
-      local,
-      isHere,
-      fetched: { get: (id) => fetched.get(id) ?? kept.get(id) },
-    });
+    const get = (id: string): Found | undefined => {
+      const known = fetched.get(id);
+      const kept = this.#kept.get(id);
+      if (kept === undefined || (known !== undefined && !isOlder(known, kept))) return known;
+      fetched.set(id, kept);
+      return kept;
+    };
+    return new PartialReader({ local, isHere, fetched: { get } });
   }
 
-  /** For `pushReader`, for a while. */
+  /** For `pushReader`, for a while. What is known of a newer version of the same fact stays. */
   keep(id: string, found: Found): void {
-    this.#kept.set(id, found);
+    const known = this.#kept.get(id);
+    if (known === undefined || !isOlder(found, known)) this.#kept.set(id, found);
+  }
+
+  /** Needs with the same number here are asked of the same core, as far as that is known. */
+  serverOf(asked: Need): number {
+    const { serverOf } = this.#options;
+    if (serverOf === undefined) return ofAnybody;
+    return isEverywhere(asked) ? ofEverybody : serverOf(accountOfNeed(asked));
   }
 
   /** Null when all of it is in `into`. */
@@ -189,6 +212,12 @@ export class Elsewhere {
     };
     return { ok: true, value: { fact, view: (key) => other.view(key) } };
   }
+}
+
+/** Of an earlier version of the same fact. */
+function isOlder(one: Found, other: Found): boolean {
+  if (one.kind !== 'fact' || other.kind !== 'fact' || other.fact === null) return false;
+  return one.fact === null || one.fact.version < other.fact.version;
 }
 
 /** `moved` is between cores: who asked this one is told that it cannot be had. */

@@ -1,10 +1,10 @@
 // What actors gather for timelines and for what was missed: from this disk, and of other cores' accounts from theirs.
 import type { AccountId } from '../runtime/account-id.ts';
 import type { PointReader, Reader, Rejection } from '../runtime/behaviours.ts';
+import type { Gathering, Wanted } from '../runtime/gathering.ts';
 import type { Key } from '../runtime/key.ts';
 import { type StatusId, statusAuthor } from '../runtime/status-id.ts';
 import type { Store } from '../runtime/store.ts';
-import type { Gathering, Wanted } from '../runtime/user-actors.ts';
 import type { CoreCluster } from './core-cluster.ts';
 import type { Elsewhere } from './core-elsewhere.ts';
 

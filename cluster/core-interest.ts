@@ -1,8 +1,6 @@
 // The authors of other cores whom somebody here receives: told to replication as they come and go; and what comes of them.
-import { type AccountId, partitionOf } from '../runtime/account-id.ts';
-import type { Entry } from '../runtime/behaviours.ts';
+import { type AccountId, partitionCount, partitionOf } from '../runtime/account-id.ts';
 import { partitionOfKey } from '../runtime/key.ts';
-import { unpackWire } from '../runtime/wire-bytes.ts';
 import type { Copy } from './peer-messages.ts';
 import type { Replica } from './replica.ts';
 import type { Ring } from './ring.ts';
@@ -12,8 +10,8 @@ export interface CoreInterestOptions {
   replica: Pick<Replica, 'ring' | 'want' | 'wantedThrough' | 'horizon'>;
   /** All authors that somebody receives now, wherever they are. */
   authors(): Iterable<AccountId>;
-  /** What they have written, in the order in which it came, that is no fact of this machine's. */
-  heard(entries: Entry[]): void;
+  /** Whether its entries come by themselves, and what was written before is here. */
+  isHeld(partition: number): boolean;
 }
 
 /** Authors named in one message to the others: a frame holds more. */
@@ -25,6 +23,8 @@ export class CoreInterest {
   readonly #remove = new Set<AccountId>();
   /** Those who wait until every core sends what was wanted up to then. */
   readonly #waiting = new Set<() => void>();
+  /** By partition: 1 where entries come by themselves. */
+  readonly #comes = new Uint8Array(partitionCount);
   #isDue = false;
   #said = 0;
 
@@ -34,8 +34,7 @@ export class CoreInterest {
 
   /** Somebody receives them from now on, or nobody any more. */
   changed(author: AccountId, isWanted: boolean): void {
-    if (this.#isHere(partitionOf(author), this.#options.replica.ring)) return;
-    this.#change(author, isWanted);
+    if (this.#comes[partitionOf(author)] !== 1) this.#change(author, isWanted);
   }
 
   #change(author: AccountId, isWanted: boolean): void {
@@ -60,13 +59,18 @@ export class CoreInterest {
       );
   }
 
-  /** To be called before the ring is adopted: what comes by itself is wanted no more, and what does no longer is wanted. */
-  ringChanges(next: Ring): void {
-    const { replica, authors } = this.#options;
+  /**
+   * What comes by itself is wanted no more, and what does no longer is wanted. To be called when the ring changes, with the next one
+   * before it is adopted, and when partitions have come: until then what was under way comes only for those who are wanted.
+   */
+  settle(next: Ring = this.#options.replica.ring): void {
+    const { node, authors, isHeld } = this.#options;
     const changed = new Map<number, boolean>();
     for (let partition = 0; partition < next.partitions; partition++) {
-      const isHere = this.#isHere(partition, next);
-      if (isHere !== this.#isHere(partition, replica.ring)) changed.set(partition, !isHere);
+      const comes = next.holds(node, partition) && isHeld(partition);
+      if (comes === (this.#comes[partition] === 1)) continue;
+      this.#comes[partition] = comes ? 1 : 0;
+      changed.set(partition, !comes);
     }
     if (changed.size === 0) return;
     for (const author of authors()) {
@@ -101,23 +105,17 @@ export class CoreInterest {
     for (const look of [...this.#waiting]) look();
   }
 
-  /** Entries of others: facts here are announced by the store, in the order of its transactions. */
-  arrived(copies: readonly Copy[]): void {
-    const { replica, heard } = this.#options;
-    const watermark = replica.horizon.watermark();
-    const entries: Entry[] = [];
-    for (const { key, version, packed, live, to } of copies) {
-      if (this.#isHere(partitionOfKey(key), replica.ring)) continue;
-      // Addressed to somebody here, so it is a guest on this disk.
-      if (to.some((partition) => this.#isHere(partition, replica.ring))) continue;
-      // Everything up to the watermark has come: this comes again.
-      if (version <= watermark) continue;
-      entries.push({ key, version, value: packed === null ? null : unpackWire(packed), before: null, live });
-    }
-    if (entries.length > 0) heard(entries);
+  /** Whether replication brings this for nothing but the interest in its author: it is no fact of this machine's. */
+  isHeard({ key, version, to }: Pick<Copy, 'key' | 'version' | 'to'>): boolean {
+    const { replica } = this.#options;
+    if (this.#isOwned(partitionOfKey(key))) return false;
+    // Addressed to somebody here, so it is a guest on this disk.
+    if (to.some((partition) => this.#isOwned(partition))) return false;
+    // Everything up to the watermark has come: this comes again.
+    return version > replica.horizon.watermark();
   }
 
-  #isHere(partition: number, ring: Ring): boolean {
-    return ring.holds(this.#options.node, partition);
+  #isOwned(partition: number): boolean {
+    return this.#options.replica.ring.holds(this.#options.node, partition);
   }
 }

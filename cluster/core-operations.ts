@@ -23,6 +23,19 @@ export interface CoreOperationsOptions {
   now(): number;
 }
 
+const operatorOnly: ReadonlySet<RequestKind> = new Set([
+  'adopt',
+  'adoptAccounts',
+  'issueToken',
+  'setPassword',
+  'backup',
+  'status',
+]);
+
+export function isOperators(kind: RequestKind): boolean {
+  return operatorOnly.has(kind);
+}
+
 export function isService(kind: RequestKind): kind is ServiceKind {
   return Object.hasOwn(services, kind);
 }

@@ -6,6 +6,7 @@ import pino from 'pino';
 import type { Core } from './core.ts';
 import { loadBehaviours } from './core-behaviours.ts';
 import { connectColleagues } from './core-colleagues.ts';
+import { LinkedGateways } from './core-gateways.ts';
 import { openCore } from './core-opening.ts';
 import type { CoreShare } from './core-options.ts';
 import { linkPath } from './link-door.ts';
@@ -84,7 +85,7 @@ async function serve({
   core,
   mesh,
   identity,
-  settings: { data },
+  settings: { data, release },
   log,
 }: {
   core: Core;
@@ -94,6 +95,12 @@ async function serve({
   log: pino.Logger;
 }): Promise<void> {
   const key = newLinkKey();
+  const gateways = new LinkedGateways({
+    node: mesh.node,
+    version: await releaseVersion(release),
+    nodeOf: (machine) => mesh.manifest.manifest.members.find(({ name }) => name === machine)?.node ?? null,
+    now: Date.now,
+  });
   const handle: HandleRequest = (kind, ask, from, counted) =>
     answerCluster(mesh, kind, ask, from) ?? core.handle(kind, ask, from, counted);
   const tellCores = (to: Iterable<LinkPeer>): void => {
@@ -105,10 +112,14 @@ async function serve({
     key,
     handle,
     onPeer(peer) {
+      gateways.joined(peer);
       core.peerHere(peer);
       tellCores([peer]);
     },
-    onPeerGone: (peer) => core.peerGone(peer),
+    onPeerGone(peer) {
+      gateways.gone(peer);
+      core.peerGone(peer);
+    },
     remote: {
       key: linkKeyOf(mesh.manifest.manifest.cluster),
       admits: (publicKey) => admitsMember(mesh.manifest.manifest, publicKey),
@@ -131,7 +142,7 @@ async function serve({
     tellCores(links.peers);
     colleagues.setCores(coresOf(mesh, ({ node }) => node !== mesh.node));
   };
-  await mesh.open(portsOf({ core, mesh, links }));
+  await mesh.open(portsOf({ core, mesh, links, gateways }));
   mesh.onCoresChanged(coresChanged);
   coresChanged();
   // Alone, it serves all within a moment. With others, gateways wait until somebody serves what they ask for.
@@ -186,7 +197,17 @@ function shareOf(mesh: Mesh): CoreShare {
 }
 
 /** What the mesh carries is replication's; what it asks for is the core's to say. */
-function portsOf({ core, mesh, links }: { core: Core; mesh: Mesh; links: LinkServer }): MeshPorts {
+function portsOf({
+  core,
+  mesh,
+  links,
+  gateways,
+}: {
+  core: Core;
+  mesh: Mesh;
+  links: LinkServer;
+  gateways: LinkedGateways;
+}): MeshPorts {
   const { cluster } = core;
   if (cluster === null) throw new Error('a core in a mesh is one of a cluster');
   cluster.connect(
@@ -208,7 +229,7 @@ function portsOf({ core, mesh, links }: { core: Core; mesh: Mesh; links: LinkSer
     otherPaths: {
       [linkPath]: (request, socket, head, publicKey) => links.takeUpgrade(request, socket, head, publicKey),
     },
-    report: () => ({ ...cluster.report(), gateways: [] }),
+    report: () => ({ ...cluster.report(), gateways: gateways.list() }),
     progressOf: (node) => (node === mesh.node ? cluster.progress() : cluster.replica.progressOf(node)),
     servers: () => cluster.servers(),
   };

@@ -1,9 +1,11 @@
-// What a core pushes: ticks for its gateways, in order. One that needs rows of other cores waits for them, and all later ones behind it.
+// What a core pushes: ticks for its gateways, in order. One that needs rows of other cores waits for them a while, and all later ones behind it.
 import type { Item } from '../actors/items.ts';
+import type { Tick } from '../actors/messages.ts';
 import type { Found, Need } from '../runtime/reading.ts';
 import type { Pushes } from '../runtime/user-actors.ts';
 import type { Version } from '../runtime/version.ts';
 import type { Elsewhere } from './core-elsewhere.ts';
+import { CoreQuestions, type Settled } from './core-questions.ts';
 import type { CoreRows } from './core-rows.ts';
 import type { CoreSessions } from './core-sessions.ts';
 import type { LinkPeer } from './link-peer.ts';
@@ -27,17 +29,46 @@ export interface CorePushingOptions {
 
 /** A row leads to others, of a boosted post and of its author. */
 const mostRuns = 6;
+/** No tick waits longer for its rows. */
+const waitMs = 2000;
+const late = 'its rows did not come in time';
+/** Work on ticks that have got their rows, before others have their turn. */
+const turnMs = 10;
+/** Ticks that wait, and records that they wait for or hold; more, and the first waits no longer. */
+const mostWaiting = 2000;
+const mostRecords = 100_000;
 
 interface Waiting {
   due: Due;
+  untilMs: number;
+  /** Ids of the needs that it waits for; it is looked at again when there are none left. */
+  lacks: Set<string>;
+  /** Records of others that it was given. */
   fetched: Map<string, Found>;
+  /** Why needs of its own could not be had, by their ids. */
+  failed: Map<string, string>;
   runs: number;
+  isSent: boolean;
 }
+
+/** An item that cannot be shown now: for what it lacks, or for good. */
+type Lacking = { item: Item } & ({ needs: ReadonlyMap<string, Need> } | { reason: string });
 
 export class CorePushing {
   readonly #options: CorePushingOptions;
   readonly #waiting: Waiting[] = [];
-  #isFetching = false;
+  /** Who waits for a need that is asked for. */
+  readonly #wanting = new Map<string, Set<Waiting>>();
+  readonly #questions = new CoreQuestions({
+    withinMs: waitMs,
+    isWanted: (id) => this.#wanting.has(id),
+    settled: (settled) => this.#settled(settled),
+  });
+  /** Got all that they lacked, and may lack more. */
+  readonly #again = new Set<Waiting>();
+  #records = 0;
+  #isGoingOn = false;
+  #timer: NodeJS.Timeout | null = null;
 
   constructor(options: CorePushingOptions) {
     this.#options = options;
@@ -49,69 +80,227 @@ export class CorePushing {
   }
 
   push(due: Due): void {
-    if (this.#options.elsewhere() === null && this.#waiting.length === 0) {
-      this.#send(due, this.#options.rows);
-      return;
-    }
-    this.#waiting.push({ due, fetched: new Map(), runs: 0 });
-    if (!this.#isFetching) this.#goOn();
-  }
-
-  /** Sends those that lack nothing, up to the first that does. */
-  #goOn(): void {
-    const elsewhere = this.#options.elsewhere();
-    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
-      if (elsewhere === null) this.#send(next.due, this.#options.rows);
-      else {
-        const reader = elsewhere.pushReader(next.fetched);
-        const ticks = this.#ticks(next.due, this.#options.rows.over(reader));
-        if (reader.lacks) {
-          void this.#fetch(elsewhere);
-          return;
-        }
-        for (const [peer, tick] of ticks) peer.pushTick(tick);
-      }
-      this.#waiting.shift();
-    }
-  }
-
-  /** What all that wait lack, in one question. */
-  async #fetch(elsewhere: Elsewhere): Promise<void> {
-    this.#isFetching = true;
-    const waiting = [...this.#waiting];
-    const needs = new Map<string, Need>();
-    for (const { due, fetched } of waiting) {
-      const reader = elsewhere.pushReader(fetched);
-      this.#ticks(due, this.#options.rows.over(reader));
-      for (const [id, need] of reader.needs) needs.set(id, need);
-    }
-    const found = new Map<string, Found>();
-    const failed = await elsewhere.fetch(needs, found);
-    for (const [id, one] of found) elsewhere.keep(id, one);
-    for (const one of waiting) {
-      for (const [id, record] of found) one.fetched.set(id, record);
-      one.runs++;
-      if (failed === null && one.runs < mostRuns) continue;
-      this.#options.lost(failed?.message ?? 'rows lead to others without an end');
-      one.due = { ...one.due, pushes: resyncs(one.due) };
-    }
-    this.#isFetching = false;
+    const untilMs = performance.now() + waitMs;
+    const tick: Waiting = {
+      due,
+      untilMs,
+      lacks: new Set(),
+      fetched: new Map(),
+      failed: new Map(),
+      runs: 0,
+      isSent: false,
+    };
+    this.#waiting.push(tick);
+    // Behind another, too, it asks at once for what it lacks.
+    if (this.#waiting.length > 1) this.#ready(tick);
     this.#goOn();
   }
 
-  #send(due: Due, rows: CoreRows): void {
-    for (const [peer, tick] of this.#ticks(due, rows)) peer.pushTick(tick);
+  /** Sends those that lack nothing, up to the first that does, and asks for what those behind it lack; a while at a time. */
+  #goOn(): void {
+    const endMs = performance.now() + turnMs;
+    for (let head = this.#waiting[0]; head !== undefined; head = this.#waiting[0]) {
+      if (head.lacks.size > 0) {
+        if (!this.#isOver(head) && this.#options.elsewhere() !== null) break;
+        this.#waitNoMore(head);
+      }
+      // Rows are read now, whatever was looked at before.
+      const ticks = this.#ready(head);
+      if (ticks === null) break;
+      this.#waiting.shift();
+      head.isSent = true;
+      this.#records -= head.fetched.size;
+      this.#send(ticks);
+      if (performance.now() > endMs) break;
+    }
+    for (const tick of this.#again) {
+      if (performance.now() > endMs) break;
+      this.#again.delete(tick);
+      if (!tick.isSent && tick.lacks.size === 0) this.#ready(tick);
+    }
+    if (this.#waiting.length === 0) this.#records = 0;
+    if (this.#again.size > 0 || this.#waiting[0]?.lacks.size === 0) this.#goOnSoon();
+    this.#setTimer();
   }
 
-  #ticks({ pushes, watermark, isComplete }: Due, rows: CoreRows): ReturnType<CoreSessions['ticks']> {
-    const { sessions, peers } = this.#options;
-    return sessions.ticks(pushes, { watermark, isComplete, peers: peers(), rows });
+  #goOnSoon(): void {
+    if (this.#isGoingOn) return;
+    this.#isGoingOn = true;
+    setImmediate(() => {
+      this.#isGoingOn = false;
+      this.#goOn();
+    });
+  }
+
+  #isOver(tick: Waiting): boolean {
+    const isTooMuch = this.#waiting.length > mostWaiting || this.#records > mostRecords;
+    return performance.now() >= tick.untilMs || (isTooMuch && tick === this.#waiting[0]);
+  }
+
+  #setTimer(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    const head = this.#waiting[0];
+    if (head === undefined) return;
+    this.#timer = setTimeout(() => this.#goOn(), Math.max(1, Math.ceil(head.untilMs - performance.now())));
+    this.#timer.unref();
+  }
+
+  /** The tick's ticks, as they go out; null: it has begun to wait for what it lacks. */
+  #ready(tick: Waiting): Map<LinkPeer, Tick> | null {
+    for (;;) {
+      const before = tick.fetched.size;
+      const looked = this.#look(tick);
+      this.#records += tick.fetched.size - before;
+      if (looked instanceof Map) return looked;
+      const elsewhere = this.#options.elsewhere();
+      const mayWait = elsewhere !== null && !this.#isOver(tick) && ++tick.runs < mostRuns;
+      if (looked.length === 0) {
+        this.#options.lost('not even that it is lost can be said');
+        return new Map();
+      }
+      const lost = new Map<Item, string>();
+      const needs = new Map<string, Need>();
+      for (const one of looked) {
+        const reason = 'reason' in one ? one.reason : reasonOf(tick, one.needs, mayWait);
+        if (reason !== null) lost.set(one.item, reason);
+        else if ('needs' in one) for (const [id, need] of one.needs) needs.set(id, need);
+      }
+      if (lost.size === 0) {
+        if (elsewhere !== null) this.#await(tick, needs, elsewhere);
+        return null;
+      }
+      for (const reason of new Set(lost.values())) this.#options.lost(reason);
+      tick.due = without(tick.due, lost);
+    }
+  }
+
+  /** Everything in it as it would be sent; or, when something cannot be shown, which items these are. */
+  #look(tick: Waiting): Map<LinkPeer, Tick> | Lacking[] {
+    const { pushes } = tick.due;
+    const [whole] = this.#rendered(tick, pushes);
+    if (whole instanceof Map) return whole;
+    const lacking: Lacking[] = [];
+    for (const item of new Set([...pushes.sessions.keys(), ...pushes.topics.keys()])) {
+      const [one, needs] = this.#rendered(tick, {
+        sessions: new Map([[item, pushes.sessions.get(item) ?? []]]),
+        topics: new Map([[item, pushes.topics.get(item) ?? []]]),
+      });
+      if (needs !== null) lacking.push({ item, needs });
+      else if (!(one instanceof Map)) lacking.push({ item, reason: one });
+    }
+    if (lacking.length > 0) return lacking;
+    // Each by itself can be shown, all together cannot.
+    return [...pushes.sessions.keys(), ...pushes.topics.keys()]
+      .filter(({ kind }) => kind !== 'resync')
+      .map((item) => ({ item, reason: whole }));
+  }
+
+  /** Ticks, or why there are none; and what they lack, if they do. */
+  #rendered(
+    tick: Waiting,
+    pushes: Pushes<Item>,
+  ): [Map<LinkPeer, Tick> | string, ReadonlyMap<string, Need> | null] {
+    const { sessions, peers, rows, elsewhere } = this.#options;
+    const reader = elsewhere()?.pushReader(tick.fetched) ?? null;
+    const { watermark, isComplete } = tick.due;
+    let ticks: Map<LinkPeer, Tick> | string;
+    try {
+      ticks = sessions.ticks(pushes, {
+        watermark,
+        isComplete,
+        peers: peers(),
+        rows: reader === null ? rows : rows.over(reader),
+      });
+    } catch (error) {
+      // Of a newer release than this one, perhaps: it cannot be read.
+      ticks = said(error);
+    }
+    if (reader?.lacks !== true) return [ticks, null];
+    return ['', reader.needs];
+  }
+
+  #await(tick: Waiting, needs: ReadonlyMap<string, Need>, elsewhere: Elsewhere): void {
+    const asked: [string, Need][] = [];
+    for (const [id, need] of needs) {
+      tick.lacks.add(id);
+      const wanting = this.#wanting.get(id);
+      if (wanting !== undefined) wanting.add(tick);
+      else {
+        this.#wanting.set(id, new Set([tick]));
+        asked.push([id, need]);
+      }
+    }
+    this.#records += needs.size;
+    this.#questions.ask(elsewhere, asked);
+  }
+
+  #settled({ needs, found, reason }: Settled): void {
+    for (const id of needs) {
+      const one = found.get(id);
+      if (one !== undefined) this.#options.elsewhere()?.keep(id, one);
+      for (const tick of this.#wanting.get(id) ?? []) {
+        tick.lacks.delete(id);
+        if (one === undefined) tick.failed.set(id, reason);
+        else tick.fetched.set(id, one);
+        if (one === undefined) this.#records--;
+        if (tick.lacks.size === 0) this.#again.add(tick);
+      }
+      this.#wanting.delete(id);
+    }
+    this.#goOn();
+  }
+
+  #waitNoMore(tick: Waiting): void {
+    this.#records -= tick.lacks.size;
+    for (const id of tick.lacks) {
+      const wanting = this.#wanting.get(id);
+      wanting?.delete(tick);
+      if (wanting?.size === 0) this.#wanting.delete(id);
+      tick.failed.set(id, late);
+    }
+    tick.lacks.clear();
+  }
+
+  #send(ticks: Map<LinkPeer, Tick>): void {
+    for (const [peer, tick] of ticks) {
+      try {
+        peer.pushTick(tick);
+      } catch (error) {
+        this.#options.lost(said(error));
+        const numbers = tick.items.map(({ sessions }) => sessions);
+        peer.pushTick({ ...tick, items: [{ kind: 'resync', sessions: Buffer.concat(numbers) }] });
+      }
+    }
   }
 }
 
-/** In the place of what cannot be shown. Who listens to topics alone has no promise of them. */
-function resyncs({ pushes, watermark }: Due): Pushes<Item> {
-  const numbers = new Set([...pushes.sessions.values()].flat());
-  const item: Item = { kind: 'resync', version: watermark };
-  return { sessions: new Map(numbers.size === 0 ? [] : [[item, [...numbers]]]), topics: new Map() };
+/** Why the item is given up; null: it waits for what it lacks. */
+function reasonOf(tick: Waiting, needs: ReadonlyMap<string, Need>, mayWait: boolean): string | null {
+  for (const id of needs.keys()) {
+    const failed = tick.failed.get(id);
+    if (failed !== undefined) return failed;
+  }
+  if (mayWait) return null;
+  return tick.runs < mostRuns ? late : 'rows lead to others without an end';
+}
+
+/**
+ * What is left of a tick whose lost items cannot be shown. Their sessions are told to read anew, and get nothing else of it: a cursor
+ * of this tick would say that they have what they lack. Who listens to topics alone has no promise of them.
+ */
+function without({ pushes, watermark, isComplete }: Due, lost: ReadonlyMap<Item, string>): Due {
+  const resynced = new Set([...lost.keys()].flatMap((item) => pushes.sessions.get(item) ?? []));
+  const sessions = new Map<Item, number[]>();
+  for (const [item, numbers] of pushes.sessions) {
+    const left = lost.has(item) ? [] : numbers.filter((number) => !resynced.has(number));
+    if (left.length > 0) sessions.set(item, left);
+  }
+  if (resynced.size > 0) sessions.set({ kind: 'resync', version: watermark }, [...resynced]);
+  const topics = new Map([...pushes.topics].filter(([item]) => !lost.has(item)));
+  return { pushes: { sessions, topics }, watermark, isComplete };
+}
+
+function said(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -1,4 +1,5 @@
 // A core's store as replication sees it. What the store cannot take in just now (it is busy, or its disk nearly full) is tried again.
+import type { Entry } from '../runtime/behaviours.ts';
 import type { Key } from '../runtime/key.ts';
 import type { Store } from '../runtime/store.ts';
 import type { Version } from '../runtime/version.ts';
@@ -18,6 +19,8 @@ export class CoreReplicaStore implements ReplicaStore {
   /** Adoptions that had to wait, in their order: a later one must not overtake the position of an earlier one. */
   readonly #waiting: { adoption: Adoption; done: () => void }[] = [];
   #again: NodeJS.Timeout | null = null;
+  /** Facts that are on their way to the disk, and of whose message replication will say that it has arrived. */
+  readonly #arriving = new Map<string, Entry>();
 
   constructor(store: Store, node: number) {
     this.#store = store;
@@ -79,6 +82,19 @@ export class CoreReplicaStore implements ReplicaStore {
     }
   }
 
+  /** Those of whom nobody will say that they have arrived: what a scan or a repair has brought. */
+  unannounced(entries: readonly Entry[]): Entry[] {
+    return entries.filter((entry) => !this.#arriving.has(placeOf(entry)));
+  }
+
+  /** The fact that this copy has become here; null: it was one already, or is none. */
+  arrived(copy: Pick<Copy, 'key' | 'version'>): Entry | null {
+    const place = placeOf(copy);
+    const entry = this.#arriving.get(place);
+    this.#arriving.delete(place);
+    return entry ?? null;
+  }
+
   #goOn(): void {
     this.#again = null;
     for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
@@ -92,6 +108,8 @@ export class CoreReplicaStore implements ReplicaStore {
 
   #tryAdopting(adoption: Adoption, done: () => void): boolean {
     const adopted = this.#store.adopt(adoption);
+    if (adopted.ok && adoption.from.kind !== 'state')
+      for (const entry of adopted.value.entries) this.#arriving.set(placeOf(entry), entry);
     // A disk that fails ends the process: nobody waits for this then.
     if (adopted.ok) adopted.value.done.then(done, () => {});
     return adopted.ok;
@@ -133,6 +151,10 @@ export class CoreReplicaStore implements ReplicaStore {
   get origins(): [own: number, relay: number] {
     return [this.#node, relayOf(this.#node)];
   }
+}
+
+function placeOf({ key, version }: Pick<Copy, 'key' | 'version'>): string {
+  return version + key;
 }
 
 /** The first ones that together are not too much for a message; one at least. */

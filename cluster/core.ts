@@ -7,17 +7,18 @@ import { partitionOfKey } from '../runtime/key.ts';
 import { needId } from '../runtime/reading.ts';
 import type { Store } from '../runtime/store.ts';
 import { type Pushes, UserActors } from '../runtime/user-actors.ts';
-import type { Version } from '../runtime/version.ts';
-import { accountsAsked, answerUnderTerms, moved } from './core-answering.ts';
+import { type Version, versionMs } from '../runtime/version.ts';
+import { accountsAsked, answerUnderTerms, moved, storedInTime } from './core-answering.ts';
 import type { Product, ProductMessage } from './core-behaviours.ts';
 import { changedBy } from './core-changes.ts';
 import type { Allowance, CoreClient, Counted } from './core-client.ts';
 import { CoreCluster, partitionsOf } from './core-cluster.ts';
+import { CoreDoubles } from './core-doubles.ts';
 import { Elsewhere } from './core-elsewhere.ts';
 import { CoreGathering } from './core-gathering.ts';
 import { Limit } from './core-limits.ts';
 import type { CoreMetrics } from './core-metrics.ts';
-import { CoreOperations, isService } from './core-operations.ts';
+import { CoreOperations, isOperators, isService } from './core-operations.ts';
 import type { CoreOptions, CoreShare, Peers } from './core-options.ts';
 import { CorePushing } from './core-pushing.ts';
 import { type Answering, CoreReading, isExchange, type QueryKind } from './core-reading.ts';
@@ -37,15 +38,6 @@ const failedLogIns = { most: 20, windowS: 600 };
 const idleEveryMs = 15_000;
 /** How long a core that stops waits for others to take what it serves. */
 const handOverMs = 2000;
-const operatorOnly: ReadonlySet<RequestKind> = new Set([
-  'adopt',
-  'adoptAccounts',
-  'issueToken',
-  'setPassword',
-  'backup',
-  'status',
-]);
-
 const noPeers: Peers = { peers: [], fence: () => Promise.resolve() };
 
 function isCommand(kind: RequestKind): kind is CommandKind {
@@ -60,6 +52,7 @@ export class Core {
   readonly #rows: CoreRows;
   readonly #sessions = new CoreSessions();
   readonly #pushing: CorePushing;
+  readonly #doubles: CoreDoubles;
   readonly #reading: CoreReading;
   readonly #operations: CoreOperations;
   readonly #sweeps: CoreSweeps;
@@ -70,10 +63,12 @@ export class Core {
   /** Null: there is only this core. */
   readonly cluster: CoreCluster | null;
   #product: Product;
+  #client: Pick<CoreClient, 'call'> | null = null;
   /** Null: there are no other cores to ask. */
   #elsewhere: Elsewhere | null = null;
   #peers: Peers = noPeers;
   #served: ReadonlySet<number> = new Set();
+  #hasServed = false;
   #lastWrite: Promise<void> = Promise.resolve();
   #ticked: Version | null = null;
 
@@ -109,6 +104,13 @@ export class Core {
       now: options.now,
       others: () => this.#others(),
     });
+    this.#doubles = new CoreDoubles({
+      fact: (key) => store.reader.fact(key),
+      product: () => this.#product,
+      isServed: (account) => this.cluster?.isOpen(partitionOf(account)) ?? true,
+      ask: (account, message) => this.#actors.ask(account, message),
+      client: () => this.#client,
+    });
     const gathering = new CoreGathering({
       store,
       reader: this.#reader,
@@ -132,8 +134,9 @@ export class Core {
       fence: () => this.#peers.fence(),
       sweep: (account) => this.#sweeps.begin(account),
       crashed: (account, error) => this.#crashed(account, error),
+      hasAll: () => this.#others() === null,
       interest: (author, isWanted) => this.cluster?.interest.changed(author, isWanted),
-      start: store.version,
+      start: this.cluster?.start ?? store.version,
       idleMs: options.idleMs,
       ...(options.slice === undefined ? {} : { slice: options.slice }),
     });
@@ -168,6 +171,7 @@ export class Core {
       now: options.now,
     });
     metrics.watch({ store, sessions: this.#sessions, actors: this.#actors });
+    if (this.cluster !== null) metrics.cluster.watch(this.cluster, options.now);
     this.#idle = setInterval(() => this.#tidy(), idleEveryMs);
     this.#idle.unref();
   }
@@ -196,6 +200,10 @@ export class Core {
       chance,
       log,
       announce: (entries, isOwn) => this.#announce(entries, isOwn),
+      repaired: (facts) => this.metrics.cluster.repaired(facts),
+      missed: () => this.#actors.missed(),
+      mayMeet: (key) => this.#product.isOnce(key),
+      met: (key, one, other) => this.#doubles.met(key, one, other),
       heard: (entries) => this.#heard(entries),
       authors: () => this.#actors.authors(),
       reached: (version) => this.#actors.reached(version),
@@ -212,6 +220,7 @@ export class Core {
   connect(client: Pick<CoreClient, 'call'>): void {
     const { cluster, store } = this;
     if (cluster === null) return;
+    this.#client = client;
     this.#elsewhere = new Elsewhere({
       client,
       local: this.#reader,
@@ -230,8 +239,11 @@ export class Core {
   #serving(version: number, terms: readonly Term[]): void {
     const gained = terms.some(({ partition }) => !this.#served.has(partition));
     this.#served = new Set(terms.map(({ partition }) => partition));
+    this.metrics.cluster.serving(terms);
     if (gained) {
-      this.#peers.tookOver?.();
+      // Alone at a start nobody else has served: what a core before this one may have left behind the links know.
+      if (this.#hasServed || this.cluster?.isAlone !== true) this.#peers.tookOver?.();
+      this.#hasServed = true;
       this.#sweeps.resume();
     }
     for (const peer of this.#peers.peers) peer.sendServing({ version, terms: [...terms] });
@@ -311,6 +323,7 @@ export class Core {
       accounts: accountsAsked(kind, ask),
       isRead: !isCommand(kind) && !isService(kind),
       nowMs: this.#options.now(),
+      completeThroughMs: versionMs(this.#actors.watermark),
       answer: () => this.#answer(kind, ask, from),
     });
   }
@@ -324,7 +337,7 @@ export class Core {
   }
 
   #answer<K extends RequestKind>(kind: K, ask: Ask<K>, from: LinkPeer | null): Answering {
-    if (from !== null && from.role !== 'operator' && operatorOnly.has(kind)) {
+    if (from !== null && from.role !== 'operator' && isOperators(kind)) {
       return { ok: false, rejection: { code: 'forbidden', message: `${kind} is for operators` } };
     }
     if (isCommand(kind)) return this.#command(kind, ask as Ask<CommandKind>, from);
@@ -389,7 +402,7 @@ export class Core {
     const submitted = store.submit(writes, how);
     if (!submitted.ok) return submitted;
     const { position, done, entries } = submitted.value;
-    const stored = done.then(() => cluster.stored(partitions, position) ?? undefined);
+    const stored = done.then(() => storedInTime(cluster.stored(partitions, position)));
     // Somebody else may wait for it, or nobody.
     stored.catch(() => {});
     return { ok: true, value: { entries, position, done: stored } };
@@ -399,7 +412,9 @@ export class Core {
     const isQuiet = pushes.sessions.size === 0 && pushes.topics.size === 0;
     if (isQuiet && this.#ticked === watermark) return;
     this.#ticked = watermark;
-    this.#pushing.push({ pushes, watermark, isComplete: this.#actors.isIdle });
+    // Of several only the watermark says that nothing older is still on its way here.
+    const isSole = this.cluster === null || this.cluster.isAlone;
+    this.#pushing.push({ pushes, watermark, isComplete: isSole && this.#actors.isIdle });
   }
 
   async #forget(tokens: string[]): Promise<void> {
@@ -438,6 +453,7 @@ export class Core {
   /** Finishes what was taken in, then closes the store. */
   async close(): Promise<void> {
     clearInterval(this.#idle);
+    this.#doubles.close();
     await this.#sweeps.stop();
     this.cluster?.close();
     await this.store.close();

@@ -197,9 +197,11 @@ export class Claims {
   }
 
   #serve(claim: Claim): void {
-    const { store, clock, self, serve, served } = this.#options;
+    const { store, clock, self, leases, serve, served } = this.#options;
     this.#claims.delete(claim.id);
-    const clocks = [store.clock, ...[...claim.answers.values()].map(({ clock: seen }) => seen)];
+    // Who gets no lease for a clock that is far ahead does not set this one ahead either.
+    const answers = [...claim.answers].filter(([node]) => !leases.isAhead(node));
+    const clocks = [store.clock, ...answers.map(([, { clock: seen }]) => seen)];
     // The highest version is above all that the server before can have given.
     // By the wall the server before was at most half a second ahead; a clock that ran ahead of all walls stands still until they catch up.
     const aboveMs = Math.max(clock.wallMs() + leapMs, ...clocks.map((seen) => versionMs(seen) + hopMs));

@@ -74,6 +74,18 @@ export class Parts {
     this.owner = this.#makeOwner();
   }
 
+  /** Partitions owned and not here yet, and those that others are to own and nobody serves: their new owners may lack something. */
+  get unheld(): number {
+    const ring = this.#known.ring();
+    const { node } = this.#options.self;
+    const unserved = ring.held(node).filter((partition) => {
+      if (ring.placement(partition).next === null) return false;
+      const server = this.serving.serverOf(partition);
+      return server === null || (server !== node && !this.leases.holds(server));
+    });
+    return this.scans.missing().length + unserved.length;
+  }
+
   /** Grants of an earlier life of the store may be lost: whoever relies on one must lose the lease first. */
   get #isNewLife(): boolean {
     if (!this.scans.isNewLife) return false;
@@ -89,7 +101,7 @@ export class Parts {
       own: store.head('own'),
       relay: store.head('relay'),
       version: store.clock,
-      serverOf: (partition) => this.serving?.serverOf(partition) ?? null,
+      serverOf: (partition) => this.serving.serverOf(partition),
       moved: () => {
         this.feeds.pump();
         events.stored();
@@ -223,6 +235,7 @@ export class Parts {
       holds: (partition) => scans.holds(partition),
       isLinked: (node) => leases.isLinked(node),
       everyMs: digestEveryMs,
+      arrived: (from, facts) => events.arrived(from, 'pulled', facts),
       repaired: (partition, facts) => events.repaired(partition, facts),
     });
   }
@@ -268,14 +281,14 @@ export class Parts {
 
   #makeHeartbeats(): Heartbeats {
     const { store, clock, send, events } = this.#options;
-    const { leases, scans, serving, server } = this;
+    const { leases, serving, server } = this;
     return new Heartbeats({
       store,
       clock,
       leases,
       send,
       epoch: this.#known.epoch,
-      unheld: () => scans.missing().length,
+      unheld: () => this.unheld,
       epochOf: (node, epoch) => events.epochOf(node, epoch),
       ahead: (node) => events.ahead(node),
       pinged: (node) => serving.say(node),

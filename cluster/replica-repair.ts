@@ -1,6 +1,6 @@
 // The background comparison of partitions: the server tells owners its digest; where they differ for long, both exchange what the other lacks.
 import type { Key } from '../runtime/key.ts';
-import type { PeerMessage, PlainFact } from './peer-messages.ts';
+import type { Copy, PeerMessage, PlainFact } from './peer-messages.ts';
 import type { ReplicaClock, ReplicaStore, Send } from './replica-ports.ts';
 import { holdersOf, type Ring } from './ring.ts';
 
@@ -15,6 +15,8 @@ export interface RepairOptions {
   isLinked(node: number): boolean;
   /** One digest each so often, round and round. */
   everyMs: number;
+  /** On the disk now. */
+  arrived(from: number, facts: readonly Copy[]): void;
   repaired(partition: number, facts: number): void;
 }
 
@@ -113,13 +115,15 @@ export class Repair {
 
   /** What was lacking here is taken in; what is asked for goes back. */
   repair(node: number, { partition, facts, ask }: Extract<PeerMessage, { kind: 'repair' }>): void {
-    const { store, send, repaired, holds } = this.#options;
+    const { store, send, arrived, repaired, holds } = this.#options;
     if (!holds(partition)) return;
     if (facts.length > 0) {
-      const copies = facts.map((fact: PlainFact) => ({ ...fact, live: true }));
-      store.adopt({ copies, from: { kind: 'relay' }, positions: [] }, () =>
-        repaired(partition, facts.length),
-      );
+      // A fact has no place in a log.
+      const copies = facts.map((fact: PlainFact): Copy => ({ ...fact, seq: 0, live: true }));
+      store.adopt({ copies, from: { kind: 'relay' }, positions: [] }, () => {
+        arrived(node, copies);
+        repaired(partition, facts.length);
+      });
     }
     if (ask.length > 0) send(node, { kind: 'repair', partition, facts: store.factsOf(ask), ask: [] });
   }

@@ -102,6 +102,11 @@ export class Server {
     return this.#serving.has(partition) || this.#claims.has(partition);
   }
 
+  /** Perhaps without taking new requests any more. */
+  isServing(partition: number): boolean {
+    return this.#serving.has(partition);
+  }
+
   /** May a request begin now? By the clock of now. */
   isOpen(partition: number): boolean {
     return (this.#serving.get(partition)?.isOpen ?? false) && this.#isLive(partition);
@@ -259,10 +264,15 @@ export class Server {
     for (const [partition, served] of [...this.#serving]) this.#release(partition, served);
   }
 
-  /** Of a new ring: what this node owns no more is given up. */
+  /**
+   * Of a new ring: what this node owns no more is given up. What others are to own is claimed anew: so those of them who are owners
+   * already, and have lagged behind, are given what they lack, as by any new server.
+   */
   ringChanged(): void {
     const { ring, self } = this.#options;
-    for (const [partition, served] of [...this.#serving])
-      if (!ring().placement(partition).owners.includes(self.node)) this.#release(partition, served);
+    for (const [partition, served] of [...this.#serving]) {
+      const { owners, next } = ring().placement(partition);
+      if (next !== null || !owners.includes(self.node)) this.#release(partition, served);
+    }
   }
 }

@@ -63,7 +63,7 @@ export class Statements {
     const { store, send, clock, self, stored, horizon, feeds, serving, moved } = this.#options;
     this.#saidMs = clock.monoMs();
     const terms = this.#options.terms();
-    const { upTo } = stored;
+    const { upTo, atStart } = stored;
     const closed = this.#close();
     const { version } = serving;
     horizon.take(self, { version, terms, closed });
@@ -73,8 +73,8 @@ export class Statements {
         version,
         terms: this.#isDue(node, version) ? terms : null,
         closed,
-        head: upTo.own,
-        relay: upTo.relay,
+        head: Math.max(upTo.own, atStart.own),
+        relay: Math.max(upTo.relay, atStart.relay),
         own: store.head('own'),
         ownRelay: store.head('relay'),
         incarnation: store.incarnation,

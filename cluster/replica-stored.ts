@@ -57,6 +57,8 @@ export class Stored {
   readonly upTo: Record<Log, number> = { own: 0, relay: 0 };
   /** The version of the last entry of the own log that is stored. */
   version: Version;
+  /** Where the logs ended at the start: what is said of versions known then holds for who has read so far. */
+  readonly atStart: Readonly<Record<Log, number>>;
   readonly #options: StoredOptions;
   readonly #pending: Record<Log, Written[]> = { own: [], relay: [] };
   /** Of partitions that are served no more: they hold nothing up, and go out when they are stored after all. */
@@ -67,6 +69,7 @@ export class Stored {
   constructor(options: StoredOptions) {
     this.#options = options;
     this.version = options.version;
+    this.atStart = { own: options.own, relay: options.relay };
     for (const { log, ...one } of options.orphans) this.#orphans[log].push(one);
     for (const log of logs) {
       if (options[log] > 0)
@@ -190,12 +193,10 @@ export class Stored {
 
   #isDone(log: Log, seq: number, partition: number): boolean {
     if (partition !== anyPartition) return this.isStored(log, seq, partition);
-    const { self, ring, serverOf } = this.#options;
+    const { self, ring } = this.#options;
     return ring()
       .held(self)
-      .every((held) =>
-        serverOf(held) === null ? this.isStored(log, seq, held) : this.#isServed(log, seq, held),
-      );
+      .every((held) => this.#isServed(log, seq, held));
   }
 
   /** Its server has it, too, and not only enough owners: nobody is to see elsewhere what a read there would not show yet. */

@@ -310,7 +310,12 @@ export class Replica {
     return [...this.#linked].filter((node) => this.leases.isAhead(node));
   }
 
-  /** For the keeper of the ring: how far a linked node is. */
+  /** For the keeper of the ring: what of its change waits for this node. */
+  get unheld(): number {
+    return this.#parts.unheld;
+  }
+
+  /** And how far a linked node is. */
   progressOf(node: number): { epoch: number; unheld: number } | null {
     return this.#parts.heartbeats.progressOf(node);
   }

@@ -18,7 +18,6 @@ export interface AttachingOptions {
   client: Pick<CoreClient, 'call' | 'covered'>;
   authenticator: Pick<Authenticator, 'authenticate'>;
   table: SessionTable<Session>;
-  nowMs: () => number;
   /** The first thing that a session is told, if it asked for it. */
   started(session: Session, cursor: string): void;
 }
@@ -27,17 +26,15 @@ export class Attaching {
   readonly #client: AttachingOptions['client'];
   readonly #authenticator: AttachingOptions['authenticator'];
   readonly #table: SessionTable<Session>;
-  readonly #nowMs: () => number;
   readonly #started: AttachingOptions['started'];
   #queue: Session[] = [];
   #from = 0;
   #underWay = 0;
 
-  constructor({ client, authenticator, table, nowMs, started }: AttachingOptions) {
+  constructor({ client, authenticator, table, started }: AttachingOptions) {
     this.#client = client;
     this.#authenticator = authenticator;
     this.#table = table;
-    this.#nowMs = nowMs;
     this.#started = started;
   }
 
@@ -121,7 +118,9 @@ export class Attaching {
     session.tries = 0;
     const { cursor } = answered.value;
     const isFirst = session.since === null;
-    this.#table.answered(session, { core: answered.core ?? 0, cursor }, this.#nowMs());
+    // Of an attachment whose answer never came: it comes again, and would pass for the first of what was missed.
+    session.pending = null;
+    this.#table.answered(session, { core: answered.core ?? 0, cursor });
     if (isFirst) this.#started(session, cursor);
   }
 

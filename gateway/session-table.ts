@@ -1,8 +1,8 @@
 // Which sessions there are, by number, and from which cursor each would have to be attached again. Pure bookkeeping: no sockets, no core.
 
 /**
- * waiting: not attached (no link, or nobody asked yet). attaching: asked. settling: the core has answered, but what was missed may
- * still be on its way. live: whatever comes, comes by ticks, so that a tick's cursor holds for it.
+ * waiting: not attached (no link, or nobody asked yet). attaching: asked. settling: the core has answered, and nothing has come yet: what was
+ * missed may be the first. live: things have come.
  */
 export type Phase = 'waiting' | 'attaching' | 'settling' | 'live';
 
@@ -13,19 +13,32 @@ export interface Seat {
   phase: Phase;
   /** The core it is attached at, while settling or live: what others tick says nothing about it. */
   core: number;
-  /** While not live: everything up to here has been sent. Null: nothing yet, attach from now. */
+  /** Everything up to here has been sent. Null: nothing yet, attach from now. */
   since: string | null;
-  /** While settling: the tick cursor, and the time, from which on it is live. */
+  /** While settling or live. */
   settles: Settling | null;
 }
 
 interface Settling {
-  cursor: string;
-  atMs: number;
+  /** The core's when it answered: whatever has a later one is no part of what was missed. */
+  readonly cursor: string;
+  /** As its core's ticks count time: only what ticked after its answer counts for it. */
+  readonly fromMs: number;
 }
 
-/** Missed items come within this long of the core's answer, or not at all. */
-export const settlingMs = 60_000;
+/**
+ * A tick's cursor does not hold at once for who is attached there. While a core looks for what a session has missed (after an attachment, but
+ * also after a follow, or when the ring has changed) it holds back all that is for it, and ticks go on. Looking means a few questions to
+ * other cores, one after the other, each answered or given up within some 35 s; then all of it comes in one tick. So a tick's cursor
+ * holds when ticks have come for so long after it. Until then what holds is the cursor of what was sent last: to attach from there
+ * costs the core a longer look, and the client nothing.
+ */
+export const settlingMs = 180_000;
+/**
+ * That time passes only while ticks come: a core that waits for rows of what was missed holds back all ticks behind it, and this process may
+ * have stood still, with what was missed unread.
+ */
+export const mostBetweenTicksMs = 1000;
 
 const slotBits = 20;
 const mostSlots = 2 ** slotBits;
@@ -35,9 +48,8 @@ export class SessionTable<S extends Seat> {
   #slots: (S | undefined)[] = [];
   #generations: number[] = [];
   #free: number[] = [];
-  #settling: S[] = [];
-  /** The last tick's cursor of each core: what every session that is live there has been sent. */
-  readonly #watermarks = new Map<number, string>();
+  /** By core. */
+  readonly #ticking = new Map<number, Ticking>();
 
   size = 0;
 
@@ -87,47 +99,48 @@ export class SessionTable<S extends Seat> {
   }
 
   /** A core has answered with its cursor of now. */
-  answered(seat: S, { core, cursor }: { core: number; cursor: string }, nowMs: number): void {
+  answered(seat: S, { core, cursor }: { core: number; cursor: string }): void {
     seat.phase = 'settling';
     seat.core = core;
-    seat.settles = { cursor, atMs: seat.since === null ? nowMs : nowMs + settlingMs };
+    seat.settles = { cursor, fromMs: this.#ticking.get(core)?.ms ?? 0 };
     seat.since ??= cursor;
-    this.#settling.push(seat);
   }
 
-  /** An item with this cursor has been sent to it. */
+  /** An item with this cursor has been sent to it, and so has all that its tick has for it, or is about to be. */
   sent(seat: S, cursor: string): void {
-    if (seat.phase !== 'live' && (seat.since === null || cursor > seat.since)) seat.since = cursor;
+    if (seat.since === null || cursor > seat.since) seat.since = cursor;
+    if (seat.phase === 'settling') seat.phase = 'live';
   }
 
   /** Its client has been told to read anew: what was before this cursor is no longer owed. */
   resynced(seat: S, cursor: string): void {
     seat.since = cursor;
+    if (seat.phase === 'settling') seat.phase = 'live';
   }
 
   /** All of a core's tick has been sent. */
   passed({ core, cursor }: { core: number; cursor: string }, nowMs: number): void {
-    this.#watermarks.set(core, cursor);
-    if (this.#settling.length === 0) return;
-    this.#settling = this.#settling.filter((seat) => {
-      if (seat.settles === null) return false;
-      if (seat.core !== core || nowMs < seat.settles.atMs || cursor < seat.settles.cursor) return true;
-      seat.phase = 'live';
-      seat.since = null;
-      seat.settles = null;
-      return false;
-    });
+    const ticking = this.#ticking.get(core) ?? { ms: 0, lastMs: nowMs, passed: [] };
+    this.#ticking.set(core, ticking);
+    // A clock that is set back adds nothing.
+    ticking.ms += Math.min(Math.max(0, nowMs - ticking.lastMs), mostBetweenTicksMs);
+    ticking.lastMs = nowMs;
+    const { ms, passed } = ticking;
+    const last = passed.at(-1);
+    if (last === undefined || ms - last.ms >= mostBetweenTicksMs) passed.push({ ms, cursor });
+    while (passed[1] !== undefined && ms - passed[1].ms >= settlingMs) passed.shift();
   }
 
   /** Attached nowhere any more: these wait, each from where it stood. What is still pushed to their old numbers is for nobody. */
   lost(seats: Iterable<S>): void {
     for (const seat of seats) this.renumber(seat);
-    this.#settling = this.#settling.filter(({ settles }) => settles !== null);
   }
 
   /** What to attach this session with, so that it misses nothing. */
-  cursorOf(seat: S): string | null {
-    return seat.phase === 'live' ? (this.#watermarks.get(seat.core) ?? null) : seat.since;
+  cursorOf({ settles, core, since }: S): string | null {
+    const settled = this.#ticking.get(core)?.passed[0];
+    if (settles === null || settled === undefined || settled.ms <= settles.fromMs) return since;
+    return since === null || settled.cursor > since ? settled.cursor : since;
   }
 
   private detached(seat: S): void {
@@ -142,6 +155,15 @@ export class SessionTable<S extends Seat> {
     this.#generations[slot] = generation;
     return generation * mostSlots + slot;
   }
+}
+
+/** What a core's ticks have told. */
+interface Ticking {
+  /** How long they have come, and when the last one did. */
+  ms: number;
+  lastMs: number;
+  /** About one a second; the first is the last that is `settlingMs` old. Before any is, it is the one with which counting began, at 0. */
+  passed: { ms: number; cursor: string }[];
 }
 
 /** The session numbers of an item: 4 bytes each, big-endian. */

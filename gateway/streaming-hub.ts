@@ -66,7 +66,6 @@ export class StreamingHub {
       client,
       authenticator,
       table: this.#table,
-      nowMs,
       started: (session, cursor) => this.#started(session, cursor),
     });
     this.#outgoing = new Outgoing({

@@ -175,6 +175,8 @@ export interface Moment {
   nowMs: number;
   /** The cursor of now: everything announced so far is at or below it. */
   watermark: Version;
+  /** All entries are this machine's: a subscription holds at once. If not, it does from when what it leads to has been gathered. */
+  hasAll: boolean;
   /** 0..1. */
   chance: number;
 }
@@ -214,6 +216,13 @@ export interface Behaviours<State, Message extends { kind: string }, Item> {
   touched(entry: Entry): Touched;
   /** For the list of an author's newest statuses: its id, when this fact is one that followers may see. */
   listed(key: Key, value: Wire | null): StatusId | null;
+  /** Whether this is the key of a fact that says what one request has made. */
+  isOnce(key: Key): boolean;
+  /**
+   * The status that should not be, when two servers took one request that came twice: what the lower of two versions of the fact under a
+   * key has made. Null for nearly all facts.
+   */
+  doubled(key: Key, one: StoredFact, other: StoredFact): StatusId | null;
   /** The key of a status's fact. */
   statusKey(id: StatusId): Key;
   /** Words by which a fact can be found, for the search index; empty for most. */

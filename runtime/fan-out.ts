@@ -9,6 +9,8 @@ export interface Receiver<Item> {
   due: Item[];
   /** The batch of the oldest item due. */
   dueBatch: Batch | null;
+  /** Nothing is given to it any more, though a walk under way may come to it yet. */
+  isStopped: boolean;
 }
 
 /** Entries that were committed together; open until every receiver has handled its share. */
@@ -138,14 +140,26 @@ export class FanOut<Item, R extends Receiver<Item>> {
     }
   }
 
-  /** Forgets a receiver that has lost its state: all of its subscriptions, and what was due to it. */
-  drop(receiver: R): void {
-    const authors = [...this.#interest]
-      .filter(([, receivers]) => receivers.includes(receiver))
-      .map(([author]) => author);
-    this.unsubscribe(receiver, authors);
-    receiver.due.length = 0;
-    this.#personal.delete(receiver);
+  /**
+   * Forgets receivers that have lost their state: all of their subscriptions, and what was due to them, which counts as handled: nobody
+   * else would ever say so. One pass over all subscriptions, however many are dropped.
+   */
+  drop(receivers: ReadonlySet<R>): void {
+    if (receivers.size === 0) return;
+    for (const [author, known] of this.#interest) {
+      const left = stayingOf(known, receivers);
+      if (left === known) continue;
+      this.#subscriptions -= known.length - left.length;
+      if (left.length === 0) {
+        this.#interest.delete(author);
+        this.#options.interest?.(author, false);
+        // A walk under way keeps the list that it goes by.
+      } else this.#interest.set(author, left);
+    }
+    for (const receiver of receivers) {
+      receiver.due.length = 0;
+      this.handled(receiver);
+    }
   }
 
   #isWalked(author: AccountId): boolean {
@@ -209,6 +223,7 @@ export class FanOut<Item, R extends Receiver<Item>> {
   }
 
   #give(receiver: R, item: Item, batch: Batch): void {
+    if (receiver.isStopped) return;
     this.deliveries++;
     if (receiver.due.length >= this.#mostDue) {
       receiver.due = [...(this.#personal.get(receiver) ?? [])];
@@ -265,6 +280,18 @@ export class FanOut<Item, R extends Receiver<Item>> {
       if (this.#walks.length > 0) this.#walkOn();
     });
   }
+}
+
+/** The same list when all of them stay. */
+function stayingOf<T>(items: T[], gone: ReadonlySet<T>): T[] {
+  const first = items.findIndex((item) => gone.has(item));
+  if (first < 0) return items;
+  const staying = items.slice(0, first);
+  for (let place = first + 1; place < items.length; place++) {
+    const item = items[place];
+    if (item !== undefined && !gone.has(item)) staying.push(item);
+  }
+  return staying;
 }
 
 function removeAt<T>(items: T[], place: number): void {

@@ -100,12 +100,16 @@ export class StoreMoving {
     const { product, placement, writer, statusKind } = this.#options;
     const { key, version, value } = fact;
     const isStatus = kindOf(key) === statusKind;
-    if (dropping.partitions.has(partitionOfKey(key))) {
+    const home = partitionOfKey(key);
+    const isDropped = dropping.partitions.has(home);
+    if (isDropped) {
       for (const view of product.withdraw(fact, writer.rows.writer))
         if (view.key.startsWith(serverPrefix)) batch.views.set(view.key, view.value);
       if (isStatus) batch.leaveUnindexed(key);
     }
     dropping.cursor = key;
+    // Given up since this walk began: its part in what all share has yet to be taken back, by the next one.
+    if (!isDropped && placement.mayShareViews(home)) return;
     // What is staged under the key now comes after the removal: such a fact is left for the next walk.
     if (placement.holds(key, this.#addressedBy(fact)) || batch.facts.has(key)) return;
     batch.removed.push(key);

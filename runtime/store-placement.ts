@@ -92,6 +92,11 @@ export class StorePlacement {
     return this.#views[partition] === 'kept';
   }
 
+  /** Views under the server's account may hold a part of the partition's facts. */
+  mayShareViews(partition: number): boolean {
+    return this.#views[partition] !== 'none' || this.gaining?.partitions.has(partition) === true;
+  }
+
   /** Partitions of which views are to be dropped, and those that are owned and whose views are to be gained. */
   unsettled(): { stale: number[]; ungained: number[] } {
     const stale: number[] = [];

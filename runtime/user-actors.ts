@@ -5,19 +5,16 @@ import type {
   Behaviours,
   Effect,
   Entry,
-  FoundView,
   Moment,
   Outcome,
   PointReader,
-  Range,
   Reader,
-  Recent,
   Rejection,
   RuntimeMessage,
 } from './behaviours.ts';
 import type { FactWrite } from './fact.ts';
 import { type Announcement, FanOut, type Receiver } from './fan-out.ts';
-import type { StatusId } from './status-id.ts';
+import type { Gathering, Wanted } from './gathering.ts';
 import type { Version } from './version.ts';
 
 /** What the actors need of a store. */
@@ -30,22 +27,6 @@ export interface Facts {
   /** The versions get the time given, or a later one when such were given before. */
   submit(writes: FactWrite[], options: { deletes: boolean; live: boolean; nowMs: number }): Promise<void>;
   gather(wanted: Wanted): Gathering | Promise<Gathering>;
-}
-
-/** As the effect `gather` has it. */
-export interface Wanted {
-  recent: Recent;
-  ranges: readonly Range[];
-  withFacts: boolean;
-}
-
-export interface Gathering {
-  statuses: StatusId[];
-  found: FoundView[][];
-  /** Not null: some of it could not be had, and the rest is empty. */
-  failed: Rejection | null;
-  /** Reads what is on this machine, and what was gathered of others; null: everything is on this one. */
-  read: PointReader | null;
 }
 
 export interface UserActorsOptions<State, Message extends { kind: string }, Item> {
@@ -62,6 +43,8 @@ export interface UserActorsOptions<State, Message extends { kind: string }, Item
   sweep(account: AccountId): void;
   /** The behaviour threw: the actor is started anew from facts at its next message. */
   crashed(account: AccountId, error: unknown): void;
+  /** Everything is on this machine; absent: always. */
+  hasAll?(): boolean;
   /** Somebody receives what the author announces, or nobody does any more. */
   interest?(author: AccountId, isWanted: boolean): void;
   start: Version;
@@ -81,6 +64,8 @@ type Letter<Message, Item> = {
   request: number;
   /** While it is handled; null: the one for all. */
   read?: PointReader | null;
+  /** Only for this life of the cell. */
+  life?: number;
 };
 
 /** An awake user. */
@@ -91,8 +76,9 @@ interface Cell<State, Message, Item> extends Receiver<Item> {
   /** Letters sent and not yet handled. */
   queued: number;
   lastMs: number;
-  isStopped: boolean;
   lostItems: boolean;
+  /** Which of its lives this is: it begins another, from facts, with every crash. */
+  life: number;
 }
 
 const defaultIdleMs = 600_000;
@@ -196,14 +182,16 @@ export class UserActors<State, Message extends { kind: string }, Item> {
 
   /** Their accounts are served by somebody else now: what is in memory of them is worth nothing, and what is under way has an unknown end. */
   forget(isGone: (account: AccountId) => boolean): void {
-    for (const cell of [...this.#cells.values()]) {
+    const gone = new Set<Cell<State, Message, Item>>();
+    for (const cell of this.#cells.values()) {
       if (!isGone(cell.account)) continue;
       cell.isStopped = true;
       cell.state = null;
-      this.#fanOut.drop(cell);
+      gone.add(cell);
       this.#cells.delete(cell.account);
       this.#system.stop(cell.actor);
     }
+    this.#fanOut.drop(gone);
     for (const [request, { account, resolve }] of [...this.#waiting]) {
       if (!isGone(account)) continue;
       this.#waiting.delete(request);
@@ -243,6 +231,14 @@ export class UserActors<State, Message extends { kind: string }, Item> {
     }
   }
 
+  /** What was announced may lack something: each looks for itself, as after an overflow. */
+  missed(): void {
+    for (const cell of this.#cells.values()) {
+      cell.lostItems = true;
+      this.#system.send(cell.actor, null);
+    }
+  }
+
   close(): void {
     this.#system.close();
   }
@@ -258,6 +254,7 @@ export class UserActors<State, Message extends { kind: string }, Item> {
       lastMs: this.#options.now(),
       isStopped: false,
       lostItems: false,
+      life: 0,
       due: [],
       dueBatch: null,
     };
@@ -292,6 +289,7 @@ export class UserActors<State, Message extends { kind: string }, Item> {
       return;
     }
     cell.queued--;
+    if (letter.life !== undefined && letter.life !== cell.life) return;
     if (letter.request !== 0 || letter.message.kind !== 'idle') cell.lastMs = this.#options.now();
     this.#receive(cell, letter.message, this.#moment(letter.request), letter.read ?? null);
   }
@@ -301,13 +299,16 @@ export class UserActors<State, Message extends { kind: string }, Item> {
     const lost = cell.lostItems;
     cell.due = [];
     cell.lostItems = false;
-    if (!cell.isStopped && items.length > 0) this.#receive(cell, { kind: 'deliver', items, lost }, moment);
+    if (!cell.isStopped && (items.length > 0 || lost))
+      this.#receive(cell, { kind: 'deliver', items, lost }, moment);
     this.#fanOut.handled(cell);
   }
 
   #moment(request: number): Moment {
     this.#nowMs = Math.max(this.#nowMs, this.#options.now());
-    return { request, nowMs: this.#nowMs, watermark: this.#fanOut.watermark, chance: this.#options.chance() };
+    const { chance, hasAll } = this.#options;
+    const { watermark } = this.#fanOut;
+    return { request, nowMs: this.#nowMs, watermark, hasAll: hasAll?.() ?? true, chance: chance() };
   }
 
   #receive(
@@ -398,13 +399,19 @@ export class UserActors<State, Message extends { kind: string }, Item> {
 
   #gather(cell: Cell<State, Message, Item>, wanted: Wanted & { ticket: number }): void {
     const { ticket } = wanted;
+    const { life } = cell;
     const tell = ({ statuses, found, failed, read }: Gathering): void => {
       if (cell.isStopped) return;
-      this.#send(cell, { message: { kind: 'gathered', ticket, statuses, found, failed }, request: 0, read });
+      // Tickets begin anew with every life: an answer to a question of another's is nobody's.
+      const message = { kind: 'gathered', ticket, statuses, found, failed } as const;
+      this.#send(cell, { message, request: 0, read, life });
     };
     const gathered = this.#options.facts.gather(wanted);
     if (!(gathered instanceof Promise)) tell(gathered);
-    else gathered.then(tell, (error: unknown) => this.#crash(cell, 0, error));
+    else
+      gathered.then(tell, (error: unknown) => {
+        if (!cell.isStopped && cell.life === life) this.#crash(cell, 0, error);
+      });
   }
 
   #push(sessions: number[], item: Item): void {
@@ -436,7 +443,8 @@ export class UserActors<State, Message extends { kind: string }, Item> {
 
   #crash(cell: Cell<State, Message, Item>, request: number, error: unknown): void {
     cell.state = null;
-    this.#fanOut.drop(cell);
+    cell.life++;
+    this.#fanOut.drop(new Set([cell]));
     this.#reply(request, {
       ok: false,
       rejection: { code: 'unavailable', message: 'The request failed on our side' },

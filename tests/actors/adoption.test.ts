@@ -18,6 +18,7 @@ import {
   places,
   scanned,
   submitted,
+  writtenStatus,
 } from './sharing.ts';
 
 afterEach(closeAll);
@@ -228,6 +229,19 @@ test('partitions may come and go while facts do: in the end it is as if they had
     ),
     { numRuns: 25, interruptAfterTimeLimit: 60_000 },
   );
+});
+
+test('a partition given up while others are dropped leaves nothing of it behind', async () => {
+  const store = await openProductStore(2);
+  // A public post with a tag, of somebody in the second of the places.
+  const [, second, , last] = places;
+  await submitted(store, [writtenStatus(1)]);
+  expect(partitionOfKey(writtenStatus(1).key)).toBe(second);
+  const placed = store.partitions.place((partition) => partition === second || partition === last);
+  const dropped = store.partitions.drop(store.partitions.unsettled().stale);
+  await Promise.all([placed, store.partitions.place((partition) => partition === last), dropped]);
+  await store.partitions.drop(store.partitions.unsettled().stale);
+  await expectSound(store);
 });
 
 test('what changes between any two steps of a walk is counted once, behind it and before it', {

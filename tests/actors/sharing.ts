@@ -62,6 +62,12 @@ function statusValue(n: number): unknown {
   });
 }
 
+/** A status as it is when it is there. */
+export function writtenStatus(n: number): Change {
+  const value = statusValue(n);
+  return { key: statusFact(statusAt(n)), value, full: value };
+}
+
 /** `full`: what the fact says when it is no tombstone. */
 export interface Change extends FactWrite {
   full: unknown;

@@ -47,8 +47,9 @@ function missed(history: History, who: string, frames: Streamed[]): Violation[] 
 const aroundMs = 15_000;
 
 /**
- * After what was seen before is dropped, each author's acknowledged posts come in the order in which they were made. (One that nobody
- * was told of may come late: the machine that had it was away.)
+ * After what was seen before is dropped, each author's acknowledged posts come in the order in which they were made, while one goes on
+ * following. (One that nobody was told of may come late: the machine that had it was away. And who follows again is sent, with the next
+ * resume, what was made meanwhile.)
  */
 function outOfOrder(history: History, frames: Streamed[]): Violation[] {
   const seen = new Set<string>();
@@ -56,14 +57,18 @@ function outOfOrder(history: History, frames: Streamed[]): Violation[] {
   return frames.flatMap((frame) => {
     const { event } = frame;
     if (event.kind !== 'update' || seen.has(event.shown.id)) return [];
-    if (!history.postById.has(event.shown.id)) return [];
     const { id, author, key } = event.shown;
+    const post = history.postById.get(id);
+    if (post === undefined) return [];
     seen.add(id);
     const before = latest.get(author);
     latest.set(author, frame);
     if (before?.event.kind !== 'update' || compareIds(before.event.shown.id, id) < 0) return [];
+    const follows =
+      author === frame.who || history.surelyFollows(frame.who, author, post.beganMs, frame.atMs);
+    if (!follows) return [];
     const text = `the stream of ${frame.who} brings post ${key} of ${author} after a later one, ${before.event.shown.key}`;
-    const entries = [...(history.postById.get(id)?.entries ?? []), before, frame];
+    const entries = [...post.entries, before, frame];
     return [{ promise: 'live' as const, text, atMs: frame.atMs, entries }];
   });
 }

@@ -277,6 +277,11 @@ describe('live', () => {
       'live: the stream of gina brings post ada-1000 of ada after a later one, ada-2000',
     ]);
     expect(verdict(...both, update(first, 2_100), update(second, 2_200), update(first, 2_300))).toEqual([]);
+    const again = [
+      turns('gina', 'unfollow', 'ada', { atMs: 900 }),
+      turns('gina', 'follow', 'ada', { atMs: 2_050 }),
+    ];
+    expect(verdict(...both, ...again, update(second, 2_100), update(first, 2_200))).toEqual([]);
   });
 });
 

@@ -38,6 +38,11 @@ async function people(...handles: string[]) {
   return accounts as [ReturnType<typeof accountIdOf>, ReturnType<typeof accountIdOf>];
 }
 
+function nodeOf(account: AccountId): number {
+  const server = together.serverOf(account);
+  return [...together.cores].find(([, core]) => core === server)?.[0] ?? 0;
+}
+
 describe('three cores', () => {
   afterEach(() => together.close());
 
@@ -85,6 +90,56 @@ describe('three cores', () => {
     const again = await together.ask(anna, 'home', { account: anna, ...wholePage });
     expect(again.ids).toEqual([next, id]);
   });
+
+  test('asked twice with one key, of a server that was cut off and of the next one, there is one post in the end', async () => {
+    together = await openTogether([1, 2, 3]);
+    await together.ready();
+    const [anna] = await people('anna');
+    const asked = { account: anna, text: 'once', ...publishing, mentions: [], once: 'key of the client' };
+    const first = together.serverOf(anna);
+    const node = nodeOf(anna);
+    together.away(node);
+    // It does not know yet that it is alone.
+    const { outcome } = await first.core.handle('publish', { ...asked }, first.gateway, null);
+    expect(outcome.ok).toBe(false);
+    const { id } = await together.ask(anna, 'publish', asked);
+    const posted = async () => {
+      const of = { author: anna, viewer: null, ...wholePage, excludeReplies: false, excludeBoosts: false };
+      return (await together.ask(anna, 'authorStatuses', of)).ids;
+    };
+    expect(await posted()).toEqual([id]);
+    expect(first.core.store.newestOf({ authors: [anna], sinceMs: 0, most: 10 })).toHaveLength(1);
+    together.back(node);
+    await until(() =>
+      [...together.cores.values()].every(({ core }) => {
+        const ids = core.store.newestOf({ authors: [anna], sinceMs: 0, most: 10 });
+        return ids.length === 1 && ids[0] === id;
+      }),
+    );
+    expect(await posted()).toEqual([id]);
+  });
+
+  test('a core that was away for longer than the others keep their logs scans, and has everything', async () => {
+    const warnings: string[] = [];
+    const log = { info() {}, error() {}, warn: (_fields: object, text: string) => void warnings.push(text) };
+    together = await openTogether([1, 2, 3], [1, 2, 3], { log, limits: { logBytes: 500, trimEveryMs: 0 } });
+    await together.ready();
+    const [anna] = await people('anna');
+    together.away(2);
+    const ids: StatusId[] = [];
+    for (let number = 0; number < 40; number++) {
+      const text = `${number} ${'word '.repeat(40)}`;
+      const asked = { account: anna, text, ...publishing, mentions: [] };
+      ids.push((await together.ask(anna, 'publish', asked)).id);
+    }
+    for (const node of [1, 3]) await together.cores.get(node)?.core.store.trimLog();
+    together.back(2);
+    const back = together.cores.get(2)?.core;
+    await until(() => warnings.some((text) => text.includes('does not go back far enough')));
+    await until(() => back?.cluster?.replica.scans.missing().length === 0, { withinMs: 30_000 });
+    expect(back?.store.newestOf({ authors: [anna], sinceMs: 0, most: 100 })).toEqual(ids.toReversed());
+    await together.ready();
+  });
 });
 
 /** Five cores, three owners a partition: each lacks two fifths of everything. */
@@ -105,11 +160,6 @@ describe('five cores', () => {
       if (cluster?.isHere(accountIdOf(handle)) === false) handles.push(handle);
     }
     return handles;
-  }
-
-  function nodeOf(account: AccountId): number {
-    const server = together.serverOf(account);
-    return [...together.cores].find(([, core]) => core === server)?.[0] ?? 0;
   }
 
   async function post(
@@ -174,6 +224,28 @@ describe('five cores', () => {
       boostedAuthor: { id: boosted },
     });
     expect(deleted).toMatchObject({ kind: 'deleted', id: own });
+    // Older posts of other cores may still be on their way: no frame says that they have come.
+    for (const { items, cursor } of core.gateway.ticks)
+      for (const item of items) if (item.kind !== 'resync') expect(item.cursor <= cursor).toBe(true);
+  });
+
+  test('what an author elsewhere says to all and to the reader comes in the order in which it was said', async () => {
+    const { reader, authors } = await readerAndAuthors(1);
+    const [author] = authors as [AccountId];
+    await together.ask(reader, 'follow', { account: reader, target: author, boosts: true });
+    const core = together.serverOf(reader);
+    await core.attach(reader, 3);
+    await together.ask(reader, 'home', { account: reader, ...wholePage });
+    const handle = `reader${readers}`;
+    const said = Array.from({ length: 8 }, (_, place) => {
+      const mentions = place % 2 === 1 ? [{ account: reader, handle }] : [];
+      return post(author, `${place}${place % 2 === 1 ? ` @${handle}` : ''}`, { mentions });
+    });
+    const ids = await Promise.all(said);
+    const told = () =>
+      core.gateway.itemsOf(3).flatMap((item) => (item.kind === 'update' ? [item.row.id] : []));
+    await until(() => told().length === ids.length);
+    expect(told()).toEqual(newestFirst([...ids]).toReversed());
   });
 
   test('a socket that comes back with its cursor gets what authors elsewhere posted meanwhile', async () => {

@@ -1,23 +1,17 @@
-// What a core asks of others, and what it makes of their answers; and the order of what is pushed while rows are on their way.
+// What a core asks of others, and what it makes of their answers.
 import { describe, expect, test } from 'vitest';
-import type { Item } from '../../actors/items.ts';
-import type { Tick } from '../../actors/messages.ts';
 import type { CoreClient } from '../../cluster/core-client.ts';
 import { Elsewhere } from '../../cluster/core-elsewhere.ts';
 import { CoreInterest } from '../../cluster/core-interest.ts';
-import { CorePushing } from '../../cluster/core-pushing.ts';
-import { CoreRows, type RowQueries } from '../../cluster/core-rows.ts';
-import { CoreSessions } from '../../cluster/core-sessions.ts';
 import type { Copy, PeerMessage } from '../../cluster/peer-messages.ts';
 import { Interest } from '../../cluster/replica-interest.ts';
 import { type AccountId, firstAccountOf } from '../../runtime/account-id.ts';
 import type { Outcome, Reader, Rejection } from '../../runtime/behaviours.ts';
 import { keyOf } from '../../runtime/key.ts';
-import type { Found, Need } from '../../runtime/reading.ts';
-import { makeStatusId, type StatusId, statusAuthor } from '../../runtime/status-id.ts';
+import { type Found, type Need, needId } from '../../runtime/reading.ts';
+import { makeStatusId, type StatusId } from '../../runtime/status-id.ts';
 import { makeVersion, noVersion } from '../../runtime/version.ts';
 import { packWire } from '../../runtime/wire-bytes.ts';
-import { testGateway } from '../support/core.ts';
 import { ringOf } from './cores-together.ts';
 
 const here = firstAccountOf(1);
@@ -34,7 +28,7 @@ const nothing: Reader = {
 
 type Answering = (kind: string, ask: { needs?: Need[] }) => Promise<Outcome<unknown>> | Outcome<unknown>;
 
-function elsewhereOf(answer: Answering, newestHere: StatusId[] = []): Elsewhere {
+function elsewhereOf(answer: Answering, newestHere: StatusId[] = [], now = () => 0): Elsewhere {
   const call = async (kind: string, ask: unknown) => answer(kind, ask as { needs?: Need[] });
   return new Elsewhere({
     client: { call } as unknown as Pick<CoreClient, 'call'>,
@@ -42,6 +36,7 @@ function elsewhereOf(answer: Answering, newestHere: StatusId[] = []): Elsewhere 
     newestHere: () => newestHere,
     isHere: (account) => account === here,
     mergeViews: (_key, [first]) => first,
+    now,
   });
 }
 
@@ -73,17 +68,39 @@ describe('a read that needs others', () => {
     expect(outcome).toMatchObject({ ok: false, rejection: { code: 'unavailable' } });
   });
 
-  test('ends when it leads to ever more', async () => {
+  /** Leads from one record to the next, until there is none. */
+  const following = (reader: Reader): Outcome<unknown> => {
+    let depth = 0;
+    while (reader.fact(keyOf(there, 'a', String(depth))) !== null) depth++;
+    return { ok: true, value: depth };
+  };
+
+  test('may take many rounds', async () => {
     const elsewhere = elsewhereOf((_kind, { needs = [] }) => ({
       ok: true,
-      value: { found: needs.map(() => factOf('more')) },
+      value: {
+        found: needs.map((one) =>
+          one.kind === 'fact' && one.key === keyOf(there, 'a', '200')
+            ? { kind: 'fact', fact: null }
+            : factOf('more'),
+        ),
+      },
     }));
-    const outcome = await elsewhere.read((reader) => {
-      let depth = 0;
-      while (reader.fact(keyOf(there, 'a', String(depth))) !== null) depth++;
-      return { ok: true, value: depth };
-    });
-    expect(outcome).toMatchObject({ ok: false, rejection: { code: 'unavailable' } });
+    expect(await elsewhere.read(following)).toEqual({ ok: true, value: 200 });
+  });
+
+  test('ends in time when it leads to ever more', async () => {
+    let nowMs = 0;
+    const elsewhere = elsewhereOf(
+      (_kind, { needs = [] }) => {
+        nowMs += 100;
+        return { ok: true, value: { found: needs.map(() => factOf('more')) } };
+      },
+      [],
+      () => nowMs,
+    );
+    expect(await elsewhere.read(following)).toMatchObject({ ok: false, rejection: { code: 'unavailable' } });
+    expect(nowMs).toBe(10_000);
   });
 
   test('is answered at once when everything is here', () => {
@@ -105,96 +122,31 @@ test('the newest of authors here and elsewhere are one list, cut to what was ask
   expect(await elsewhere.newest(asked)).toEqual({ ok: true, value: [youngest, middle] });
 });
 
-describe('pushes', () => {
-  const statusItem = (ms: number, author: AccountId): Item => ({
-    kind: 'status',
-    version: makeVersion(ms, 0, 1),
-    id: makeStatusId(ms, author, 0),
-    author,
-    boostOf: null,
+describe('a fact that is kept for pushes', () => {
+  const key = keyOf(there, 'a');
+  const id = needId({ kind: 'fact', key });
+  const elsewhere = (): Elsewhere => elsewhereOf(() => ({ ok: true, value: { found: [] } }));
+  const factAt = (ms: number): Found => ({
+    kind: 'fact',
+    fact: { version: makeVersion(ms, 0, 1), value: ms },
+  });
+  const gone: Found = { kind: 'fact', fact: null };
+
+  test('is not replaced by an older one, nor by nothing', () => {
+    const kept = elsewhere();
+    kept.keep(id, factAt(2));
+    kept.keep(id, factAt(1));
+    kept.keep(id, gone);
+    expect(kept.pushReader(new Map()).fact(key)?.value).toBe(2);
+    kept.keep(id, factAt(3));
+    expect(kept.pushReader(new Map()).fact(key)?.value).toBe(3);
   });
 
-  /** Rows that are made of one fact each, the author's and the status's. */
-  const queries = {
-    statuses: (reader: Reader, { ids }: { ids: StatusId[] }) => ({
-      ok: true,
-      value: {
-        rows: ids.map((id) =>
-          reader.fact(keyOf(statusAuthor(id), 's', id)) === null ? null : { id, boostOf: null },
-        ),
-      },
-    }),
-    accounts: (reader: Reader, { ids }: { ids: AccountId[] }) => ({
-      ok: true,
-      value: { rows: ids.map((id) => (reader.fact(keyOf(id, 'a')) === null ? null : { id })) },
-    }),
-  } as unknown as RowQueries;
-
-  function pushing(elsewhere: Elsewhere, reader: Reader = nothing) {
-    const sessions = new CoreSessions();
-    const gateway = testGateway('gateway-0');
-    const number = sessions.attach(gateway, 5, here);
-    const lost: string[] = [];
-    const pushes = new CorePushing({
-      sessions,
-      rows: new CoreRows(reader, () => queries),
-      peers: () => [gateway],
-      elsewhere: () => elsewhere,
-      lost: (reason) => lost.push(reason),
-    });
-    const push = (item: Item): void =>
-      pushes.push({
-        pushes: { sessions: new Map([[item, [number]]]), topics: new Map() },
-        watermark: item.version,
-        isComplete: true,
-      });
-    const told = (): string[] => gateway.ticks.flatMap(({ items }: Tick) => items.map((item) => item.kind));
-    return { push, told, lost, gateway, pushes };
-  }
-
-  test('behind one that waits for rows wait, and go out in order', async () => {
-    const asked: (() => void)[] = [];
-    const elsewhere = elsewhereOf(
-      (_kind, { needs = [] }) =>
-        new Promise((resolve) => {
-          asked.push(() => resolve({ ok: true, value: { found: needs.map(() => factOf([])) } }));
-        }),
-    );
-    const { push, gateway, pushes } = pushing(elsewhere);
-    push(statusItem(1000, there));
-    push({
-      kind: 'removed',
-      version: makeVersion(1001, 0, 1),
-      id: makeStatusId(7, here, 0),
-      author: here,
-      isMention: false,
-    });
-    push(statusItem(1002, there));
-    expect(gateway.ticks).toEqual([]);
-    expect(pushes.isIdle).toBe(false);
-    while (!pushes.isIdle) {
-      for (const answer of asked.splice(0)) answer();
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    const kinds = gateway.ticks.flatMap(({ items }) => items.map((item) => item.kind));
-    expect(kinds).toEqual(['update', 'deleted', 'update']);
-  });
-
-  test('whose rows cannot be had become a resync of their sessions, and later ones go on', async () => {
-    let isDown = true;
-    const elsewhere = elsewhereOf((_kind, { needs = [] }) =>
-      isDown
-        ? { ok: false, rejection: { code: 'unavailable', message: 'down' } }
-        : { ok: true, value: { found: needs.map(() => factOf([])) } },
-    );
-    const { push, told, lost, pushes } = pushing(elsewhere);
-    push(statusItem(1000, there));
-    while (!pushes.isIdle) await new Promise((resolve) => setImmediate(resolve));
-    isDown = false;
-    push(statusItem(1001, there));
-    while (!pushes.isIdle) await new Promise((resolve) => setImmediate(resolve));
-    expect(told()).toEqual(['resync', 'update']);
-    expect(lost).toEqual(['down']);
+  test('is shown rather than an older one that was fetched', () => {
+    const kept = elsewhere();
+    kept.keep(id, factAt(2));
+    expect(kept.pushReader(new Map([[id, factAt(1)]])).fact(key)?.value).toBe(2);
+    expect(kept.pushReader(new Map([[id, factAt(3)]])).fact(key)?.value).toBe(3);
   });
 });
 
@@ -207,7 +159,6 @@ describe('authors of other cores', () => {
 
   function interestOf(watermark = noVersion) {
     const said: { add: readonly number[]; remove: readonly number[] }[] = [];
-    const heard: string[] = [];
     let through = 0;
     const replica = {
       ring,
@@ -222,9 +173,11 @@ describe('authors of other cores', () => {
       node: 1,
       replica: replica as unknown as ConstructorParameters<typeof CoreInterest>[0]['replica'],
       authors: () => [ours, stranger],
-      heard: (entries) => heard.push(...entries.map(({ key }) => key)),
+      isHeld: () => true,
     });
-    return { interest, said, heard, confirm: () => (through = said.length) };
+    interest.settle();
+    said.length = 0;
+    return { interest, said, confirm: () => (through = said.length) };
   }
 
   const copyOf = (account: AccountId, ms: number, to: number[] = []): Copy => ({
@@ -256,19 +209,18 @@ describe('authors of other cores', () => {
 
   test('are wanted before a ring that takes their partitions away holds', () => {
     const { interest, said } = interestOf();
-    interest.ringChanges(ringOf([2, 3, 4], null));
+    interest.settle(ringOf([2, 3, 4], null));
     expect(said).toEqual([{ add: [ours], remove: [] }]);
   });
 
   test('are heard when nothing of it is on this disk and the watermark has not passed it', () => {
-    const { interest, heard } = interestOf(makeVersion(500, 0, 0));
+    const { interest } = interestOf(makeVersion(500, 0, 0));
     const owned = ring.held(1)[0] ?? 0;
     const late = copyOf(stranger, 400);
     const guest = copyOf(stranger, 600, [owned]);
     const own = copyOf(firstAccountOf(owned), 601);
     const news = copyOf(stranger, 602);
-    interest.arrived([late, guest, own, news]);
-    expect(heard).toEqual([news.key]);
+    expect([late, guest, own, news].filter((copy) => interest.isHeard(copy))).toEqual([news]);
   });
 
   test('more of them than a frame holds are said in parts, and count when all have been heard', () => {

@@ -2,7 +2,7 @@
 
 import type { Answer, Ask, RequestKind } from '../../actors/messages.ts';
 import type { Answered } from '../../cluster/core-client.ts';
-import type { CoreShare } from '../../cluster/core-options.ts';
+import type { CoreOptions, CoreShare } from '../../cluster/core-options.ts';
 import { codecsOf, decodeAsk } from '../../cluster/link-requests.ts';
 import { isControl, type PeerMessage, peerControl, peerData } from '../../cluster/peer-messages.ts';
 import { Ring } from '../../cluster/ring.ts';
@@ -43,7 +43,11 @@ function overWire(value: unknown): unknown {
   return unpackWire(bytes, 0, bytes.length);
 }
 
-export async function openTogether(nodes: number[], inRing: number[] = nodes): Promise<Together> {
+export async function openTogether(
+  nodes: number[],
+  inRing: number[] = nodes,
+  options: Partial<CoreOptions> = {},
+): Promise<Together> {
   const cores = new Map<number, TestCore>();
   const absent = new Set<number>();
   const asks: Together['asks'] = [];
@@ -52,7 +56,7 @@ export async function openTogether(nodes: number[], inRing: number[] = nodes): P
   const ring = ringOf(inRing, null);
   for (const node of nodes) {
     const cluster: CoreShare = { boot: `boot-${node}`, ring, epoch: 1, isFounder: true };
-    cores.set(node, await openTestCore({ node, cluster }));
+    cores.set(node, await openTestCore({ ...options, node, cluster }));
   }
   const clusterOf = (node: number) => {
     const cluster = cores.get(node)?.core.cluster;
@@ -111,6 +115,7 @@ export async function openTogether(nodes: number[], inRing: number[] = nodes): P
       const join = joinings[kind as EveryKind] as unknown as (all: Answer<K>[]) => Answer<K>;
       return { ok: true, value: join(values) };
     }
+    if (target.to === 'account') return asked(serving(partitionOf(target.account)), ask);
     if (target.to !== 'accounts' || !isSplit(kind)) throw new Error(`cores do not ask each other ${kind}`);
     const splitting = splittings[kind] as unknown as {
       part(ask: Ask<K>, places: number[]): Ask<K>;

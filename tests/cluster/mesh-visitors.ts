@@ -60,5 +60,11 @@ export async function visit(
   const outcome = await dialing.outcome;
   const link = outcome.kind === 'opened' ? outcome.link : null;
   nodes.onClose(() => link?.close('the test is over'));
-  return { boot: self.boot, link, refused: outcome.kind === 'refused' ? outcome.ending : null, told, endings };
+  return {
+    boot: self.boot,
+    link,
+    refused: outcome.kind === 'refused' ? outcome.ending : null,
+    told,
+    endings,
+  };
 }

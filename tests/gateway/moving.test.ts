@@ -184,7 +184,7 @@ describe('a session', () => {
       history.happen(1);
       const [before, after] = [attaching(one, history), attaching(other, history)];
       const session = listen(hub);
-      await until(() => before.sessions.length === 1 && session.phase === 'live');
+      await until(() => before.sessions.length === 1 && session.phase === 'settling');
       const [number = 0] = before.sessions;
       one.push({ items: [update(history.happen(2).id, [number])], cursor: cursorOf(2) });
       await until(() => session.heard.length === 1);
@@ -210,7 +210,7 @@ describe('a session', () => {
     const history = new History();
     const before = attaching(one, history);
     const session = listen(hub);
-    await until(() => session.phase === 'live');
+    await until(() => session.phase === 'settling');
     other.serve(2, [2, 3]);
     one.serve(2, [1]);
     await until(() => before.sessions.length === 2);
@@ -241,7 +241,7 @@ describe('a post that was deleted', () => {
     const history = new History();
     const { sessions } = attaching(one, history);
     const session = listen(hub);
-    await until(() => session.phase === 'live');
+    await until(() => session.phase === 'settling');
     const [gone, boost, kept] = [postOf(ben, 5), postOf(ben, 6), postOf(ben, 7)];
     expect(await api.fragments.statuses([gone], origin)).toMatchObject([{ row: { id: gone } }]);
 

@@ -5,6 +5,7 @@ import type { Caller } from '../../gateway/endpoint.ts';
 import { type Closing, heard, Session } from '../../gateway/session.ts';
 import { Attaching } from '../../gateway/session-attaching.ts';
 import { SessionTable } from '../../gateway/session-table.ts';
+import type { StreamEvent } from '../../gateway/streaming-event.ts';
 import { type AccountId, partitionOf } from '../../runtime/account-id.ts';
 import type { Outcome, RejectionCode } from '../../runtime/behaviours.ts';
 
@@ -40,7 +41,6 @@ function setUp() {
   const state = { isUp: true, isValid: true };
   const attaching = new Attaching({
     table,
-    nowMs: () => 0,
     started: (session, cursor) => started.push(`${session.account} ${cursor}`),
     authenticator: {
       authenticate: async (token): Promise<Outcome<Caller>> => {
@@ -116,7 +116,7 @@ test('after a lost link every session is attached again with its cursor, its tok
   await turn();
   asked[0]?.answer(good);
   await turn();
-  table.passed({ core: 0, cursor: '01a2003e2599000000000001' }, 0);
+  table.sent(session, '01a2003e2599000000000001');
   expect(tokens).toEqual([]);
   attaching.lost(all);
   attaching.served(all);
@@ -169,6 +169,23 @@ test('while the core is busy a session waits longer and longer, and is sent away
   }
   expect(count).toBe(9);
   expect(session.endedWith).toEqual({ code: 1013, reason: 'busy' });
+});
+
+test('what came of an attachment that was given up does not pass for what the next one finds', async () => {
+  const { table, attaching, asked, open } = setUp();
+  const session = open(1);
+  session.since = cursor;
+  attaching.add(session);
+  await turn();
+  asked[0]?.answer(refused('unavailable'));
+  await turn();
+  // The core had taken it for all that: this is on its way to the socket when the second answer comes.
+  session.pending = {} as StreamEvent;
+  await vi.advanceTimersByTimeAsync(200);
+  asked[1]?.answer(good);
+  await turn();
+  expect(session.pending).toBeNull();
+  expect(table.cursorOf(session)).toBe(cursor);
 });
 
 test('a session that is gone, or has stopped listening, is not attached; one that was is detached', async () => {

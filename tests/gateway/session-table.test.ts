@@ -1,7 +1,13 @@
 // The session table by itself: numbers, and cursors against a model of a core whose link comes and goes.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { eachNumber, type Seat, SessionTable, settlingMs } from '../../gateway/session-table.ts';
+import {
+  eachNumber,
+  mostBetweenTicksMs,
+  type Seat,
+  SessionTable,
+  settlingMs,
+} from '../../gateway/session-table.ts';
 
 interface TestSeat extends Seat {
   name: string;
@@ -55,46 +61,87 @@ describe('numbers', () => {
 });
 
 describe('cursors', () => {
-  test('a session without a cursor is live once a tick has passed the answer, and then stands where ticks stand', () => {
+  /** Who was asked with the cursor 3, or from now, and answered with 10. */
+  function attached(since: string | null = cursorAt(3)) {
     const table = new SessionTable<TestSeat>();
     const one = seat();
     table.add(one);
-    expect(table.asked(one)).toBeNull();
-    table.answered(one, { core: 1, cursor: cursorAt(10) }, 0);
-    expect(table.cursorOf(one)).toBe(cursorAt(10));
+    one.since = since;
+    expect(table.asked(one)).toBe(since);
     table.passed({ core: 1, cursor: cursorAt(9) }, 0);
-    expect(one.phase).toBe('settling');
-    table.passed({ core: 1, cursor: cursorAt(12) }, 0);
-    expect(one.phase).toBe('live');
+    table.answered(one, { core: 1, cursor: cursorAt(10) });
+    return { table, one };
+  }
+  /** Ticks of a core, the first with the cursor 20, each as late as it may be to count, and each with the next cursor. */
+  function ticking(table: SessionTable<TestSeat>, core: number, forMs: number) {
+    let version = 20;
+    for (let ms = mostBetweenTicksMs; ms <= forMs; ms += mostBetweenTicksMs)
+      table.passed({ core, cursor: cursorAt(version++) }, ms);
+  }
+
+  test('a session keeps its own cursor however many ticks pass while its core looks for what it missed', () => {
+    const { table, one } = attached();
+    ticking(table, 1, settlingMs);
+    expect([one.phase, table.cursorOf(one)]).toEqual(['settling', cursorAt(3)]);
+    table.sent(one, cursorAt(5));
+    expect([one.phase, table.cursorOf(one)]).toEqual(['live', cursorAt(5)]);
+  });
+
+  test('a session without a cursor stands at the answer, then at what was sent last', () => {
+    const { table, one } = attached(null);
+    expect(table.cursorOf(one)).toBe(cursorAt(10));
+    table.sent(one, cursorAt(12));
+    ticking(table, 1, 60_000);
+    expect(table.cursorOf(one)).toBe(cursorAt(12));
+    // It is held back while its core looks for what somebody it follows now has posted.
+    table.sent(one, cursorAt(11));
     expect(table.cursorOf(one)).toBe(cursorAt(12));
   });
 
-  test('a session that resumes keeps its own cursor until what it missed must have come', () => {
-    const table = new SessionTable<TestSeat>();
-    const one = seat();
-    table.add(one);
-    one.since = cursorAt(3);
+  test('who has been told nothing since stands where ticks stood three minutes ago', () => {
+    const { table, one } = attached();
+    ticking(table, 1, settlingMs + 4 * mostBetweenTicksMs);
+    expect(table.cursorOf(one)).toBe(cursorAt(23));
+  });
+
+  test('only ticks from after its attachment count', () => {
+    const { table, one } = attached();
+    ticking(table, 1, settlingMs + 4 * mostBetweenTicksMs);
+    const late = seat('late');
+    table.add(late);
+    late.since = cursorAt(3);
+    table.asked(late);
+    table.answered(late, { core: 1, cursor: cursorAt(200) });
+    expect([one, late].map((each) => table.cursorOf(each))).toEqual([cursorAt(23), cursorAt(3)]);
+  });
+
+  test('a link that is lost while the core looks attaches it from where it stood', () => {
+    const { table, one } = attached();
+    ticking(table, 1, settlingMs - mostBetweenTicksMs);
+    table.lost([one]);
     expect(table.asked(one)).toBe(cursorAt(3));
-    table.answered(one, { core: 1, cursor: cursorAt(10) }, 0);
-    table.passed({ core: 1, cursor: cursorAt(20) }, settlingMs - 1);
+  });
+
+  test('time in which no tick came does not count: what was missed may be behind the next', () => {
+    const { table, one } = attached();
+    for (const [version, ms] of [
+      [20, 0],
+      [21, 10 * settlingMs],
+      [22, 0],
+      [23, 10 * settlingMs],
+    ] as const)
+      table.passed({ core: 1, cursor: cursorAt(version) }, ms);
     expect(table.cursorOf(one)).toBe(cursorAt(3));
-    table.sent(one, cursorAt(5));
-    expect(table.cursorOf(one)).toBe(cursorAt(5));
-    table.passed({ core: 1, cursor: cursorAt(21) }, settlingMs);
-    expect(table.cursorOf(one)).toBe(cursorAt(21));
+    // Nor does a clock that is set back.
+    for (let ms = 2 * settlingMs; ms > 0; ms -= mostBetweenTicksMs)
+      table.passed({ core: 1, cursor: cursorAt(24) }, ms);
+    expect(table.cursorOf(one)).toBe(cursorAt(3));
   });
 
   test('the ticks of a core say nothing of who is attached at another', () => {
-    const table = new SessionTable<TestSeat>();
-    const one = seat();
-    table.add(one);
-    table.asked(one);
-    table.answered(one, { core: 1, cursor: cursorAt(10) }, 0);
-    table.passed({ core: 2, cursor: cursorAt(50) }, settlingMs);
-    expect(one.phase).toBe('settling');
-    table.passed({ core: 1, cursor: cursorAt(11) }, settlingMs);
-    table.passed({ core: 2, cursor: cursorAt(60) }, settlingMs);
-    expect([one.phase, table.cursorOf(one)]).toEqual(['live', cursorAt(11)]);
+    const { table, one } = attached();
+    ticking(table, 2, 2 * settlingMs);
+    expect(table.cursorOf(one)).toBe(cursorAt(3));
   });
 
   test('without a link everybody waits, each with its own cursor', () => {
@@ -103,8 +150,8 @@ describe('cursors', () => {
     table.add(live);
     table.add(fresh);
     table.asked(live);
-    table.answered(live, { core: 1, cursor: cursorAt(1) }, 0);
-    table.passed({ core: 1, cursor: cursorAt(5) }, 0);
+    table.answered(live, { core: 1, cursor: cursorAt(1) });
+    table.sent(live, cursorAt(5));
     table.lost(table);
     expect([live.phase, fresh.phase]).toEqual(['waiting', 'waiting']);
     expect(table.asked(live)).toBe(cursorAt(5));
@@ -117,7 +164,7 @@ describe('cursors', () => {
     one.since = cursorAt(1);
     table.add(one);
     table.asked(one);
-    table.answered(one, { core: 1, cursor: cursorAt(10) }, 0);
+    table.answered(one, { core: 1, cursor: cursorAt(10) });
     table.resynced(one, cursorAt(11));
     expect(table.cursorOf(one)).toBe(cursorAt(11));
   });
@@ -222,7 +269,7 @@ test('whatever happens to the link, and wherever the accounts move, each session
           const one = table.find(message.number);
           if (one === undefined) return;
           owedFrom[Number(one.name)] ??= attachedAt.get(Number(one.name)) ?? 0;
-          table.answered(one, { core: message.core, cursor: message.answer }, nowMs);
+          table.answered(one, { core: message.core, cursor: message.answer });
           return;
         }
         for (const { number, version } of message.tick.items) {
@@ -258,7 +305,11 @@ test('whatever happens to the link, and wherever the accounts move, each session
         } else {
           // What was missed comes before the time is up: that is what the table relies on.
           settle();
-          nowMs += settlingMs;
+          const cursor = cursorAt(core.version);
+          for (const untilMs = nowMs + settlingMs; nowMs < untilMs; ) {
+            nowMs += mostBetweenTicksMs;
+            table.passed({ core: at, cursor }, nowMs);
+          }
           settle();
         }
       }

@@ -12,7 +12,7 @@ interface Follower extends Receiver<string> {
 }
 
 function follower(name: string): Follower {
-  return { name, got: [], due: [], dueBatch: null };
+  return { name, got: [], due: [], dueBatch: null, isStopped: false };
 }
 
 /** An entry whose key's account is the author and whose value is the item. */
@@ -29,6 +29,7 @@ function entry(author: number, item: string, ms: number): Entry {
 interface Opening {
   slice?: number;
   mostDue?: number;
+  interest?: (author: AccountId, isWanted: boolean) => void;
   /** By author, who is awake. */
   awake?: Map<number, Follower>;
 }
@@ -147,9 +148,59 @@ test('a receiver that has lost its state is subscribed to nothing', () => {
   const [ada, bob] = [follower('ada'), follower('bob')];
   fanOut.subscribe(ada, [1, 2, 3] as AccountId[]);
   fanOut.subscribe(bob, [1 as AccountId]);
-  fanOut.drop(ada);
+  fanOut.drop(new Set([ada]));
   fanOut.committed([entry(1, 'a', 1), entry(2, 'b', 2)]);
   expect(woken).toEqual([bob]);
+});
+
+test('what was due to receivers that are dropped holds up the watermark no more', () => {
+  const { fanOut } = opened();
+  const ada = follower('ada');
+  fanOut.subscribe(ada, [1] as AccountId[]);
+  fanOut.committed([entry(1, 'a', 1)]);
+  fanOut.drop(new Set([ada]));
+  expect(fanOut.watermark).toBe(makeVersion(1, 0, 1));
+  expect(fanOut.isIdle).toBe(true);
+  expect(ada.due).toEqual([]);
+});
+
+test('a walk under way passes over receivers that were dropped and have stopped', () => {
+  const { fanOut, later, woken, handleOne } = opened({ slice: 2 });
+  const crowd = Array.from({ length: 5 }, (_, place) => follower(`fan ${place}`));
+  for (const fan of crowd) fanOut.subscribe(fan, [1 as AccountId]);
+  fanOut.committed([entry(1, 'news', 1)]);
+  later.shift()?.();
+  const gone = new Set(crowd.slice(1, 4));
+  for (const fan of gone) fan.isStopped = true;
+  fanOut.drop(gone);
+  while (later.length > 0) later.shift()?.();
+  for (const fan of crowd) if (!gone.has(fan)) handleOne(fan);
+  expect(woken.map(({ name }) => name)).toEqual(['fan 0', 'fan 1', 'fan 4']);
+  expect(fanOut.watermark).toBe(makeVersion(1, 0, 1));
+});
+
+test('however many are dropped, each subscription is looked at once, and authors that nobody receives are named', () => {
+  const told: [number, boolean][] = [];
+  const { fanOut, woken } = opened({ interest: (author, isWanted) => told.push([author, isWanted]) });
+  const crowd = Array.from({ length: 30 }, (_, place) => follower(`fan ${place}`));
+  const authors = Array.from({ length: 10 }, (_, place) => place as AccountId);
+  for (const [place, fan] of crowd.entries()) fanOut.subscribe(fan, place === 0 ? [3 as AccountId] : authors);
+  const subscriptions = fanOut.subscriptions;
+  told.length = 0;
+  let looks = 0;
+  class Gone extends Set<Follower> {
+    override has(receiver: Follower): boolean {
+      looks++;
+      return super.has(receiver);
+    }
+  }
+  fanOut.drop(new Gone(crowd.slice(1)));
+  expect(looks).toBeLessThanOrEqual(subscriptions);
+  expect(told).toEqual(authors.filter((author) => author !== 3).map((author) => [author, false]));
+  expect([...fanOut.authors()]).toEqual([3]);
+  expect(fanOut.subscriptions).toBe(1);
+  fanOut.committed(authors.map((author) => entry(author, 'a', author + 1)));
+  expect(woken.map(({ name }) => name)).toEqual(['fan 0']);
 });
 
 test('what was addressed to a receiver alone is kept when the rest is too much', () => {

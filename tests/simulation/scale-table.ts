@@ -65,7 +65,7 @@ export function scaleText({ whole: cores, rows }: ScaleReport): string {
 
 const explanation = [
   'Real in all: the ring, the sizes of messages as they are packed. A link carries at rest what a link of 10 whole cores carries; only the',
-  'words that name partitions are shorter. Bytes are those handed to the socket, without TLS and TCP.',
+  'words that name partitions are shorter. Bytes are those handed to the socket, without TLS and TCP; a term is 4 bytes shorter than after 1970.',
   'all know: real membership tables; the gossip that tells them once a second is modelled, and second-hand entries are given to 5 observers.',
   'all served: real leases, heartbeats, grants, claims and serving, on links between nodes that own something together; no data is written.',
   'Suspicions: real leases, heartbeats and tables, on the links of 3 nodes and one slow one; entries of tables at first hand only. A slow',

@@ -2,7 +2,7 @@
 // which are reckoned from them each column says in scale-table.ts.
 
 import { tellEveryMs } from '../../cluster/membership.ts';
-import type { PeerMessage, Term } from '../../cluster/peer-messages.ts';
+import type { PeerMessage } from '../../cluster/peer-messages.ts';
 import { partitionCount } from '../../runtime/account-id.ts';
 import { makeVersion } from '../../runtime/version.ts';
 import { type FailoverReport, runFailover } from './scale-failover.ts';
@@ -80,9 +80,10 @@ export function replicationOf(nodes: number, base: WholeReport): Sent {
   for (const [kind, { messages, bytes }] of base.atRest) {
     // Owners are compared one partition after the other, however many nodes there are.
     const links = kind === 'digest' ? smallest - 1 : nodes - 1;
-    const each = namesTerms(kind) ? bytesOf(sayingOf(kind, partitionCount / nodes)) : bytes / messages;
+    const bare = namesTerms(kind) ? bytesOf(namingNothing(kind)) : bytes / messages;
+    const naming = (bytes / messages - bare) * (smallest / nodes);
     total.messages += links * messages;
-    total.bytes += links * messages * each;
+    total.bytes += links * messages * (bare + naming);
   }
   return total;
 }
@@ -91,16 +92,8 @@ function namesTerms(kind: string): kind is 'closed' | 'serving' {
   return kind === 'closed' || kind === 'serving';
 }
 
-/** Of a node that serves so many partitions. */
-function sayingOf(kind: 'closed' | 'serving', served: number): PeerMessage {
-  const terms = Array.from(
-    { length: Math.round(served) },
-    (_, at): Term => ({
-      partition: Math.floor((at * partitionCount) / served),
-      term: 1_000_100,
-    }),
-  );
-  if (kind === 'serving') return { kind, version: 1, terms };
+function namingNothing(kind: 'closed' | 'serving'): PeerMessage {
+  if (kind === 'serving') return { kind, version: 1, terms: [] };
   const closed = makeVersion(1_000_000, 0, 1);
-  return { kind, version: 1, terms, closed, head: 0, relay: 0, own: 0, ownRelay: 0, incarnation: 1 };
+  return { kind, version: 1, terms: [], closed, head: 0, relay: 0, own: 0, ownRelay: 0, incarnation: 1 };
 }

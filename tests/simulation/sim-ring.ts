@@ -31,7 +31,7 @@ export class SimRing {
         const process = this.#process;
         if (process === null) return null;
         if (node !== keeperNode) return process.replica.progressOf(node);
-        return { epoch: process.replica.epoch, unheld: process.replica.scans.missing().length };
+        return { epoch: process.replica.epoch, unheld: process.replica.unheld };
       },
     });
   }

@@ -1,0 +1,335 @@
+// The order of what is pushed while rows of other cores are on their way, what is lost when they do not come, and what that costs.
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import type { Item } from '../../actors/items.ts';
+import type { Tick } from '../../actors/messages.ts';
+import type { CoreClient } from '../../cluster/core-client.ts';
+import { Elsewhere } from '../../cluster/core-elsewhere.ts';
+import { CorePushing } from '../../cluster/core-pushing.ts';
+import { CoreRows, type RowQueries } from '../../cluster/core-rows.ts';
+import { CoreSessions } from '../../cluster/core-sessions.ts';
+import { type AccountId, firstAccountOf, partitionOf } from '../../runtime/account-id.ts';
+import type { Reader } from '../../runtime/behaviours.ts';
+import { accountAt, keyOf } from '../../runtime/key.ts';
+import type { Found, Need } from '../../runtime/reading.ts';
+import { makeStatusId, type StatusId, statusAuthor } from '../../runtime/status-id.ts';
+import { makeVersion } from '../../runtime/version.ts';
+import { testGateway } from '../support/core.ts';
+
+const here = firstAccountOf(1);
+/** Of two other cores. */
+const there = firstAccountOf(900);
+const yonder = firstAccountOf(800);
+const nothing: Reader = {
+  fact: () => null,
+  view: () => undefined,
+  facts: () => [],
+  views: () => [],
+  recent: () => [],
+  find: () => [],
+};
+const record: Found = { kind: 'fact', fact: { version: makeVersion(1, 0, 1), value: [] } };
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+function statusItem(ms: number, author: AccountId): Item {
+  return {
+    kind: 'status',
+    version: makeVersion(ms, 0, 1),
+    id: makeStatusId(ms, author, 0),
+    author,
+    boostOf: null,
+  };
+}
+
+function removedItem(ms: number): Item {
+  return {
+    kind: 'removed',
+    version: makeVersion(ms, 0, 1),
+    id: makeStatusId(7, here, 0),
+    author: here,
+    isMention: false,
+  };
+}
+
+interface Question {
+  /** The account of the first record asked for. */
+  about: AccountId;
+  needs: readonly Need[];
+  answer(): void;
+  fail(message: string): void;
+}
+
+/** A core whose questions to others lie there until they are answered. `unreadable`: authors whose rows nobody can decode. */
+function opened({ unreadable = [] as AccountId[], knowsServers = true } = {}) {
+  const questions: Question[] = [];
+  const call = (_kind: string, { needs }: { needs: Need[] }): Promise<unknown> =>
+    new Promise((resolve) => {
+      const [first] = needs;
+      questions.push({
+        about: first?.kind === 'fact' ? accountAt(first.key) : here,
+        needs,
+        answer: () => resolve({ ok: true, value: { found: needs.map(() => record) } }),
+        fail: (message) => resolve({ ok: false, rejection: { code: 'unavailable', message } }),
+      });
+    });
+  const elsewhere = new Elsewhere({
+    client: { call } as unknown as Pick<CoreClient, 'call'>,
+    local: nothing,
+    newestHere: () => [],
+    isHere: (account) => account === here,
+    mergeViews: (_key, [first]) => first,
+    ...(knowsServers ? { serverOf: (account) => partitionOf(account) } : {}),
+  });
+  let renders = 0;
+  /** Rows that are made of one fact each, the author's and the status's. */
+  const queries = {
+    statuses(reader: Reader, { ids }: { ids: StatusId[] }) {
+      renders++;
+      const rows = ids.map((id) => {
+        const author = statusAuthor(id);
+        if (reader.fact(keyOf(author, 's', id)) === null) return null;
+        if (unreadable.includes(author)) throw new Error('unknown kind 7');
+        return { id, boostOf: null };
+      });
+      return { ok: true, value: { rows } };
+    },
+    accounts: (reader: Reader, { ids }: { ids: AccountId[] }) => ({
+      ok: true,
+      value: { rows: ids.map((id) => (reader.fact(keyOf(id, 'a')) === null ? null : { id })) },
+    }),
+  } as unknown as RowQueries;
+  const sessions = new CoreSessions();
+  const gateway = testGateway('gateway-0');
+  const lost: string[] = [];
+  const pushing = new CorePushing({
+    sessions,
+    rows: new CoreRows(nothing, () => queries),
+    peers: () => [gateway],
+    elsewhere: () => elsewhere,
+    lost: (reason) => lost.push(reason),
+  });
+  const numbers = new Map<number, number>();
+  /** The core's number for a gateway's session. */
+  function numberOf(session: number): number {
+    const number = numbers.get(session) ?? sessions.attach(gateway, session, here);
+    numbers.set(session, number);
+    return number;
+  }
+  let lastMs = 0;
+  /** One tick of these items, each for some sessions. */
+  function push(...items: [item: Item, ...sessions: number[]][]): void {
+    lastMs++;
+    pushing.push({
+      pushes: {
+        sessions: new Map(items.map(([item, ...to]) => [item, to.map(numberOf)])),
+        topics: new Map(),
+      },
+      watermark: makeVersion(1_000_000 + lastMs, 0, 1),
+      isComplete: true,
+    });
+  }
+  const kindsOf = (session: number): string[] => gateway.itemsOf(session).map(({ kind }) => kind);
+  const told = (): string[] => gateway.ticks.flatMap(({ items }: Tick) => items.map(({ kind }) => kind));
+  const answerAll = async (): Promise<void> => {
+    while (!pushing.isIdle) {
+      for (const question of questions.splice(0)) question.answer();
+      await turn();
+    }
+  };
+  return { push, kindsOf, told, lost, questions, answerAll, gateway, pushing, renders: () => renders };
+}
+
+describe('ticks', () => {
+  test('behind one that waits for rows wait, and go out in order', async () => {
+    const { push, told, pushing, answerAll } = opened();
+    push([statusItem(1000, there), 5]);
+    push([removedItem(1001), 5]);
+    push([statusItem(1002, there), 5]);
+    expect(told()).toEqual([]);
+    expect(pushing.isIdle).toBe(false);
+    await answerAll();
+    expect(told()).toEqual(['update', 'deleted', 'update']);
+  });
+
+  test('that lack nothing go out at once', () => {
+    const { push, told, pushing } = opened();
+    push([removedItem(1000), 5]);
+    expect(told()).toEqual(['deleted']);
+    expect(pushing.isIdle).toBe(true);
+  });
+
+  test('ask each core one question for all that they lack, and one more for what came up meanwhile', async () => {
+    const { push, questions, answerAll } = opened();
+    const authors = Array.from({ length: 50 }, (_, place) => (there + place) as AccountId);
+    push(...authors.map((author, place): [Item, number] => [statusItem(1000 + place, author), place]), [
+      statusItem(999, yonder),
+      5,
+    ]);
+    for (const author of authors) push([statusItem(2000, author), 5]);
+    expect(questions.map(({ about }) => partitionOf(about)).sort()).toEqual([800, 900]);
+    questions.find(({ about }) => partitionOf(about) === 900)?.answer();
+    await turn();
+    expect(questions.map(({ about }) => partitionOf(about)).slice(2)).toEqual([900]);
+    await answerAll();
+  });
+
+  test('are made only when something has come that they lack, however many wait', async () => {
+    const { push, questions, told, pushing, renders } = opened();
+    const most = 60;
+    for (let place = 0; place < most; place++)
+      push([statusItem(1000 + place, firstAccountOf(100 + place)), 5]);
+    expect(questions.length).toBe(most);
+    // The first one last: none can go before it.
+    for (const question of questions.splice(0).reverse()) {
+      question.answer();
+      await turn();
+    }
+    while (!pushing.isIdle) {
+      for (const question of questions.splice(0)) question.answer();
+      await turn();
+    }
+    expect(told().length).toBe(most);
+    expect(renders()).toBeLessThanOrEqual(8 * most);
+  });
+});
+
+describe('rows that cannot be had', () => {
+  test('become a resync of their sessions, and later ones go on', async () => {
+    const { push, told, lost, questions, pushing, answerAll } = opened();
+    push([statusItem(1000, there), 5]);
+    questions.shift()?.fail('down');
+    while (!pushing.isIdle) await turn();
+    push([statusItem(1001, there), 5]);
+    await answerAll();
+    expect(told()).toEqual(['resync', 'update']);
+    expect(lost).toEqual(['down']);
+  });
+
+  test('cost nobody else anything: not in the same tick, and not behind it', async () => {
+    const { push, kindsOf, lost, questions, answerAll } = opened();
+    push([statusItem(1000, there), 1, 2], [statusItem(1001, yonder), 2, 3], [removedItem(1002), 4]);
+    push([statusItem(1003, yonder), 1, 2, 3]);
+    push([statusItem(1004, (there + 1) as AccountId), 3]);
+    questions.find(({ about }) => about === there)?.fail('down');
+    questions.splice(
+      questions.findIndex(({ about }) => about === there),
+      1,
+    );
+    await answerAll();
+    expect(kindsOf(1)).toEqual(['resync', 'update']);
+    // Nothing of the tick that lacks something comes before the resync: its cursor would say that nothing does.
+    expect(kindsOf(2)).toEqual(['resync', 'update']);
+    expect(kindsOf(3)).toEqual(['update', 'update', 'update']);
+    expect(kindsOf(4)).toEqual(['deleted']);
+    expect(lost).toEqual(['down']);
+  });
+
+  test('because a core hangs hold others up for two seconds, and are lost alone', async () => {
+    vi.useFakeTimers();
+    const { push, kindsOf, told, lost, questions, pushing } = opened();
+    push([statusItem(1000, there), 1], [statusItem(1001, yonder), 2]);
+    await vi.advanceTimersByTimeAsync(1000);
+    push([removedItem(1002), 3]);
+    for (const question of questions) if (question.about === yonder) question.answer();
+    await vi.advanceTimersByTimeAsync(0);
+    for (const question of questions) if (question.about === yonder) question.answer();
+    await vi.advanceTimersByTimeAsync(999);
+    expect(told()).toEqual([]);
+    await vi.advanceTimersByTimeAsync(2);
+    expect([1, 2, 3].map(kindsOf)).toEqual([['resync'], ['update'], ['deleted']]);
+    expect(lost.length).toBe(1);
+    expect(pushing.isIdle).toBe(true);
+    // It is asked again for the next.
+    push([statusItem(1003, there), 1]);
+    expect(questions.filter(({ about }) => about === there).length).toBe(2);
+    for (const question of questions) question.answer();
+    await vi.advanceTimersByTimeAsync(0);
+    for (const question of questions) question.answer();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(kindsOf(1)).toEqual(['resync', 'update']);
+  });
+
+  test('are waited for no longer where the question for them had to wait for another', async () => {
+    vi.useFakeTimers();
+    const { push, kindsOf, questions } = opened();
+    push([statusItem(1000, there), 1]);
+    await vi.advanceTimersByTimeAsync(1500);
+    push([statusItem(1001, (there + 1) as AccountId), 2]);
+    await vi.advanceTimersByTimeAsync(501);
+    expect(questions.length).toBe(2);
+    expect([1, 2].map(kindsOf)).toEqual([['resync'], []]);
+    await vi.advanceTimersByTimeAsync(1500);
+    expect([1, 2].map(kindsOf)).toEqual([['resync'], ['resync']]);
+  });
+
+  test('are not waited for by more ticks than a bound', () => {
+    const { push, told, pushing } = opened();
+    for (let place = 0; place < 2000; place++) push([statusItem(1000 + place, there), 5]);
+    expect(told()).toEqual([]);
+    for (let place = 0; place < 10; place++) push([removedItem(5000 + place), 5]);
+    expect(told()).toEqual(new Array(10).fill('resync'));
+    expect(pushing.isIdle).toBe(false);
+  });
+
+  test('nor with more records than a bound', () => {
+    const { push, told } = opened();
+    for (let tick = 0; tick < 12; tick++) {
+      const author = (place: number): AccountId => (there + tick * 5000 + place) as AccountId;
+      push(
+        ...Array.from({ length: 5000 }, (_, place): [Item, number] => [
+          statusItem(1000 + place, author(place)),
+          place,
+        ]),
+      );
+    }
+    expect(told()).toContain('resync');
+  });
+
+  test('for nobody can decode them are lost alone, and what comes later goes on', async () => {
+    const { push, kindsOf, lost, answerAll } = opened({ unreadable: [there] });
+    push([statusItem(1000, there), 1], [statusItem(1001, yonder), 2]);
+    push([removedItem(1002), 1, 2]);
+    await answerAll();
+    expect([1, 2].map(kindsOf)).toEqual([
+      ['resync', 'deleted'],
+      ['update', 'deleted'],
+    ]);
+    expect(lost).toEqual(['unknown kind 7']);
+  });
+
+  test('are lost, too, where asking for them fails', async () => {
+    const { push, told, lost, pushing } = opened();
+    const fetch = vi.spyOn(Elsewhere.prototype, 'fetch').mockRejectedValue(new Error('as planned'));
+    push([statusItem(1000, there), 5]);
+    while (!pushing.isIdle) await turn();
+    fetch.mockRestore();
+    push([removedItem(1001), 5]);
+    expect(told()).toEqual(['resync', 'deleted']);
+    expect(lost).toEqual(['as planned']);
+  });
+
+  test('by who cannot be told apart are asked for together', async () => {
+    const { push, questions, told, answerAll } = opened({ knowsServers: false });
+    push([statusItem(1000, there), 5], [statusItem(1001, yonder), 5]);
+    expect(questions.length).toBe(1);
+    await answerAll();
+    expect(told()).toEqual(['update', 'update']);
+  });
+});
+
+test('a tick that a gateway’s link cannot take becomes a resync of its sessions', () => {
+  const { push, told, kindsOf, lost, gateway } = opened();
+  const { pushTick } = gateway;
+  gateway.pushTick = () => {
+    gateway.pushTick = pushTick;
+    throw new Error('too large');
+  };
+  push([removedItem(1000), 1, 2], [removedItem(1001), 1]);
+  push([removedItem(1002), 1]);
+  expect(told()).toEqual(['resync', 'deleted']);
+  expect(kindsOf(2)).toEqual(['resync']);
+  expect(lost).toEqual(['too large']);
+});
