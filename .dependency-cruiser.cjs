@@ -2,10 +2,20 @@
 // Edit the four lists; the rules below are made of them. tests/house/imports.test.ts plants a violation of each rule.
 
 /** Runtime files that are pure functions of their input: actors/ may import these and nothing else of runtime/. */
-const pureRuntime = ['account-id', 'behaviours', 'codec', 'fact', 'key', 'status-id', 'version'];
+const pureRuntime = [
+  'account-id',
+  'behaviours',
+  'codec',
+  'fact',
+  'key',
+  'latin1-codec',
+  'reading',
+  'status-id',
+  'version',
+];
 
 /** Declarations of messages and records (no logic): cluster/ and gateway/ may import these of actors/. */
-const declarations = ['facts', 'items', 'messages'];
+const declarations = ['exchanges', 'facts', 'items', 'messages'];
 
 /** Pure product files that gateway/ shares with the actors, beside the declarations. */
 const sharedWithGateway = ['text', 'text-entities', 'visibility'];

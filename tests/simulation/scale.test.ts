@@ -5,6 +5,7 @@ import { entryLastsMs, tellEveryMs } from '../../cluster/membership.ts';
 import { partitionCount } from '../../runtime/account-id.ts';
 import { replicationOf, runScale } from './scale.ts';
 import { scaleText } from './scale-table.ts';
+import { runWhole } from './scale-whole.ts';
 
 const nodes = 10;
 const report = runScale({ sizes: [nodes], wholeMost: nodes, seed: 1, progress: () => {} });
@@ -34,12 +35,19 @@ describe('when 30 % of the machines vanish without a word', () => {
   });
 });
 
-test('what a link carries at rest is reckoned as it is measured', () => {
-  let measured = 0;
-  for (const { bytes } of whole.atRest.values()) measured += bytes * (nodes - 1);
-  const { bytes } = replicationOf(nodes, whole);
-  expect(bytes / measured).toBeGreaterThan(0.9);
-  expect(bytes / measured).toBeLessThan(1.1);
+test('what more nodes send at rest is reckoned as it is measured', () => {
+  const more = 16;
+  const measured = { messages: 0, bytes: 0 };
+  for (const { messages, bytes } of runWhole({ nodes: more, seed: 1 }).atRest.values()) {
+    measured.messages += messages * (more - 1);
+    measured.bytes += bytes * (more - 1);
+  }
+  const { messages, bytes } = replicationOf(more, whole);
+  expect(messages).toBeGreaterThan(1.4 * replicationOf(nodes, whole).messages);
+  for (const share of [messages / measured.messages, bytes / measured.bytes]) {
+    expect(share).toBeGreaterThan(0.9);
+    expect(share).toBeLessThan(1.1);
+  }
 });
 
 test('nodes that are well are never taken for gone, and slow ones are', () => {
