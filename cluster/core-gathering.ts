@@ -38,7 +38,8 @@ export class CoreGathering {
   gather(wanted: Wanted): Gathering | Promise<Gathering> {
     const { store, reader, cluster, elsewhere } = this.#options;
     const other = elsewhere();
-    if (cluster !== null && other !== null && !cluster.hasAll) return this.#gather(wanted, cluster, other);
+    if (cluster !== null && other !== null && !cluster.hasAll)
+      return inTime(this.#gather(wanted, cluster, other));
     return {
       statuses: store.newestOf(wanted.recent),
       found: wanted.ranges.map((range) => reader.views(range)),
@@ -66,6 +67,19 @@ export class CoreGathering {
     const read = await elsewhere.factsOf(others.map(statusKey), writing);
     return read.ok ? { ...gathering, read: read.value } : failed(read.rejection);
   }
+}
+
+/** Gateways count on it: a session that waits longer for what it missed is taken to have it. */
+const withinMs = 90_000;
+
+async function inTime(gathering: Promise<Gathering>): Promise<Gathering> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<Gathering>((resolve) => {
+    timer = setTimeout(() => resolve(failed(unconfirmed)), withinMs);
+  });
+  const gathered = await Promise.race([gathering, late]);
+  clearTimeout(timer);
+  return gathered;
 }
 
 function failed(rejection: Rejection): Gathering {

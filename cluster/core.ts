@@ -13,6 +13,7 @@ import type { Product, ProductMessage } from './core-behaviours.ts';
 import { changedBy } from './core-changes.ts';
 import type { Allowance, CoreClient, Counted } from './core-client.ts';
 import { CoreCluster, partitionsOf } from './core-cluster.ts';
+import { tellDeletions } from './core-deletions.ts';
 import { CoreDoubles } from './core-doubles.ts';
 import { Elsewhere } from './core-elsewhere.ts';
 import { CoreGathering } from './core-gathering.ts';
@@ -252,6 +253,7 @@ export class Core {
   /** Somebody has been linked: it is told what is served here. */
   peerHere(peer: LinkPeer): void {
     if (this.cluster === null) return;
+    tellDeletions(peer, { reader: this.#reader, nowMs: this.#options.now() });
     const { servingVersion: version, server } = this.cluster.replica;
     peer.sendServing({ version, terms: server.terms() });
   }

@@ -30,8 +30,8 @@ export const copyingPlants: readonly Plant[] = [
   {
     name: 'a lane begins before it is known who is wanted',
     file: 'cluster/replica-feeds.ts',
-    line: "if (lane === 'committed' && follower.wantVersion < message.want) return;",
-    instead: '',
+    line: 'const isSaid = follower.nextWants === null && follower.wantVersion >= message.want;',
+    instead: 'const isSaid = true;',
     seed: null,
     foundBy: ['complete'],
   },

@@ -4,6 +4,8 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { SingleBar } from 'cli-progress';
 import { Command } from 'commander';
+import { searchPlant } from './plant-search.ts';
+import { plants } from './plants.ts';
 import { runScale } from './scale.ts';
 import { scaleText } from './scale-table.ts';
 import { simulate } from './simulate.ts';
@@ -30,6 +32,7 @@ const command = new Command('simulate')
     'no seeds, but clusters of up to so many nodes: what the protocol costs',
     wholeNumber,
   )
+  .option('--plants [NAME]', 'looks for the first seed that finds each planted bug, or those with such a name')
   .option('--processes <N>', 'processes', wholeNumber, Math.max(1, cpus().length))
   .parse();
 const options = command.opts<{
@@ -37,6 +40,7 @@ const options = command.opts<{
   from: number;
   seed?: number;
   nodes?: number;
+  plants?: string | true;
   processes: number;
   repairs: boolean;
 }>();
@@ -101,7 +105,17 @@ function atScale(nodes: number): void {
   console.log(scaleText(report));
 }
 
-if (options.nodes !== undefined) atScale(options.nodes);
+async function searchPlants(name: string): Promise<void> {
+  const seeds = { from: options.from, to: options.from + options.seeds };
+  for (const plant of plants.filter((one) => one.name.includes(name))) {
+    const { seed, checker, atSeconds } = await searchPlant(plant, seeds);
+    const found = seed === null ? 'not found' : `seed ${seed}: ${checker}, at ${atSeconds} s`;
+    console.log(`${plant.name}: ${found}${seed === plant.seed ? '' : ` (${plant.seed} is written)`}`);
+  }
+}
+
+if (options.plants !== undefined) await searchPlants(options.plants === true ? '' : options.plants);
+else if (options.nodes !== undefined) atScale(options.nodes);
 else if (options.seed === undefined) process.exitCode = await many();
 else {
   const report = simulate({ seed: options.seed, repairs: options.repairs });
