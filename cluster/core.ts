@@ -1,6 +1,6 @@
 // The core: the store, the actors, and the requests of gateways and operators. One process opens one core; core-program.ts is its shell.
 import type { Item } from '../actors/items.ts';
-import { type Ask, commands, type RequestKind, type services } from '../actors/messages.ts';
+import { type Ask, commands, type RequestKind } from '../actors/messages.ts';
 import { type AccountId, partitionOf } from '../runtime/account-id.ts';
 import type { Entry, Outcome, Reader } from '../runtime/behaviours.ts';
 import { partitionOfKey } from '../runtime/key.ts';
@@ -19,7 +19,7 @@ import { Elsewhere } from './core-elsewhere.ts';
 import { CoreGathering } from './core-gathering.ts';
 import { Limit } from './core-limits.ts';
 import type { CoreMetrics } from './core-metrics.ts';
-import { CoreOperations, isOperators, isService } from './core-operations.ts';
+import { CoreOperations, isOperators, isService, type ServiceKind } from './core-operations.ts';
 import type { CoreOptions, CoreShare, Peers } from './core-options.ts';
 import { CorePushing } from './core-pushing.ts';
 import { type Answering, CoreReading, isExchange, type QueryKind } from './core-reading.ts';
@@ -31,7 +31,6 @@ import type { Handled } from './link-handling.ts';
 import type { LinkPeer } from './link-peer.ts';
 import type { Term } from './peer-messages.ts';
 
-type ServiceKind = keyof typeof services;
 type CommandKind = keyof typeof commands;
 
 /** Failed logins an address or a name may have in ten minutes. */

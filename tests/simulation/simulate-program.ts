@@ -32,7 +32,10 @@ const command = new Command('simulate')
     'no seeds, but clusters of up to so many nodes: what the protocol costs',
     wholeNumber,
   )
-  .option('--plants [NAME]', 'looks for the first seed that finds each planted bug, or those with such a name')
+  .option(
+    '--plants [NAME]',
+    'looks for the first seed that finds each planted bug, or those with such a name',
+  )
   .option('--processes <N>', 'processes', wholeNumber, Math.max(1, cpus().length))
   .parse();
 const options = command.opts<{
