@@ -8,6 +8,7 @@ import { unpackWire } from '../runtime/wire-bytes.ts';
 import { CoreInterest } from './core-interest.ts';
 import type { CoreLog } from './core-log.ts';
 import { CoreReplicaStore } from './core-replica-store.ts';
+import { bitsOf } from './partition-set.ts';
 import type { Copy, PeerMessage, Term } from './peer-messages.ts';
 import { Replica } from './replica.ts';
 import type { PeerIdentity, ReplicaClock, Send } from './replica-ports.ts';
@@ -341,6 +342,12 @@ export class CoreCluster {
   /** Everything of the account is on this disk: what it has written, and what is derived from it. */
   isHere(account: AccountId): boolean {
     return this.#isComplete(partitionOf(account));
+  }
+
+  /** The partitions of which everything is here, a bit each. */
+  held(): Uint8Array {
+    const complete = this.replica.ring.held(this.#options.node).filter((one) => this.#isComplete(one));
+    return bitsOf(complete, partitionCount);
   }
 
   #isComplete(partition: number): boolean {

@@ -1,6 +1,6 @@
 // Records that other cores have, asked of whoever serves them: for reads, for timelines that are being built, for what is pushed.
 import { LRUCache } from 'lru-cache';
-import type { AccountId } from '../runtime/account-id.ts';
+import { type AccountId, partitionCount } from '../runtime/account-id.ts';
 import type {
   FoundView,
   Outcome,
@@ -28,11 +28,19 @@ import type { StatusId } from '../runtime/status-id.ts';
 import type { CoreClient } from './core-client.ts';
 import { newestFirst } from './routing-splitting.ts';
 
+/** All other cores. */
+export type Colleagues = Pick<CoreClient, 'call'> & {
+  /** The core that serves the account now; lower than any when nobody does. */
+  serverOf?(account: AccountId): number;
+};
+
 export interface ElsewhereOptions {
   /** To all other cores. */
   client: Pick<CoreClient, 'call'>;
   local: Reader;
   newestHere(recent: Recent): StatusId[];
+  /** The partitions of which everything is here, a bit each. */
+  held(): Uint8Array;
   /** All of the account's records are on this machine. */
   isHere(account: AccountId): boolean;
   mergeViews(key: Key, values: readonly unknown[]): unknown;
@@ -42,6 +50,29 @@ export interface ElsewhereOptions {
   now?(): number;
 }
 
+/** Of a core among others. */
+export function elsewhereOf({
+  client,
+  store,
+  local,
+  cluster,
+  mergeViews,
+}: Pick<ElsewhereOptions, 'local' | 'mergeViews'> & {
+  client: Colleagues;
+  store: { newestOf(recent: Recent): StatusId[] };
+  cluster: Pick<ElsewhereOptions, 'held' | 'isHere'>;
+}): Elsewhere {
+  return new Elsewhere({
+    client,
+    local,
+    newestHere: (recent) => store.newestOf(recent),
+    isHere: (account) => cluster.isHere(account),
+    held: () => cluster.held(),
+    mergeViews,
+    ...(client.serverOf === undefined ? {} : { serverOf: client.serverOf }),
+  });
+}
+
 /** A read asks again for what the answers before have led it to, for so long. */
 const readMs = 10_000;
 /** Records that a read may need of others. */
@@ -49,6 +80,10 @@ const mostOfRead = 200_000;
 /** One need is answered in so many pieces at most. */
 const mostPieces = 1000;
 const listingsAtOnce = 100;
+/** Cores that have just been started or left find each other again. */
+const coveredWithinMs = 5000;
+const againMs = 200;
+const uncovered: Rejection = { code: 'moved', message: 'nobody has a part of it' };
 /** What is pushed may show rows of other machines that are so old. */
 const keptMs = 2000;
 const keptMost = 50_000;
@@ -161,25 +196,42 @@ export class Elsewhere {
 
   /** Of all machines together, this one included. */
   async #listings(needs: ReadonlyMap<string, Need>, into: Map<string, Found>): Promise<Rejection | null> {
-    const { client, local, mergeViews } = this.#options;
     const all = [...needs];
     for (let at = 0; at < all.length; at += listingsAtOnce) {
-      const batch = all.slice(at, at + listingsAtOnce);
-      const asked = batch.map(([, one]) => one);
-      const answered = await client.call('listings', { needs: asked });
-      if (!answered.ok) return plain(answered.rejection);
-      const answers = [answerNeeds(local, asked), ...answered.value.answers];
-      for (const [place, [id, one]] of batch.entries())
-        into.set(
-          id,
-          mergeFound(
-            one,
-            answers.flatMap((answer) => answer[place] ?? []),
-            mergeViews,
-          ),
-        );
+      const failed = await this.#listed(all.slice(at, at + listingsAtOnce), into);
+      if (failed !== null) return failed;
     }
     return null;
+  }
+
+  /** Of every partition somebody must have spoken: else the lists would lack it, and nobody would know. */
+  async #listed(batch: readonly [string, Need][], into: Map<string, Found>): Promise<Rejection | null> {
+    const { client, local, held, mergeViews, now = () => performance.now() } = this.#options;
+    const asked = batch.map(([, one]) => one);
+    const endMs = now() + coveredWithinMs;
+    for (;;) {
+      const answered = await client.call('listings', { needs: asked });
+      if (!answered.ok) return plain(answered.rejection);
+      const answers = [{ held: held(), found: answerNeeds(local, asked) }, ...answered.value.answers];
+      // What is too long together is asked for one by one.
+      const isWhole = answers.every(({ found }) => found.every((one) => one.kind !== 'later'));
+      if (!isWhole && batch.length > 1) {
+        for (const one of batch) {
+          const failed = await this.#listed([one], into);
+          if (failed !== null) return failed;
+        }
+        return null;
+      }
+      if (isWhole && isCovered(answers)) {
+        for (const [place, [id, one]] of batch.entries()) {
+          const found = answers.flatMap((answer) => answer.found[place] ?? []);
+          into.set(id, mergeFound(one, found, mergeViews));
+        }
+        return null;
+      }
+      if (now() > endMs) return plain(uncovered);
+      await new Promise((resolve) => setTimeout(resolve, againMs));
+    }
   }
 
   /** The newest statuses of authors wherever they are, newest first. */
@@ -218,6 +270,15 @@ export class Elsewhere {
 function isOlder(one: Found, other: Found): boolean {
   if (one.kind !== 'fact' || other.kind !== 'fact' || other.fact === null) return false;
   return one.fact === null || one.fact.version < other.fact.version;
+}
+
+function isCovered(answers: readonly { held: Uint8Array }[]): boolean {
+  for (let at = 0; at < partitionCount / 8; at++) {
+    let bits = 0;
+    for (const { held } of answers) bits |= held[at] ?? 0;
+    if (bits !== 255) return false;
+  }
+  return true;
 }
 
 /** `moved` is between cores: who asked this one is told that it cannot be had. */

@@ -21,6 +21,8 @@ export interface CoreReadingOptions {
   reader: Reader;
   product(): Product;
   now(): number;
+  /** The partitions of which everything is here, a bit each. */
+  held(): Uint8Array;
   /** Null: everything is here. */
   others(): Elsewhere | null;
 }
@@ -87,7 +89,7 @@ export class CoreReading {
 
   /** What other cores want to know of what is here. */
   exchange(kind: ExchangeKind, ask: Ask<RequestKind>, from: LinkPeer | null): Answering {
-    const { store, reader } = this.#options;
+    const { store, reader, held } = this.#options;
     if (from !== null && from.role !== 'core')
       return { ok: false, rejection: { code: 'forbidden', message: `${kind} is for cores` } };
     if (kind === 'newest') {
@@ -100,7 +102,7 @@ export class CoreReading {
       return { ok: false, rejection: { code: 'forbidden', message: 'secrets stay where they are' } };
     const answer = (): Outcome<unknown> => {
       const found = answerNeeds(reader, needs);
-      return { ok: true, value: kind === 'records' ? { found } : { answers: [found] } };
+      return { ok: true, value: kind === 'records' ? { found } : { answers: [{ held: held(), found }] } };
     };
     const isSearch = needs.some((need) => need.kind === 'find');
     return isSearch ? store.catchUpSearch(searchWaitMs).then(answer) : answer();

@@ -3,7 +3,7 @@ import type { Item } from '../actors/items.ts';
 import { type Ask, commands, type RequestKind } from '../actors/messages.ts';
 import { type AccountId, partitionOf } from '../runtime/account-id.ts';
 import type { Entry, Outcome, Reader } from '../runtime/behaviours.ts';
-import { partitionOfKey } from '../runtime/key.ts';
+import { type Key, partitionOfKey } from '../runtime/key.ts';
 import { needId } from '../runtime/reading.ts';
 import type { Store } from '../runtime/store.ts';
 import { type Pushes, UserActors } from '../runtime/user-actors.ts';
@@ -11,11 +11,11 @@ import { type Version, versionMs } from '../runtime/version.ts';
 import { accountsAsked, answerUnderTerms, moved, storedInTime } from './core-answering.ts';
 import type { Product, ProductMessage } from './core-behaviours.ts';
 import { changedBy } from './core-changes.ts';
-import type { Allowance, CoreClient, Counted } from './core-client.ts';
+import type { Allowance, Counted } from './core-client.ts';
 import { CoreCluster, partitionsOf } from './core-cluster.ts';
 import { tellDeletions } from './core-deletions.ts';
 import { CoreDoubles } from './core-doubles.ts';
-import { Elsewhere } from './core-elsewhere.ts';
+import { type Colleagues, type Elsewhere, elsewhereOf } from './core-elsewhere.ts';
 import { CoreGathering } from './core-gathering.ts';
 import { Limit } from './core-limits.ts';
 import type { CoreMetrics } from './core-metrics.ts';
@@ -63,7 +63,7 @@ export class Core {
   /** Null: there is only this core. */
   readonly cluster: CoreCluster | null;
   #product: Product;
-  #client: Pick<CoreClient, 'call'> | null = null;
+  #client: Colleagues | null = null;
   /** Null: there are no other cores to ask. */
   #elsewhere: Elsewhere | null = null;
   #peers: Peers = noPeers;
@@ -102,6 +102,7 @@ export class Core {
       reader: this.#reader,
       product: () => this.#product,
       now: options.now,
+      held: () => this.cluster?.held() ?? new Uint8Array(0),
       others: () => this.#others(),
     });
     this.#doubles = new CoreDoubles({
@@ -217,17 +218,12 @@ export class Core {
   }
 
   /** To all other cores: called once, before the first request. */
-  connect(client: Pick<CoreClient, 'call'>): void {
+  connect(client: Colleagues): void {
     const { cluster, store } = this;
     if (cluster === null) return;
     this.#client = client;
-    this.#elsewhere = new Elsewhere({
-      client,
-      local: this.#reader,
-      newestHere: (recent) => store.newestOf(recent),
-      isHere: (account) => cluster.isHere(account),
-      mergeViews: (key, values) => this.#product.mergeViews(key, values),
-    });
+    const mergeViews = (key: Key, values: readonly unknown[]) => this.#product.mergeViews(key, values);
+    this.#elsewhere = elsewhereOf({ client, store, local: this.#reader, cluster, mergeViews });
   }
 
   /** Null: everything is here. */

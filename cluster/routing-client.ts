@@ -58,6 +58,8 @@ export interface RoutingOptions {
 export interface RoutingClient extends CoreClient {
   /** The cores there are. One of an older epoch than was known changes nothing; cores tell newer ones by themselves. */
   setCores(list: CoreList): void;
+  /** The core that serves the account now, by its node; `nobody`'s when none does. */
+  serverOf(account: AccountId): number;
 }
 
 /** What is not served is waited for so long, in all; and what has not been for longer is refused at once. */
@@ -134,6 +136,8 @@ class Routing implements RoutingClient {
   listen(topics: string[]): void {
     this.#cores.listen(topics);
   }
+
+  readonly serverOf = (account: AccountId): number => this.#claims.serverOf(partitionOf(account));
 
   setCores(list: CoreList): void {
     this.#cores.set(list);

@@ -5,9 +5,9 @@ import { Elsewhere } from '../../cluster/core-elsewhere.ts';
 import { CoreInterest } from '../../cluster/core-interest.ts';
 import type { Copy, PeerMessage } from '../../cluster/peer-messages.ts';
 import { Interest } from '../../cluster/replica-interest.ts';
-import { type AccountId, firstAccountOf } from '../../runtime/account-id.ts';
+import { type AccountId, firstAccountOf, serverAccount } from '../../runtime/account-id.ts';
 import type { Outcome, Reader, Rejection } from '../../runtime/behaviours.ts';
-import { keyOf } from '../../runtime/key.ts';
+import { afterPrefix, keyOf } from '../../runtime/key.ts';
 import { type Found, type Need, needId } from '../../runtime/reading.ts';
 import { makeStatusId, type StatusId } from '../../runtime/status-id.ts';
 import { makeVersion, noVersion } from '../../runtime/version.ts';
@@ -28,10 +28,18 @@ const nothing: Reader = {
 
 type Answering = (kind: string, ask: { needs?: Need[] }) => Promise<Outcome<unknown>> | Outcome<unknown>;
 
-function elsewhereOf(answer: Answering, newestHere: StatusId[] = [], now = () => 0): Elsewhere {
+const everything = new Uint8Array(128).fill(255);
+
+function elsewhereOf(
+  answer: Answering,
+  newestHere: StatusId[] = [],
+  now = () => 0,
+  held: Uint8Array = everything,
+): Elsewhere {
   const call = async (kind: string, ask: unknown) => answer(kind, ask as { needs?: Need[] });
   return new Elsewhere({
     client: { call } as unknown as Pick<CoreClient, 'call'>,
+    held: () => held,
     local: nothing,
     newestHere: () => newestHere,
     isHere: (account) => account === here,
@@ -109,6 +117,58 @@ describe('a read that needs others', () => {
     });
     const outcome = elsewhere.read((reader) => ({ ok: true, value: reader.fact(keyOf(here, 'a')) }));
     expect(outcome).toEqual({ ok: true, value: null });
+  });
+});
+
+describe('a list of everybody', () => {
+  const from = keyOf(serverAccount, 'P');
+  const range = { from, to: afterPrefix(from), most: 10 };
+  const run = (reader: Reader): Outcome<unknown> => ({ ok: true, value: reader.views(range) });
+  const half = new Uint8Array(128).fill(0b1010_1010);
+  const otherHalf = half.map((bits) => 255 - bits);
+  const views: Found = {
+    kind: 'views',
+    views: [{ key: keyOf(serverAccount, 'P', 'x'), value: [] }],
+    isCut: false,
+  };
+
+  test('is there when somebody has spoken of every partition', async () => {
+    const answers = [{ held: otherHalf, found: [views] }];
+    const outcome = await elsewhereOf(
+      () => ({ ok: true, value: { answers } }),
+      [],
+      () => 0,
+      half,
+    ).read(run);
+    expect(outcome).toEqual({ ok: true, value: views.kind === 'views' ? views.views : [] });
+  });
+
+  test('is asked for again while a partition is left out, and refused when that lasts', async () => {
+    let nowMs = 0;
+    let asked = 0;
+    const answer = (): Outcome<unknown> => {
+      asked++;
+      nowMs += 3000;
+      return { ok: true, value: { answers: [{ held: half, found: [views] }] } };
+    };
+    const outcome = await elsewhereOf(answer, [], () => nowMs, half).read(run);
+    expect(outcome).toMatchObject({ ok: false, rejection: { code: 'unavailable' } });
+    expect(asked).toBe(2);
+  });
+
+  test('that does not fit one answer with others is asked for by itself', async () => {
+    const both = (reader: Reader): Outcome<unknown> => ({
+      ok: true,
+      value: [reader.views(range), reader.views({ ...range, most: 11 })].map((found) => found.length),
+    });
+    const asked: number[] = [];
+    const elsewhere = elsewhereOf((_kind, { needs = [] }) => {
+      asked.push(needs.length);
+      const found = needs.map((_need, place): Found => (place === 0 ? views : { kind: 'later' }));
+      return { ok: true, value: { answers: [{ held: everything, found }] } };
+    });
+    expect(await elsewhere.read(both)).toEqual({ ok: true, value: [1, 1] });
+    expect(asked).toEqual([2, 1, 1]);
   });
 });
 

@@ -77,6 +77,7 @@ function opened({ unreadable = [] as AccountId[], knowsServers = true } = {}) {
     });
   const elsewhere = new Elsewhere({
     client: { call } as unknown as Pick<CoreClient, 'call'>,
+    held: () => new Uint8Array(128).fill(255),
     local: nothing,
     newestHere: () => [],
     isHere: (account) => account === here,
