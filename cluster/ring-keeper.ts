@@ -39,7 +39,16 @@ export class RingKeeper {
       this.#epoch = epoch;
       this.#sinceMs = null;
     }
-    const { progressOf, monoMs } = this.#options;
+    const { monoMs } = this.#options;
+    // Once for each node: to know it of the own takes a look at every partition.
+    const known = new Map<number, CoreProgress | null>();
+    const progressOf = (node: number): CoreProgress | null => {
+      const found = known.get(node);
+      if (found !== undefined) return found;
+      const progress = this.#options.progressOf(node);
+      known.set(node, progress);
+      return progress;
+    };
     const waitsFor = new Set<number>();
     let unheld = 0;
     for (let partition = 0; partition < ring.partitions; partition++) {

@@ -1,12 +1,17 @@
 // A planted bug: one line of the product (or of its smallest host, the simulated node) changed, which some checker must find.
 
-export interface Plant {
-  name: string;
+interface Change {
   /** From the root of the tree. */
   file: string;
   /** One line, or a part of one, that stands there exactly once. */
   line: string;
   instead: string;
+}
+
+export interface Plant extends Change {
+  name: string;
+  /** The mend stood in several places: any of them alone would hide the bug. */
+  also?: readonly Change[];
   /** One that finds it; null while it is being looked for. */
   seed: number | null;
   /** The checkers that may find it: how a violation begins. */

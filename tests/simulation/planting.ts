@@ -16,12 +16,18 @@ export async function planted(plant: Plant): Promise<(options: RunOptions) => Ru
 }
 
 /** Another module of the simulation, with the plant. */
-export async function plantedModule({ name, file, line, instead }: Plant, entry: string): Promise<unknown> {
-  const path = join(root, file);
-  const text = readFileSync(path, 'utf8');
-  const times = text.split(line).length - 1;
-  if (times !== 1) throw new Error(`"${name}": the line to change stands ${times} times in ${file}`);
-  const contents = text.replace(line, () => instead);
+export async function plantedModule(plant: Plant, entry: string): Promise<unknown> {
+  const contents = new Map<string, string>();
+  for (const { file, line, instead } of [plant, ...(plant.also ?? [])]) {
+    const path = join(root, file);
+    const text = contents.get(path) ?? readFileSync(path, 'utf8');
+    const times = text.split(line).length - 1;
+    if (times !== 1) throw new Error(`"${plant.name}": the line to change stands ${times} times in ${file}`);
+    contents.set(
+      path,
+      text.replace(line, () => instead),
+    );
+  }
   const built = await build({
     entryPoints: [join(import.meta.dirname, entry)],
     bundle: true,
@@ -32,9 +38,10 @@ export async function plantedModule({ name, file, line, instead }: Plant, entry:
       {
         name: 'plant',
         setup(builder) {
-          builder.onLoad({ filter: /\.ts$/ }, (args) =>
-            args.path === path ? { contents, loader: 'ts' } : undefined,
-          );
+          builder.onLoad({ filter: /\.ts$/ }, ({ path }) => {
+            const planted = contents.get(path);
+            return planted === undefined ? undefined : { contents: planted, loader: 'ts' };
+          });
         },
       },
     ],

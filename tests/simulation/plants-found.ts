@@ -1,4 +1,4 @@
-// Bugs that stood here until a seed found them: each is planted again by taking its mend back.
+// Bugs that stood here until a seed found them: each is planted again by taking its mend back. A mend may stand in two places.
 import type { Plant } from './plant.ts';
 
 export const foundPlants: readonly Plant[] = [
@@ -27,6 +27,13 @@ export const foundPlants: readonly Plant[] = [
     file: 'cluster/replica-stored.ts',
     line: 'return server === self || this.of(server, log) >= seq;',
     instead: 'return true;',
+    also: [
+      {
+        file: 'cluster/replica-stored.ts',
+        line: 'if (server === null || !this.isStored(log, seq, partition)) return false;',
+        instead: 'if (!this.isStored(log, seq, partition)) return false;',
+      },
+    ],
     seed: null,
     foundBy: ['monotonic'],
     wasReal: true,
@@ -36,17 +43,14 @@ export const foundPlants: readonly Plant[] = [
     file: 'cluster/replica-server.ts',
     line: 'if (next !== null || !owners.includes(self.node)) this.#release(partition, served);',
     instead: 'if (!owners.includes(self.node)) this.#release(partition, served);',
-    seed: null,
-    foundBy: ['monotonic', 'durable', 'converge'],
-    wasReal: true,
-    withoutRepairs: true,
-  },
-  {
-    name: 'a change of the ring ends although nobody serves what others are to own',
-    file: 'cluster/replica-parts.ts',
-    line: 'return this.scans.missing().length + unserved.length;',
-    instead: 'return this.scans.missing().length + 0 * unserved.length;',
-    seed: null,
+    also: [
+      {
+        file: 'cluster/replica-parts.ts',
+        line: 'return this.scans.missing().length + unserved.length;',
+        instead: 'return this.scans.missing().length + 0 * unserved.length;',
+      },
+    ],
+    seed: 85,
     foundBy: ['monotonic', 'durable', 'converge'],
     wasReal: true,
     withoutRepairs: true,
@@ -58,6 +62,22 @@ export const foundPlants: readonly Plant[] = [
     instead: 'const answers = [...claim.answers].filter(([node]) => node > 0 || leases.isAhead(node));',
     seed: null,
     foundBy: ['complete', 'monotonic', 'durable'],
+    wasReal: true,
+  },
+  {
+    name: 'a node that gets no lease asks again and again for what others serve, and cannot serve it',
+    file: 'cluster/replica-turns.ts',
+    line: 'if (!isQuorum(placement, (node) => node === self || leases.holds(node))) continue;',
+    instead: '',
+    also: [
+      {
+        file: 'cluster/replica-turns.ts',
+        line: 'if (server !== null && leases.holds(server)) {',
+        instead: 'if (server !== null) {',
+      },
+    ],
+    seed: 38,
+    foundBy: ['steady', 'available'],
     wasReal: true,
   },
 ];

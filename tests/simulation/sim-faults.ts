@@ -22,6 +22,8 @@ export interface SimFaultsOptions {
 }
 
 const wipeEveryMs = 3000;
+/** After so long a new disk has everything again, if it can have it. */
+const fillMs = 6000;
 const jumpMs = 600_000;
 
 export class SimFaults {
@@ -193,14 +195,18 @@ export class SimFaults {
     return random.chance(0.5) ? bothWays(node, other) : [[node, other]];
   }
 
-  /** Only when everybody has everything: more disks at once than the promise bears would prove nothing. */
-  #wipe(node: SimNode): void {
-    const { world, nodes, ring, partitions, newIncarnation, count } = this.#options;
-    const isWhole = [...nodes.values()].every(
+  /** Everybody is there and has everything. */
+  get #isWhole(): boolean {
+    return [...this.#options.nodes.values()].every(
       ({ process }) => process !== null && !process.isPaused && process.replica.scans.missing().length === 0,
     );
+  }
+
+  /** Only when everybody has everything: more disks at once than the promise bears would prove nothing. */
+  #wipe(node: SimNode): void {
+    const { world, ring, partitions, newIncarnation, count } = this.#options;
     const owners = ringOf(ring.manifest, partitions).placement(0).owners.length;
-    if (!isWhole || owners < 2 || world.nowMs - this.#lastWipeMs < wipeEveryMs) return;
+    if (!this.#isWhole || owners < 2 || world.nowMs - this.#lastWipeMs < wipeEveryMs) return;
     this.#lastWipeMs = world.nowMs;
     const backup = this.#backups.get(node.node);
     const incarnation = newIncarnation();
@@ -224,7 +230,9 @@ export class SimFaults {
     world.heal();
     const { cores, next } = ring.manifest;
     const isEnough = cores.length >= mostOwners && (next === null || next.length >= mostOwners);
-    const ahead = staysAhead && isEnough ? world.random.pick(cores) : null;
+    // Beside a disk that is being filled again it would be one too many.
+    const isFilled = world.nowMs - this.#lastWipeMs > fillMs;
+    const ahead = staysAhead && isEnough && isFilled ? world.random.pick(cores) : null;
     for (const node of nodes.values()) {
       const offsetMs = node.node === ahead ? jumpMs : 0;
       if (Math.abs(node.wallOffsetMs - offsetMs) > 1000) {
