@@ -59,7 +59,16 @@ export function publish(
   const writes = [write(id, { kind: 'post', text, spoiler, replyTo, mentions, app, ...chosen })];
   if (once !== null)
     writes.push({ key: once, value: onceRecord.encode({ status: id, createdMs: moment.nowMs }) });
+  ownAtOnce(state, id);
   return [{ kind: 'persist', writes, deletes: false, live: true }, agree(moment, published(id, false))];
+}
+
+/**
+ * People read their own writes: with several machines the answer may come before the announcement, which goes in the order of the log. Until
+ * the post is on the disk nobody has rows for it.
+ */
+function ownAtOnce(state: UserState, id: StatusId): void {
+  if (state.built !== 'no') state.timeline.insert(id);
 }
 
 /** What the request leaves open is as the author has chosen for all posts. */
@@ -108,6 +117,7 @@ export function boost(state: UserState, ask: Ask<'boost'>, moment: Moment, read:
   }
   const id = nextStatusId(state, moment);
   mark(state, ask.of, flag.boosted);
+  ownAtOnce(state, id);
   const writes = [
     write(id, { kind: 'boost', of: ask.of, visibility: ask.visibility }),
     { key, value: boostMarkRecord.encode({ boost: id }) },
