@@ -4,7 +4,8 @@ import { runChaos } from './run.ts';
 import { summaryLine } from './summary.ts';
 
 const minutes = Number(process.env['MURMURATION_CHAOS_MINUTES'] ?? 2);
-const seed = Number(process.env['MURMURATION_SEED'] ?? Date.now() % 1_000_000);
+/** The same faults in each run of the suite, among them everything killed at once; `npm run chaos` deals others. */
+const seed = Number(process.env['MURMURATION_SEED'] ?? 223_907);
 
 test('two minutes of faults break no promise', { timeout: 600_000 + minutes * 90_000 }, async () => {
   console.log(`seed ${seed}: "npm run chaos -- --seed ${seed} --minutes ${minutes}" deals the same faults`);
