@@ -50,36 +50,63 @@ function lostRelations(history: History): Violation[] {
   });
 }
 
+/** So long both posts of a key may be seen, after a server that was cut off has made one that nobody was told of: then it has gone. */
+const twinMs = 30_000;
+
+interface Sighting {
+  shown: Shown;
+  entry: Entry;
+  firstMs: number;
+  lastMs: number;
+  isAcknowledged: boolean;
+  isFoundAtEnd: boolean;
+}
+
 /** One key makes one post, however often it was sent; a post keeps its key and its author. */
 export function judgeOnce(history: History): Violation[] {
-  const byKey = new Map<string, { shown: Shown; entry: Entry }>();
-  const told = new Set<string>();
-  const violations: Violation[] = [];
-  const look = (shown: Shown, entry: Entry): void => {
-    const known = byKey.get(shown.key);
-    if (known === undefined) {
-      byKey.set(shown.key, { shown, entry });
-      return;
-    }
-    const isSame = known.shown.id === shown.id && known.shown.author === shown.author;
-    if (isSame || told.has(shown.key)) return;
-    told.add(shown.key);
-    const text = `one key, ${shown.key}, has made two posts: ${known.shown.id} and ${shown.id}`;
-    const entries = [...(history.posts.get(shown.key)?.entries ?? []), known.entry, entry];
-    violations.push({ promise: 'once', text, atMs: endOf(entry), entries });
+  const byKey = new Map<string, Map<string, Sighting>>();
+  const look = (shown: Shown, entry: Entry, as: 'acknowledged' | 'found' | 'seen'): void => {
+    const sightings = byKey.get(shown.key) ?? new Map<string, Sighting>();
+    byKey.set(shown.key, sightings);
+    const name = `${shown.id} ${shown.author}`;
+    const atMs = endOf(entry);
+    const known = sightings.get(name);
+    sightings.set(name, {
+      shown,
+      entry: known?.entry ?? entry,
+      firstMs: Math.min(atMs, known?.firstMs ?? atMs),
+      lastMs: Math.max(atMs, known?.lastMs ?? atMs),
+      isAcknowledged: as === 'acknowledged' || known?.isAcknowledged === true,
+      isFoundAtEnd: as === 'found' || known?.isFoundAtEnd === true,
+    });
   };
   for (const entry of history.entries) {
     if (entry.kind === 'asked' && entry.answer.kind === 'done') {
       const { got } = entry.answer;
-      if (got.kind === 'page') for (const shown of got.page.posts) look(shown, entry);
+      if (got.kind === 'page') for (const shown of got.page.posts) look(shown, entry, 'seen');
       if (got.kind === 'post' && entry.deed.do === 'post')
-        look({ id: got.id, author: entry.who, key: entry.deed.key }, entry);
+        look({ id: got.id, author: entry.who, key: entry.deed.key }, entry, 'acknowledged');
     }
-    if (entry.kind === 'streamed' && entry.event.kind === 'update') look(entry.event.shown, entry);
+    if (entry.kind === 'streamed' && entry.event.kind === 'update') look(entry.event.shown, entry, 'seen');
     if (entry.kind === 'found' && entry.what.kind !== 'relations')
-      for (const shown of entry.what.posts) look(shown, entry);
+      for (const shown of entry.what.posts) look(shown, entry, 'found');
   }
-  return violations;
+  return [...byKey].flatMap(([key, sightings]) => {
+    const [one, other] = [...sightings.values()];
+    if (one === undefined || other === undefined || !isTwice([...sightings.values()])) return [];
+    const text = `one key, ${key}, has made two posts: ${one.shown.id} and ${other.shown.id}`;
+    const entries = [...(history.posts.get(key)?.entries ?? []), one.entry, other.entry];
+    return [{ promise: 'once' as const, text, atMs: endOf(other.entry), entries }];
+  });
+}
+
+/** Two were told of, or are there at the end; or one that was not is seen for long beside the other. */
+function isTwice(all: readonly Sighting[]): boolean {
+  if (new Set(all.map(({ shown }) => shown.author)).size > 1) return true;
+  if (all.filter(({ isAcknowledged }) => isAcknowledged).length > 1) return true;
+  if (all.filter(({ isFoundAtEnd }) => isFoundAtEnd).length > 1) return true;
+  const bothMs = Math.max(...all.map(({ firstMs }) => firstMs));
+  return all.filter(({ lastMs }) => lastMs > bothMs + twinMs).length > 1;
 }
 
 /** All gateways say the same at the end. */

@@ -95,12 +95,22 @@ describe('durable', () => {
   });
 });
 
-test('once: a key that has made two posts is found, once', () => {
+describe('once', () => {
   const other = { ...postOf('ada', 1_500), key: first.key };
-  const shown = finds('ada', 'a', page('ada', [other, first]));
-  expect(verdict(posts(first), shown, { ...shown, via: 'b' })).toEqual([
-    `once: one key, ada-1000, has made two posts: ${first.id} and ${other.id}`,
-  ]);
+  const violation = `once: one key, ada-1000, has made two posts: ${first.id} and ${other.id}`;
+
+  test('a key that has made two posts is found, once', () => {
+    const shown = finds('ada', 'a', page('ada', [other, first]));
+    expect(verdict(posts(first), shown, { ...shown, via: 'b' })).toContain(violation);
+  });
+
+  test('a post that nobody was told of may be seen beside the other for a while, and no longer', () => {
+    const seen = (atMs: number) => readsHome('gina', [other, first], { atMs });
+    const once = (...entries: Parameters<typeof verdict>) =>
+      verdict(...entries).filter((text) => text.startsWith('once'));
+    expect(once(posts(first), seen(3_000), readsHome('gina', [first], { atMs: 60_000 }))).toEqual([]);
+    expect(once(posts(first), seen(3_000), seen(60_000))).toEqual([violation]);
+  });
 });
 
 describe('delete', () => {
