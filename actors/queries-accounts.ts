@@ -3,7 +3,7 @@ import type { AccountId } from '../runtime/account-id.ts';
 import { firstAccountOf, partitionCount, serverAccount } from '../runtime/account-id.ts';
 import type { Outcome, Reader } from '../runtime/behaviours.ts';
 import { accountAt, accountKey, afterPrefix, type Key, keyOf, restOf } from '../runtime/key.ts';
-import { type StatusId, statusAuthor } from '../runtime/status-id.ts';
+import { descending, type StatusId, statusAuthor } from '../runtime/status-id.ts';
 import { factKind, followFact, followRecord, statusRest } from './facts.ts';
 import { type Answer, type Ask, hiddenFlag, relationBit } from './messages.ts';
 import {
@@ -62,7 +62,7 @@ function cut<T extends { order: string }>(records: T[], { max, since, min }: Bou
   const above = min ?? since;
   const inside = records
     .filter(({ order }) => (max === null || order < max) && (above === null || order > above))
-    .sort((one, other) => (one.order < other.order ? 1 : one.order > other.order ? -1 : 0));
+    .sort((one, other) => descending(one.order, other.order));
   return min === null ? inside.slice(0, limit) : inside.slice(-limit);
 }
 

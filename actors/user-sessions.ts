@@ -43,11 +43,16 @@ export function attach(state: UserState, ask: Ask<'attach'>, moment: Moment): Us
   ) {
     return [...effects, resync(session, moment)];
   }
-  session.held = [];
+  return [...effects, beginCatchUp(state, session, since)];
+}
+
+/** Holds back what comes, until what was missed since then has been gathered. */
+function beginCatchUp(state: UserState, session: Session, since: Version): UserEffect {
+  session.held ??= [];
   session.since = since;
   const ticket = state.nextTicket++;
   state.catching.set(ticket, session);
-  return [...effects, gatherMissed(state, ticket, since)];
+  return gatherMissed(state, ticket, since);
 }
 
 /**
@@ -58,11 +63,7 @@ export function catchUpOf(state: UserState, sessions: readonly Session[], moment
   if (moment.hasAll) return [];
   return sessions.map((session) => {
     for (const [ticket, catching] of state.catching) if (catching === session) state.catching.delete(ticket);
-    session.held ??= [];
-    session.since ??= moment.watermark;
-    const ticket = state.nextTicket++;
-    state.catching.set(ticket, session);
-    return gatherMissed(state, ticket, session.since);
+    return beginCatchUp(state, session, session.since ?? moment.watermark);
   });
 }
 

@@ -10,6 +10,7 @@ import { readAgentRecord } from './agent-record.ts';
 import { CommandFault } from './command-fault.ts';
 import { agentLog, releaseOf } from './command-start.ts';
 import type { CoreClient } from './core-client.ts';
+import { inTime } from './in-time.ts';
 import { connectCore } from './link-client.ts';
 import { linkFileName } from './link-file.ts';
 
@@ -159,19 +160,14 @@ export async function connected<T>(
       reason = why;
     },
   });
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), answerWithinMs);
-  });
   try {
-    if (!(await Promise.race([isUp, late]))) {
+    if (!(await inTime(isUp, answerWithinMs, false))) {
       throw new CommandFault(
         `The server on ${data} does not answer (${reason}): look at its log, or start it again.`,
       );
     }
     return await work(core);
   } finally {
-    clearTimeout(timer);
     await core.close();
   }
 }

@@ -3,6 +3,7 @@ import type { Ask, RequestKind } from '../actors/messages.ts';
 import { type AccountId, partitionOf } from '../runtime/account-id.ts';
 import type { Outcome } from '../runtime/behaviours.ts';
 import type { CoreCluster } from './core-cluster.ts';
+import { inTime } from './in-time.ts';
 import { routings } from './routing-requests.ts';
 
 export const moved = {
@@ -60,7 +61,7 @@ export async function answerUnderTerms(options: UnderTerms): Promise<Outcome<unk
   }
   const outcome = await answer();
   const storing = cluster.stored(terms.keys());
-  if (storing !== null && !(await within(storing, storedWithinMs))) return isRead ? unstored : unknown;
+  if (storing !== null && !(await isStoredInTime(storing))) return isRead ? unstored : unknown;
   for (const [partition, term] of terms)
     if (cluster.term(partition) !== term) return isRead ? moved : unknown;
   return dated(outcome, completeThroughMs, nowMs);
@@ -78,16 +79,13 @@ function isPage(value: unknown): value is { completeThroughMs: number | null } {
 
 /** Rejects when too few machines have it in time: whether they ever will is not known. */
 export async function storedInTime(storing: Promise<void> | null): Promise<void> {
-  if (storing !== null && !(await within(storing, storedWithinMs)))
-    throw new Error(unknown.rejection.message);
+  if (storing !== null && !(await isStoredInTime(storing))) throw new Error(unknown.rejection.message);
 }
 
-async function within(done: Promise<void>, ms: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms);
-  });
-  const isDone = await Promise.race([done.then(() => true), late]);
-  clearTimeout(timer);
-  return isDone;
+function isStoredInTime(storing: Promise<void>): Promise<boolean> {
+  return inTime(
+    storing.then(() => true),
+    storedWithinMs,
+    false,
+  );
 }

@@ -1,6 +1,7 @@
 // What a core counts of itself as one of several: what it serves and took over, what it holds, how far behind it is, what was repaired.
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { Counter, type Registry } from 'prom-client';
 import { versionMs } from '../runtime/version.ts';
+import { addGauge } from './core-gauge.ts';
 import type { Term } from './peer-messages.ts';
 import type { Replica } from './replica.ts';
 
@@ -86,13 +87,6 @@ export class ClusterMetrics {
   }
 
   #gauge(name: string, help: string, read: () => number): void {
-    new Gauge({
-      name: `murmuration_${name}`,
-      help,
-      registers: [this.#registry],
-      collect() {
-        this.set(read());
-      },
-    });
+    addGauge(this.#registry, name, help, read);
   }
 }

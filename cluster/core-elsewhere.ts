@@ -24,9 +24,8 @@ import {
   needId,
   PartialReader,
 } from '../runtime/reading.ts';
-import type { StatusId } from '../runtime/status-id.ts';
+import { descending, type StatusId } from '../runtime/status-id.ts';
 import type { CoreClient } from './core-client.ts';
-import { newestFirst } from './routing-splitting.ts';
 
 /** All other cores. */
 export type Colleagues = Pick<CoreClient, 'call'> & {
@@ -244,7 +243,7 @@ export class Elsewhere {
     const answered = await client.call('newest', { authors: others, sinceMs, most });
     if (!answered.ok) return { ok: false, rejection: plain(answered.rejection) };
     const ids = [...newestHere({ authors: here, sinceMs, most }), ...answered.value.ids];
-    return { ok: true, value: newestFirst(ids).slice(0, most) };
+    return { ok: true, value: ids.sort(descending).slice(0, most) };
   }
 
   /** Ranges wherever they are, in their order. */

@@ -7,6 +7,7 @@ import { type StatusId, statusAuthor } from '../runtime/status-id.ts';
 import type { Store } from '../runtime/store.ts';
 import type { CoreCluster } from './core-cluster.ts';
 import type { Elsewhere } from './core-elsewhere.ts';
+import { inTime } from './in-time.ts';
 
 export interface CoreGatheringOptions {
   store: Pick<Store, 'newestOf'>;
@@ -21,6 +22,9 @@ export interface CoreGatheringOptions {
 
 /** How long a core may take to say that it sends what somebody here wants. */
 const confirmedWithinMs = 5000;
+
+/** Gateways count on it: a session that waits longer for what it missed is taken to have it. */
+const withinMs = 90_000;
 
 const unconfirmed: Rejection = {
   code: 'unavailable',
@@ -39,7 +43,7 @@ export class CoreGathering {
     const { store, reader, cluster, elsewhere } = this.#options;
     const other = elsewhere();
     if (cluster !== null && other !== null && !cluster.hasAll)
-      return inTime(this.#gather(wanted, cluster, other));
+      return inTime(this.#gather(wanted, cluster, other), withinMs, failed(unconfirmed));
     return {
       statuses: store.newestOf(wanted.recent),
       found: wanted.ranges.map((range) => reader.views(range)),
@@ -67,19 +71,6 @@ export class CoreGathering {
     const read = await elsewhere.factsOf(others.map(statusKey), writing);
     return read.ok ? { ...gathering, read: read.value } : failed(read.rejection);
   }
-}
-
-/** Gateways count on it: a session that waits longer for what it missed is taken to have it. */
-const withinMs = 90_000;
-
-async function inTime(gathering: Promise<Gathering>): Promise<Gathering> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<Gathering>((resolve) => {
-    timer = setTimeout(() => resolve(failed(unconfirmed)), withinMs);
-  });
-  const gathered = await Promise.race([gathering, late]);
-  clearTimeout(timer);
-  return gathered;
 }
 
 function failed(rejection: Rejection): Gathering {

@@ -3,6 +3,7 @@ import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, R
 import type { Store } from '../runtime/store.ts';
 import { ClusterMetrics } from './core-cluster-metrics.ts';
 import { gatewayMetrics } from './core-gateway-metrics.ts';
+import { addGauge } from './core-gauge.ts';
 import type { CoreSessions } from './core-sessions.ts';
 import type { LinkEvent, LinkMeter } from './link-meter.ts';
 import type { LinkPeer } from './link-peer.ts';
@@ -76,16 +77,8 @@ export class CoreMetrics implements LinkMeter {
 
   /** Gauges and counters that the parts keep themselves. */
   watch({ store, sessions, actors }: Watched): void {
-    const gauge = (name: string, help: string, read: () => number): void => {
-      new Gauge({
-        name: `murmuration_${name}`,
-        help,
-        registers: [this.#registry],
-        collect() {
-          this.set(read());
-        },
-      });
-    };
+    const gauge = (name: string, help: string, read: () => number): void =>
+      addGauge(this.#registry, name, help, read);
     gauge('log_position', 'Position of the last committed log entry', () => store.position);
     gauge('actors_awake', 'User actors in memory', () => actors.awake);
     gauge('sessions', 'Sessions attached to actors', () => sessions.size);

@@ -1,6 +1,7 @@
 // Questions of a core to others for rows of what it pushes: one at a time to each of them, so that whoever hangs holds up nobody else.
 import { type Found, mostNeeds, type Need } from '../runtime/reading.ts';
 import type { Elsewhere } from './core-elsewhere.ts';
+import { inTime } from './in-time.ts';
 
 /** What became of one question: each need of it is among the found, or it failed. */
 export interface Settled {
@@ -76,17 +77,10 @@ export class CoreQuestions {
     found: Map<string, Found>,
   ): Promise<string> {
     const { withinMs } = this.#options;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<string>((resolve) => {
-      timer = setTimeout(() => resolve(`no answer within ${withinMs} ms`), withinMs);
-      timer.unref();
-    });
     const answer = elsewhere
       .fetch(needs, found)
       .then((failed) => failed?.message ?? 'not in the answer', said);
-    const reason = await Promise.race([answer, late]);
-    clearTimeout(timer);
-    return reason;
+    return await inTime(answer, withinMs, `no answer within ${withinMs} ms`);
   }
 }
 

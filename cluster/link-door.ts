@@ -1,9 +1,9 @@
 // Where a core is reached: one attempt at a time, by core.link on this machine or by TLS on another. Trying again is link-client.ts's.
-import { connect, type TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import { WebSocket } from 'ws';
 import { LinkFileError, linkFileVersion, readLinkFile } from './link-file.ts';
 import { frameMostBytes } from './link-frame.ts';
-import { peerKeyOf } from './wire-certificate.ts';
+import { connectNode, peerKeyOf } from './wire-certificate.ts';
 
 export const handshakeMs = 5000;
 export const linkPath = '/link';
@@ -64,16 +64,7 @@ export function nodeDoor({ addresses, tls, expects, key }: NodeDoorOptions): Doo
       const address = addresses[attempts++ % Math.max(1, addresses.length)];
       if (address === undefined) return Promise.resolve({ knocked: null, reason: 'it has no address' });
       const { host, port } = address;
-      const connection = connect({
-        host,
-        port,
-        key: tls.key,
-        cert: tls.cert,
-        minVersion: 'TLSv1.3',
-        maxVersion: 'TLSv1.3',
-        // No authority signs a node's certificate: the key in it is what is expected, or not.
-        rejectUnauthorized: false,
-      });
+      const connection = connectNode(address, tls);
       return new Promise((resolve) => {
         const refuse = (reason: string): void => {
           connection.destroy();

@@ -53,13 +53,6 @@ export async function createMesh(options: MeshOptions): Promise<Mesh> {
   });
 }
 
-/** Creates and opens. Rejects when the cluster port cannot be had, too. */
-export async function openMesh(options: MeshOptions, ports: MeshPorts): Promise<Mesh> {
-  const mesh = await createMesh(options);
-  await mesh.open(ports);
-  return mesh;
-}
-
 export class Mesh {
   readonly node: number;
   readonly #options: MeshOptions;

@@ -1,5 +1,6 @@
 // Requests about the accounts of many partitions: what each core is asked of them, and one answer from theirs. In order, nulls and all.
 import type { Answer, Ask } from '../actors/messages.ts';
+import { descending } from '../runtime/status-id.ts';
 
 /** The requests that several cores may have to answer together. */
 export type SplitKind = 'accounts' | 'statuses' | 'judge' | 'adoptAccounts' | 'records' | 'newest';
@@ -52,7 +53,7 @@ export const splittings: { readonly [K in SplitKind]: Splitting<K> } = {
   },
   newest: {
     part: ({ authors, sinceMs, most }, places) => ({ authors: picked(authors, places), sinceMs, most }),
-    join: (parts) => ({ ids: newestFirst(parts.flatMap(({ answer }) => answer.ids)) }),
+    join: (parts) => ({ ids: parts.flatMap(({ answer }) => answer.ids).sort(descending) }),
   },
 };
 
@@ -67,11 +68,6 @@ export const joinings: {
   }),
   listings: (all) => ({ answers: all.flatMap(({ answers }) => answers) }),
 };
-
-/** Ids sort as their times do. */
-export function newestFirst<Id extends string>(ids: Id[]): Id[] {
-  return ids.sort((one, other) => (one < other ? 1 : one > other ? -1 : 0));
-}
 
 function sumOf<Field extends string>(answers: readonly Record<Field, number>[], field: Field): number {
   return answers.reduce((sum, answer) => sum + answer[field], 0);

@@ -1,8 +1,8 @@
 // One attempt to open a wire to another node: TLS, the expected key, hello, link. Trying again is wire-keeper.ts's.
-import { connect, type TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import { WebSocket } from 'ws';
 import { type LinkClock, machineClock } from './link-clock.ts';
-import { peerKeyOf } from './wire-certificate.ts';
+import { connectNode, peerKeyOf } from './wire-certificate.ts';
 import type { WireEnding } from './wire-close.ts';
 import { type WireEndOptions, type WireLink, type WirePeer, wireBounds } from './wire-end.ts';
 import { WireGreeting } from './wire-greeting.ts';
@@ -52,16 +52,7 @@ class Dial<D, C> implements Dialing<D, C> {
     this.#stopWaiting = this.#clock.after(bounds?.handshakeMs ?? wireBounds.handshakeMs, () =>
       this.#tooLate(),
     );
-    this.#connection = connect({
-      host,
-      port,
-      key: tls.key,
-      cert: tls.cert,
-      minVersion: 'TLSv1.3',
-      maxVersion: 'TLSv1.3',
-      // No authority signs a node's certificate: the key in it is what is expected, or not.
-      rejectUnauthorized: false,
-    });
+    this.#connection = connectNode({ host, port }, tls);
     this.#connection.once('secureConnect', () => this.#upgrade());
     // From the greeting on, the WebSocket says how it ended.
     this.#connection.on('error', (error) => {

@@ -1,5 +1,5 @@
 // Frames of wires between machines: a kind and its body in one run of msgpack bytes. What messages mean is the caller's codecs'.
-import { type Codec, type Infer, MalformedError, struct, uint } from '../runtime/codec.ts';
+import { type Codec, MalformedError, struct, uint } from '../runtime/codec.ts';
 import { scanMsgpack } from '../runtime/scan-msgpack.ts';
 import { frameGoalBytes, packFrame, unpackFrame } from './link-frame.ts';
 
@@ -21,7 +21,6 @@ export const creditFrame = struct({
   controlFrames: uint,
   controlBytes: uint,
 });
-export type CreditFrame = Infer<typeof creditFrame>;
 
 /** The other's hello is good: the sender of this takes messages from now on. */
 export const acceptedFrame = struct({ protocol: uint });

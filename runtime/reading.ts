@@ -4,7 +4,7 @@ import type { FoundFact, FoundView, Range, Reader, StoredFact } from './behaviou
 import { bool, type Codec, type Infer, list, optional, struct, text, uint, union } from './codec.ts';
 import { accountAt, type Key } from './key.ts';
 import { keyCodec, versionCodec } from './latin1-codec.ts';
-import { type StatusId, statusIdCodec, statusIdsCodec } from './status-id.ts';
+import { descending, type StatusId, statusIdCodec, statusIdsCodec } from './status-id.ts';
 
 /** Needs in one question. */
 export const mostNeeds = 4000;
@@ -213,10 +213,6 @@ export function mergeFound(
     return { key, value: values.length === 1 ? values[0] : mergeViews(key, values) };
   });
   return { kind: 'views', views, isCut: false };
-}
-
-function descending(one: string, other: string): number {
-  return one < other ? 1 : one > other ? -1 : 0;
 }
 
 export interface PartialReaderOptions {

@@ -78,6 +78,11 @@ export function parseStatusId(decimal: string): StatusId | null {
   return id as StatusId;
 }
 
+/** For sorting ids newest first, and keys from the end. */
+export function descending(one: string, other: string): number {
+  return one < other ? 1 : one > other ? -1 : 0;
+}
+
 /** Latin1 characters as bytes, and back: how ids travel and how they stand in keys. */
 export function bytesOfLatin1(characters: string): Uint8Array {
   const bytes = new Uint8Array(characters.length);

@@ -5,9 +5,6 @@ import { type Origin, StoreCopies } from './store-copies.ts';
 import type { Environment } from './store-environment.ts';
 import { type LogCopy, ownHeadKey, relayed, relayHeadKey, StoreLog } from './store-log.ts';
 
-/** The logs that a store writes itself. */
-export type OwnLog = 'own' | 'relay';
-
 export interface Piece {
   /** Ascending. Places may be missing: what was replaced since has left the log. */
   entries: (Copy & { seq: number })[];

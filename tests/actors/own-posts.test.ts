@@ -5,29 +5,14 @@ import { type UserMessage, user } from '../../actors/user.ts';
 import { firstAccountOf } from '../../runtime/account-id.ts';
 import type { Moment, Reader } from '../../runtime/behaviours.ts';
 import { makeVersion } from '../../runtime/version.ts';
+import { noReader, plainAccount, plainPost } from '../support/records.ts';
 
 const account = firstAccountOf(5);
 const version = makeVersion(1_700_000_000_000, 0, 1);
-const own = accountRecord.encode({
-  handle: 'anna',
-  createdMs: 0,
-  displayName: '',
-  note: '',
-  bot: false,
-  locked: false,
-  discoverable: true,
-  fields: [],
-  visibility: 'public',
-  sensitive: false,
-  language: null,
-});
+const own = accountRecord.encode({ handle: 'anna', ...plainAccount, fields: [] });
 const reader: Reader = {
+  ...noReader,
   fact: (key) => (key === accountFact(account) ? { version, value: own } : null),
-  view: () => undefined,
-  facts: () => [],
-  views: () => [],
-  recent: () => [],
-  find: () => [],
 };
 
 test('a post is in its author’s home before it is announced', () => {
@@ -48,15 +33,7 @@ test('a post is in its author’s home before it is announced', () => {
   const gather = receive(home).find((effect) => effect.kind === 'gather');
   if (gather?.kind !== 'gather') throw new Error('a home that is not built gathers');
   receive({ kind: 'gathered', ticket: gather.ticket, statuses: [], found: [[]], failed: null });
-  const publish = {
-    text: 'hello',
-    visibility: 'public',
-    sensitive: false,
-    spoiler: '',
-    language: null,
-    replyTo: null,
-  };
-  receive({ kind: 'publish', account, ...publish, mentions: [], app: null, once: null } as UserMessage);
+  receive({ kind: 'publish', account, text: 'hello', ...plainPost, mentions: [], once: null } as UserMessage);
   const [reply] = receive(home);
   expect(reply).toMatchObject({ kind: 'reply', outcome: { ok: true, value: { ids: [expect.any(String)] } } });
 });

@@ -11,6 +11,7 @@ import { accountAt, type Key, keyOf } from '../../runtime/key.ts';
 import { answerNeeds, type Found, PartialReader } from '../../runtime/reading.ts';
 import { makeStatusId, type StatusId } from '../../runtime/status-id.ts';
 import { makeVersion } from '../../runtime/version.ts';
+import { plainAccount } from '../support/records.ts';
 
 const author = firstAccountOf(900);
 const other = firstAccountOf(800);
@@ -75,19 +76,7 @@ function post(
 }
 
 function account(id: AccountId): FoundFact {
-  const value = accountRecord.encode({
-    handle: 'somebody',
-    createdMs: 1,
-    displayName: '',
-    note: '',
-    bot: false,
-    locked: false,
-    discoverable: true,
-    fields: [],
-    visibility: 'public',
-    sensitive: false,
-    language: null,
-  });
+  const value = accountRecord.encode({ handle: 'somebody', ...plainAccount, fields: [] });
   return { key: accountFact(id), version, value };
 }
 

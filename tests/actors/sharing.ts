@@ -23,6 +23,7 @@ import type { AdoptedFrom, Copy } from '../../runtime/store-adoption.ts';
 import type { StoreOptions } from '../../runtime/store-options.ts';
 import { makeVersion } from '../../runtime/version.ts';
 import { packWire } from '../../runtime/wire-bytes.ts';
+import { plainAccount } from '../support/records.ts';
 
 /** Partitions that somebody is in; two of the people share one. */
 export const places = [0, 17, 300, 1023] as const;
@@ -107,19 +108,7 @@ function written(kind: string, by: AccountId, to: number): FactWrite {
 }
 
 function accountValue(handle: string): unknown {
-  return accountRecord.encode({
-    handle,
-    createdMs: 1,
-    displayName: `The ${handle}`,
-    note: '',
-    bot: false,
-    locked: false,
-    discoverable: true,
-    fields: [],
-    visibility: 'public',
-    sensitive: false,
-    language: null,
-  });
+  return accountRecord.encode({ handle, ...plainAccount, displayName: `The ${handle}`, fields: [] });
 }
 
 const opened: { store: Store; folder: string }[] = [];

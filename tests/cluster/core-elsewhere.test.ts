@@ -12,20 +12,12 @@ import { type Found, type Need, needId } from '../../runtime/reading.ts';
 import { makeStatusId, type StatusId } from '../../runtime/status-id.ts';
 import { makeVersion, noVersion } from '../../runtime/version.ts';
 import { packWire } from '../../runtime/wire-bytes.ts';
+import { noReader } from '../support/records.ts';
 import { ringOf } from './cores-together.ts';
 
 const here = firstAccountOf(1);
 const there = firstAccountOf(900);
 const version = makeVersion(1_700_000_000_000, 0, 1);
-const nothing: Reader = {
-  fact: () => null,
-  view: () => undefined,
-  facts: () => [],
-  views: () => [],
-  recent: () => [],
-  find: () => [],
-};
-
 type Answering = (kind: string, ask: { needs?: Need[] }) => Promise<Outcome<unknown>> | Outcome<unknown>;
 
 const everything = new Uint8Array(128).fill(255);
@@ -40,7 +32,7 @@ function elsewhereOf(
   return new Elsewhere({
     client: { call } as unknown as Pick<CoreClient, 'call'>,
     held: () => held,
-    local: nothing,
+    local: noReader,
     newestHere: () => newestHere,
     isHere: (account) => account === here,
     mergeViews: (_key, [first]) => first,

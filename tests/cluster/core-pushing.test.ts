@@ -14,19 +14,12 @@ import type { Found, Need } from '../../runtime/reading.ts';
 import { makeStatusId, type StatusId, statusAuthor } from '../../runtime/status-id.ts';
 import { makeVersion } from '../../runtime/version.ts';
 import { testGateway } from '../support/core.ts';
+import { noReader } from '../support/records.ts';
 
 const here = firstAccountOf(1);
 /** Of two other cores. */
 const there = firstAccountOf(900);
 const yonder = firstAccountOf(800);
-const nothing: Reader = {
-  fact: () => null,
-  view: () => undefined,
-  facts: () => [],
-  views: () => [],
-  recent: () => [],
-  find: () => [],
-};
 const record: Found = { kind: 'fact', fact: { version: makeVersion(1, 0, 1), value: [] } };
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -78,7 +71,7 @@ function opened({ unreadable = [] as AccountId[], knowsServers = true } = {}) {
   const elsewhere = new Elsewhere({
     client: { call } as unknown as Pick<CoreClient, 'call'>,
     held: () => new Uint8Array(128).fill(255),
-    local: nothing,
+    local: noReader,
     newestHere: () => [],
     isHere: (account) => account === here,
     mergeViews: (_key, [first]) => first,
@@ -107,7 +100,7 @@ function opened({ unreadable = [] as AccountId[], knowsServers = true } = {}) {
   const lost: string[] = [];
   const pushing = new CorePushing({
     sessions,
-    rows: new CoreRows(nothing, () => queries),
+    rows: new CoreRows(noReader, () => queries),
     peers: () => [gateway],
     elsewhere: () => elsewhere,
     lost: (reason) => lost.push(reason),

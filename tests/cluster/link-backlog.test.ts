@@ -1,8 +1,9 @@
 // Every queue of a link has a bound, and who does not keep up is told or dropped.
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { Pushed, StatusRow } from '../../actors/messages.ts';
+import type { Pushed } from '../../actors/messages.ts';
 import { leaseMs, leaseSlackMs } from '../../cluster/link-lease.ts';
 import { isBare } from '../../cluster/link-messages.ts';
+import { statusRowOf } from '../support/records.ts';
 import { until } from '../support/until.ts';
 import { type CoreEnd, Ends, ManualClock, messagesTravel, statusId, type Visitor } from './link-ends.ts';
 
@@ -10,21 +11,7 @@ const ends = new Ends();
 beforeEach(() => ends.open());
 afterEach(() => ends.close());
 
-const emptyRow: StatusRow = {
-  id: statusId(1),
-  text: '',
-  visibility: 'public',
-  sensitive: false,
-  spoiler: '',
-  language: null,
-  replyTo: null,
-  mentions: [],
-  app: null,
-  boostOf: null,
-  favourites: 0,
-  boosts: 0,
-  replies: 0,
-};
+const emptyRow = statusRowOf(statusId(1), '');
 
 const mebibyte = 1024 * 1024;
 const cursor = '0'.repeat(24);

@@ -1,8 +1,9 @@
 // What a core sends is processed in the order sent, whole, and in few frames.
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { AccountRow, Pushed, StatusRow } from '../../actors/messages.ts';
+import type { Pushed } from '../../actors/messages.ts';
 import type { LinkPeer } from '../../cluster/link-peer.ts';
 import type { AccountId } from '../../runtime/account-id.ts';
+import { accountRowOf, statusRowOf } from '../support/records.ts';
 import { until } from '../support/until.ts';
 import { Ends, messagesTravel, statusId } from './link-ends.ts';
 
@@ -10,39 +11,8 @@ const ends = new Ends();
 beforeEach(() => ends.open());
 afterEach(() => ends.close());
 
-const row: StatusRow = {
-  id: statusId(1),
-  text: 'good morning',
-  visibility: 'public',
-  sensitive: false,
-  spoiler: '',
-  language: null,
-  replyTo: null,
-  mentions: [],
-  app: null,
-  boostOf: null,
-  favourites: 0,
-  boosts: 0,
-  replies: 0,
-};
-const author: AccountRow = {
-  id: 7 as AccountId,
-  handle: 'ada',
-  createdMs: 1,
-  displayName: 'Ada',
-  note: '',
-  bot: false,
-  locked: false,
-  discoverable: true,
-  fields: [],
-  visibility: 'public',
-  sensitive: false,
-  language: null,
-  followers: 0,
-  following: 0,
-  statuses: 1,
-  lastStatusMs: null,
-};
+const row = statusRowOf(statusId(1), 'good morning');
+const author = accountRowOf(7 as AccountId, 'ada', { displayName: 'Ada' });
 
 const cursorOf = (number: number): string => number.toString(16).padStart(24, '0');
 

@@ -3,9 +3,10 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Ask } from '../../actors/messages.ts';
 import { leaseMs } from '../../cluster/link-lease.ts';
 import { partitionCount } from '../../runtime/account-id.ts';
+import { statusRowOf } from '../support/records.ts';
 import { until } from '../support/until.ts';
 import { Ends, ManualClock, messagesTravel } from './link-ends.ts';
-import { accountIn, Held, listOf, moved, postOf, RoutingEnds, statusRow } from './routing-ends.ts';
+import { accountIn, Held, listOf, moved, postOf, RoutingEnds } from './routing-ends.ts';
 
 const ends = new RoutingEnds();
 afterEach(() => ends.close());
@@ -55,7 +56,7 @@ describe('a request', () => {
     const text = new Map([1, 2].map((node) => [node, `core-${node}`]));
     other.answers = ({ kind, ask }) => {
       const { ids } = ask as Ask<'statuses'>;
-      const rows = ids.map((id) => (id === gap ? null : statusRow(id, text.get(2) ?? '')));
+      const rows = ids.map((id) => (id === gap ? null : statusRowOf(id, text.get(2) ?? '')));
       return kind === 'statuses' ? { outcome: { ok: true, value: { rows } } } : null;
     };
     const ids = [postOf(ben, 1), postOf(ann, 2), gap, postOf(ann, 3), postOf(ben, 4)];

@@ -1,6 +1,6 @@
 // Cores of a cluster for tests of routing: real link servers behind real TLS, and what they answer in the test's hands.
 import type { TLSSocket } from 'node:tls';
-import type { AccountRow, Changed, RequestKind, StatusRow, Tick } from '../../actors/messages.ts';
+import type { AccountRow, Changed, RequestKind, Tick } from '../../actors/messages.ts';
 import type { Handled, HandleRequest } from '../../cluster/link-handling.ts';
 import type { CoreList, CorePlace } from '../../cluster/link-messages.ts';
 import type { LinkPeer } from '../../cluster/link-peer.ts';
@@ -9,6 +9,7 @@ import { type LinkServer, type LinkServerOptions, openLinkServer } from '../../c
 import { connectCores, type RoutingClient, type RoutingOptions } from '../../cluster/routing-client.ts';
 import { type AccountId, accountIdLimit, partitionCount } from '../../runtime/account-id.ts';
 import { makeStatusId, type StatusId } from '../../runtime/status-id.ts';
+import { accountRowOf, statusRowOf } from '../support/records.ts';
 import { until } from '../support/until.ts';
 import { CountingMeter, listeningLog, type Said } from './link-ends.ts';
 import { type NodeKey, nodeKey, WireEnds } from './wire-ends.ts';
@@ -27,42 +28,7 @@ export function postOf(author: AccountId, ms = 1): StatusId {
 }
 
 export function accountRow(id: AccountId, handle: string): AccountRow {
-  return {
-    id,
-    handle,
-    createdMs: 1,
-    displayName: handle,
-    note: '',
-    bot: false,
-    locked: false,
-    discoverable: true,
-    fields: [],
-    visibility: 'public',
-    sensitive: false,
-    language: null,
-    followers: 0,
-    following: 0,
-    statuses: 1,
-    lastStatusMs: null,
-  };
-}
-
-export function statusRow(id: StatusId, text: string): StatusRow {
-  return {
-    id,
-    text,
-    visibility: 'public',
-    sensitive: false,
-    spoiler: '',
-    language: null,
-    replyTo: null,
-    mentions: [],
-    app: null,
-    boostOf: null,
-    favourites: 0,
-    boosts: 0,
-    replies: 0,
-  };
+  return accountRowOf(id, handle, { displayName: handle });
 }
 
 export const moved: Handled = { outcome: { ok: false, rejection: { code: 'moved', message: 'not here' } } };
@@ -121,7 +87,7 @@ export class TestCore {
       case 'accounts':
         return done({ rows: ids.map((id) => accountRow(id as AccountId, name)) });
       case 'statuses':
-        return done({ rows: ids.map((id) => statusRow(id as StatusId, name)) });
+        return done({ rows: ids.map((id) => statusRowOf(id as StatusId, name)) });
       case 'judge':
         return done({ flags: Uint8Array.from(ids, () => this.node) });
       case 'home':

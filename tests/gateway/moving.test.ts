@@ -19,9 +19,9 @@ import {
   type GatewayOfMany,
   postOf,
   RoutingEnds,
-  statusRow,
   type TestCore,
 } from '../cluster/routing-ends.ts';
+import { statusRowOf } from '../support/records.ts';
 import { until } from '../support/until.ts';
 
 const ends = new RoutingEnds();
@@ -81,7 +81,7 @@ function update(id: StatusId, sessions: number[], topics: string[] = []): Pushed
   const version = Number(cursorVersion(id));
   return {
     kind: 'update',
-    row: statusRow(id, `post ${version}`),
+    row: statusRowOf(id, `post ${version}`),
     author: accountRow(ben, 'ben'),
     boosted: null,
     boostedAuthor: null,
@@ -249,7 +249,7 @@ describe('a post that was deleted', () => {
     await other.links?.fence();
     const boosting = update(boost, sessions);
     if (boosting.kind !== 'update') throw new Error('an update');
-    boosting.boosted = statusRow(gone, 'gone');
+    boosting.boosted = statusRowOf(gone, 'gone');
     boosting.boostedAuthor = accountRow(ben, 'ben');
     one.push({
       items: [update(gone, sessions), boosting, update(kept, sessions)],
@@ -301,7 +301,7 @@ describe('what is cached', () => {
     const rows = await api.fragments.statuses([postOf(ann)], origin);
     expect(rows[0]?.row.text).toBe('core-2');
     // What the old core had answered on the way there is not taken in any more.
-    api.fragments.hold({ status: statusRow(postOf(ann), 'old'), author: accountRow(ann, 'old'), losses });
+    api.fragments.hold({ status: statusRowOf(postOf(ann), 'old'), author: accountRow(ann, 'old'), losses });
     expect((await api.fragments.statuses([postOf(ann)], origin))[0]?.row.text).toBe('core-2');
     expect(one.kinds().filter((kind) => kind === 'statuses')).toHaveLength(1);
   });

@@ -1,10 +1,11 @@
 // How one event is written: each form once, shared by all.
 import { describe, expect, test } from 'vitest';
-import type { AccountRow, StatusRow } from '../../actors/messages.ts';
+import type { AccountRow } from '../../actors/messages.ts';
 import { type EntityWriter, type KnownAccounts, StreamEvent } from '../../gateway/streaming-event.ts';
 import type { Told } from '../../gateway/streaming-told.ts';
 import type { AccountId } from '../../runtime/account-id.ts';
 import { makeStatusId, printStatusId } from '../../runtime/status-id.ts';
+import { accountRowOf, statusRowOf } from '../support/records.ts';
 
 const origin = 'https://birds.example';
 const cursor = '01a2003e2504000000000001';
@@ -12,41 +13,10 @@ const label = '["user"]';
 const id = makeStatusId(1_795_300_000_000, 7 as AccountId, 1);
 
 function account(number: number, displayName = ''): AccountRow {
-  return {
-    id: number as AccountId,
-    handle: `person${number}`,
-    createdMs: 0,
-    displayName,
-    note: '',
-    bot: false,
-    locked: false,
-    discoverable: true,
-    fields: [],
-    visibility: 'public',
-    sensitive: false,
-    language: null,
-    followers: 0,
-    following: 0,
-    statuses: 0,
-    lastStatusMs: null,
-  };
+  return accountRowOf(number as AccountId, `person${number}`, { createdMs: 0, displayName, statuses: 0 });
 }
 
-const row: StatusRow = {
-  id,
-  text: 'hello',
-  visibility: 'public',
-  sensitive: false,
-  spoiler: '',
-  language: null,
-  replyTo: null,
-  mentions: [],
-  app: null,
-  boostOf: null,
-  favourites: 0,
-  boosts: 0,
-  replies: 0,
-};
+const row = statusRowOf(id, 'hello');
 
 function update(author = account(7)): Told {
   return { kind: 'update', row, author, boosted: null, boostedAuthor: null };

@@ -15,6 +15,7 @@ import { type LinkServer, openLinkServer } from '../../cluster/link-server.ts';
 import { createGateway, type Gateway, type GatewayOptions } from '../../gateway/gateway.ts';
 import type { AccountId } from '../../runtime/account-id.ts';
 import { accountIdOf } from '../../runtime/handle.ts';
+import { plainPost } from '../support/records.ts';
 
 export interface Person {
   account: AccountId;
@@ -168,18 +169,7 @@ export async function startWholeGateway(options: WholeOptions = {}): Promise<Who
     },
     sessions: async () => JSON.parse((await ask('status', {})).json).sessions,
     async publish({ account }, text) {
-      await ask('publish', {
-        account,
-        text,
-        visibility: 'public',
-        sensitive: false,
-        spoiler: '',
-        language: null,
-        replyTo: null,
-        mentions: [],
-        app: null,
-        once: null,
-      });
+      await ask('publish', { account, text, ...plainPost, mentions: [], once: null });
     },
     request,
     stopCore,

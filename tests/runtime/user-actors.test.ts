@@ -1,22 +1,14 @@
 // User actors on a product of a few lines: partitions that are lost, and actors that fail while something is on its way to them.
 import { expect, test, vi } from 'vitest';
 import type { AccountId } from '../../runtime/account-id.ts';
-import type { Behaviours, Effect, Entry, Reader } from '../../runtime/behaviours.ts';
+import type { Behaviours, Effect, Entry } from '../../runtime/behaviours.ts';
 import { FanOut } from '../../runtime/fan-out.ts';
 import type { Gathering } from '../../runtime/gathering.ts';
 import { accountAt, keyOf } from '../../runtime/key.ts';
 import { UserActors } from '../../runtime/user-actors.ts';
 import { makeVersion, noVersion, type Version } from '../../runtime/version.ts';
+import { noReader } from '../support/records.ts';
 import { until } from '../support/until.ts';
-
-const nothing: Reader = {
-  fact: () => null,
-  view: () => undefined,
-  facts: () => [],
-  views: () => [],
-  recent: () => [],
-  find: () => [],
-};
 
 interface State {
   /** Tickets begin anew with the state. */
@@ -67,8 +59,8 @@ function opened(slice?: number) {
   const actors = new UserActors<State, Message, { version: Version }>({
     behaviours,
     facts: {
-      reader: nothing,
-      writing: nothing,
+      reader: noReader,
+      writing: noReader,
       refusal: () => null,
       submit: () => Promise.resolve(),
       gather: () =>

@@ -13,6 +13,7 @@ import type { AccountId } from '../../runtime/account-id.ts';
 import type { Rejection } from '../../runtime/behaviours.ts';
 import { accountIdOf } from '../../runtime/handle.ts';
 import type { StatusId } from '../../runtime/status-id.ts';
+import { plainPost } from './records.ts';
 
 /** A gateway as the core sees it, that keeps all it is told. */
 export interface TestGateway extends LinkPeer {
@@ -139,13 +140,8 @@ export async function openTestCore(
       const { id } = await tested.ask('publish', {
         account,
         text,
-        visibility: 'public',
-        sensitive: false,
-        spoiler: '',
-        language: null,
-        replyTo: null,
+        ...plainPost,
         mentions: [],
-        app: null,
         once: null,
         ...fields,
       });
