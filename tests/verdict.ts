@@ -1,5 +1,6 @@
 // The last line of .ci/run: counts what vitest reported, and adds the checks that failed. Usage: verdict.ts REPORT EXIT_CODE [FAILED_CHECK ...]
 import { readFileSync } from 'node:fs';
+import { relative } from 'node:path';
 import { z } from 'zod';
 
 const reportSchema = z.object({
@@ -8,12 +9,24 @@ const reportSchema = z.object({
   numPendingTests: z.number(),
   numTodoTests: z.number(),
   testResults: z.array(
-    z.object({ name: z.string(), status: z.string(), assertionResults: z.array(z.unknown()) }),
+    z.object({
+      name: z.string(),
+      status: z.string(),
+      assertionResults: z.array(
+        z.object({ fullName: z.string(), status: z.string(), failureMessages: z.array(z.string()) }),
+      ),
+    }),
   ),
 });
 
+/** Of what a failed test said, so much stands here: whoever has only the end of the output must see what failed, and why. */
+const mostLines = 25;
+const longestLine = 400;
+
 const [reportFile = '', exitCode = '', ...failedChecks] = process.argv.slice(2);
-const { passed, failures } = count(readReport(reportFile));
+const report = readReport(reportFile);
+if (report !== null) explain(report);
+const { passed, failures } = count(report);
 if (failures === 0 && exitCode !== '0') failedChecks.push(`npm test ended with exit code ${exitCode}`);
 if (failures === 0 && passed === 0) failedChecks.push('no test ran');
 
@@ -31,6 +44,18 @@ function readReport(path: string): Report | null {
     console.log(`no test report at ${path}: ${error instanceof Error ? error.message : String(error)}`);
     return null;
   }
+}
+
+function explain({ testResults }: Report): void {
+  for (const { name, assertionResults } of testResults)
+    for (const { fullName, failureMessages } of assertionResults.filter(
+      ({ status }) => status === 'failed',
+    )) {
+      console.log(`\nfailed: ${relative('.', name)}: ${fullName}`);
+      const lines = failureMessages.join('\n').split('\n');
+      for (const line of lines.slice(0, mostLines)) console.log(`  ${line.slice(0, longestLine)}`);
+      if (lines.length > mostLines) console.log(`  and ${lines.length - mostLines} more lines, above`);
+    }
 }
 
 /** A file that could not be loaded has no tests to count, and a skipped test proves nothing: both are failures. */

@@ -53,7 +53,7 @@ async function run({ minutes, seed, machines, ring, loopback, only }: Options): 
     console.log(`On loopback addresses, without faults of networks and disks: ${withoutNetwork}`);
   console.log(`seed ${seed}: ${summaryLine(summary)}`);
   if (account === null) return true;
-  console.log(`\n${violations.length} violations; the first, or what ended the run:\n${account}`);
+  console.log(`\n${account}`);
   console.log(`\nLogs and record: ${kept}`);
   return false;
 }

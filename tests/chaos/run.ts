@@ -17,7 +17,7 @@ import { type Machines, startMachines } from './machines.ts';
 import { ClientRecord } from './record.ts';
 import { entryLine } from './record-text.ts';
 import { type Summary, summaryOf } from './summary.ts';
-import { type Violation, violationText } from './violation.ts';
+import { type Violation, violationsText } from './violation.ts';
 
 /** How many machines own accounts, if there are so many and nothing else is said. */
 export const ringSize = 5;
@@ -82,7 +82,7 @@ export async function runChaos(options: RunOptions): Promise<RunReport> {
   }
   const violations = judge(record.entries);
   const [first] = violations;
-  const account = ended ?? (first === undefined ? null : violationText(first, record.entries));
+  const account = ended ?? (first === undefined ? null : violationsText(violations, record.entries));
   const withoutNetwork = machines.apart.kind === 'loopback' ? machines.apart.reason : null;
   const summary = summaryOf(record.entries, crowd?.listeners ?? []);
   if (account === null) rmSync(logs, { recursive: true, force: true });

@@ -23,9 +23,22 @@ export interface Violation {
   entries: Entry[];
 }
 
+/** What follows from one fault often comes in crowds: so many are told of. */
+const mostTold = 6;
+
 /** Of the record, this much before and after what is shown. */
 const aroundMs = 2_000;
 const mostAround = 60;
+
+/** For people: what is wrong, and the first of it in full. */
+export function violationsText(violations: readonly Violation[], record: readonly Entry[]): string {
+  const [first] = violations;
+  if (first === undefined) return 'nothing is wrong';
+  const others = violations.slice(1, mostTold).map(({ promise, text }) => `  ${promise}: ${text}`);
+  return [`${violations.length} violations; after the first:`, ...others, violationText(first, record)].join(
+    '\n',
+  );
+}
 
 /** For people: what is wrong, the lines that show it, and what was done to the machines around then. */
 export function violationText({ promise, text, atMs, entries }: Violation, record: readonly Entry[]): string {

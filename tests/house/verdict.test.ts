@@ -18,6 +18,7 @@ interface Outcome {
 function verdict({ report, exitCode = 0, failedChecks = [] }: Outcome): {
   last: string;
   status: number | null;
+  said: string;
 } {
   const path = join(folder, 'report.json');
   writeFileSync(path, typeof report === 'string' ? report : JSON.stringify(report));
@@ -30,7 +31,7 @@ function verdict({ report, exitCode = 0, failedChecks = [] }: Outcome): {
     ...failedChecks,
   ];
   const run = spawnSync(process.execPath, command, { cwd: root, encoding: 'utf8' });
-  return { last: run.stdout.trimEnd().split('\n').at(-1) ?? '', status: run.status };
+  return { last: run.stdout.trimEnd().split('\n').at(-1) ?? '', status: run.status, said: run.stdout };
 }
 
 const passing = {
@@ -38,8 +39,12 @@ const passing = {
   numFailedTests: 0,
   numPendingTests: 0,
   numTodoTests: 0,
-  testResults: [{ name: 'one.test.ts', status: 'passed', assertionResults: [{}] }],
+  testResults: [{ name: 'one.test.ts', status: 'passed', assertionResults: [resultOf('passed')] }],
 };
+
+function resultOf(status: string, ...failureMessages: string[]): object {
+  return { fullName: 'a pen writes', status, failureMessages };
+}
 
 test.each<[string, Outcome, string, number]>([
   ['every test passed', { report: passing }, '7 passed, 0 failed', 0],
@@ -59,5 +64,19 @@ test.each<[string, Outcome, string, number]>([
   ['no test ran', { report: { ...passing, numPassedTests: 0, testResults: [] } }, '0 passed, 1 failed', 1],
   ['the report is broken', { report: '{' }, '0 passed, 1 failed', 1],
 ])('when %s', (_when, outcome, last, status) => {
-  expect(verdict(outcome)).toEqual({ last, status });
+  expect(verdict(outcome)).toMatchObject({ last, status });
+});
+
+test('which test failed, and how what it said begins, stands before the last line', () => {
+  const failure = ['Error: no ink', ...Array.from({ length: 100 }, (_, line) => `detail ${line}`)].join('\n');
+  const testResults = [
+    {
+      name: join(root, 'tests/pen.test.ts'),
+      status: 'failed',
+      assertionResults: [resultOf('failed', failure), resultOf('passed')],
+    },
+  ];
+  const { said } = verdict({ report: { ...passing, numFailedTests: 1, testResults }, exitCode: 1 });
+  expect(said).toContain('failed: tests/pen.test.ts: a pen writes\n  Error: no ink\n  detail 0\n');
+  expect(said.split('\n').length).toBeLessThan(40);
 });
