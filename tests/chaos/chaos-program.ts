@@ -46,7 +46,7 @@ async function run({ minutes, seed, machines, ring, loopback, only }: Options): 
   const report = (line: string): void =>
     console.log(`${((performance.now() - beganMs) / 1000).toFixed(1).padStart(7)}  ${line}`);
   console.log(`seed ${seed}, ${machines} machines, ${minutes} minutes`);
-  const { summary, violations, account, kept, withoutNetwork } = await runChaos({
+  const { summary, account, kept, withoutNetwork } = await runChaos({
     ...{ minutes, seed, machines, ring, loopback, only, report },
   });
   if (withoutNetwork !== null)
