@@ -362,7 +362,7 @@ export class CoreCluster {
   #tick(): void {
     this.replica.tick();
     // Who is away for longer than the log goes back scans.
-    this.#options.store.trimFloor = this.replica.sentUpTo();
+    this.#options.store.trimFloor = this.replica.settledUpTo();
     let hasAll = true;
     for (let partition = 0; partition < partitionCount && hasAll; partition++)
       hasAll = this.#isComplete(partition);

@@ -4,7 +4,7 @@ import type { Key } from '../runtime/key.ts';
 import type { Store } from '../runtime/store.ts';
 import type { Version } from '../runtime/version.ts';
 import { type Copy, type PlainFact, relayOf } from './peer-messages.ts';
-import type { Adoption, Digest, LanePosition, Piece, ReplicaStore } from './replica-ports.ts';
+import type { Adoption, Digest, LanePosition, Piece, Reached, ReplicaStore } from './replica-ports.ts';
 
 /** A piece of a scan: a frame holds four of them. */
 const scanBytes = 200_000;
@@ -52,8 +52,12 @@ export class CoreReplicaStore implements ReplicaStore {
     return this.#store.logs[of].committed;
   }
 
-  resume(of: 'own' | 'relay', incarnation: number, seq: number): number | null {
-    return this.#store.logs[of].resume(incarnation, seq);
+  resume(of: 'own' | 'relay', reached: readonly Reached[]): number | null {
+    return this.#store.logs[of].resume(reached);
+  }
+
+  trimmedUpTo(origin: number, incarnation: number): number {
+    return this.#store.logs.trimmedUpTo({ origin, incarnation });
   }
 
   read(origin: number, incarnation: number, after: number, most: number): Piece | null {

@@ -95,6 +95,9 @@ export const peerControl = union({
 });
 export type PeerControl = Infer<typeof peerControl>;
 
+/** Of one store, that anybody remembers: it has another one after each time its disk was wiped or restored. */
+export const mostLives = 32;
+
 export const peerData = union({
   /** "Send me this lane from here on": the sender's own log and its relay. Replaces an earlier one of the same lane. */
   follow: struct({
@@ -102,8 +105,8 @@ export const peerData = union({
     lane,
     /** One bit a partition: those that the follower owns. */
     partitions: bytes(128),
-    /** Without one for a log: from its beginning. Incarnation 0: from now on. */
-    positions: list(position, 2),
+    /** One for each life of a log. Without any: from its beginning. Incarnation 0: from now on. */
+    positions: list(position, 2 * mostLives),
     /** The committed lane is not to begin before this version of the list of authors is there. */
     want: uint,
   }),
@@ -155,6 +158,8 @@ export const peerData = union({
     entries: list(copy, mostEntries),
     upTo: uint,
     isLast: bool,
+    /** Up to there the sender's copies have been trimmed, and something may be missing that was asked for; 0: nothing is. */
+    trimmedUpTo: uint,
     lives: list(uint, 256),
   }),
   /** Copies that the receiver lacks. */

@@ -2,7 +2,7 @@
 import type { Key } from '../runtime/key.ts';
 import { type Copy, type PeerMessage, type Position, relayBit, relayOf } from './peer-messages.ts';
 import type { Horizon, HorizonChange } from './replica-horizon.ts';
-import type { Intake } from './replica-intake.ts';
+import { type Intake, placeOf } from './replica-intake.ts';
 import type { Leases } from './replica-leases.ts';
 import type { ReplicaClock, ReplicaStore, Send } from './replica-ports.ts';
 import type { Ring } from './ring.ts';
@@ -32,6 +32,8 @@ export interface CopiesOptions {
   partitionOf(key: Key): number;
   /** These are on the disk now, in the relay: those that concern what this node owns. */
   arrived(from: number, entries: readonly Copy[]): void;
+  /** Some of what was to be pushed nobody has any more: whoever listens has to read anew. */
+  missed(): void;
 }
 
 const patienceMs = 4000;
@@ -41,6 +43,8 @@ export class Copies {
   readonly #options: CopiesOptions;
   readonly #peers = new Map<number, Peer>();
   readonly #asked = new Map<number, Asked>();
+  /** What was missed, because it was trimmed, is told of once: up to there, of each life of a log. */
+  readonly #missedUpTo = new Map<string, number>();
   /** Claims pull, too: theirs are below. */
   #lastId = relayBit;
 
@@ -112,7 +116,12 @@ export class Copies {
       // What a linked node has on its own disk comes from there. What an earlier disk of it had comes from nobody else.
       if (life === identity?.incarnation) continue;
       const seqs = (['committed', 'replica'] as const).map((lane) => intake.seqOf(lane, origin, life));
-      this.#pull(node, version, { origin, incarnation: life, seq: Math.min(...seqs) });
+      const seq = Math.max(Math.min(...seqs), this.#missedUpTo.get(placeOf(origin, life)) ?? 0);
+      this.#pull(node, version, { origin, incarnation: life, seq });
+    }
+    if (message.trimmedUpTo > 0) {
+      this.#missedUpTo.set(placeOf(origin, position.incarnation), message.trimmedUpTo);
+      this.#options.missed();
     }
     const here = message.entries.filter((entry) => this.#isHere(entry));
     const done = (): void => {

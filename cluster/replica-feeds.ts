@@ -62,9 +62,9 @@ export class Feeds {
     this.#followers.delete(node);
   }
 
-  /** Up to where everybody who is linked has been sent the logs: what is above somebody has yet to get. */
-  sentUpTo(): Record<Log, number> {
-    const upTo = { own: Number.POSITIVE_INFINITY, relay: Number.POSITIVE_INFINITY };
+  /** Up to where nobody who is linked has yet to be sent the logs, and enough owners have them: what is above must not be trimmed. */
+  settledUpTo(): Record<Log, number> {
+    const upTo = { ...this.#options.stored.upTo };
     for (const { replica, committed } of this.#followers.values())
       for (const feed of [replica, committed])
         for (const log of logs) if (feed !== null) upTo[log] = Math.min(upTo[log], feed.sent[log]);
@@ -89,10 +89,11 @@ export class Feeds {
     if (lane === 'committed' && !isSaid) return;
     const placeOf = (log: Log): number | null => {
       const origin = log === 'own' ? self : relayOf(self);
-      const at = positions.find((position) => position.origin === origin);
-      // Entries that nobody else may have yet are sent, or they would never count as stored.
-      if (at?.incarnation === fromNow) return this.#options.stored.upTo[log];
-      return store.resume(log, at?.incarnation ?? store.incarnation, at?.seq ?? 0);
+      const reached = positions.filter((position) => position.origin === origin);
+      // Entries that nobody else may have yet are sent, or they would never count as stored. Only what is stored is ever trimmed.
+      if (reached.some(({ incarnation }) => incarnation === fromNow))
+        return Math.max(this.#options.stored.upTo[log], store.trimmedUpTo(origin, store.incarnation));
+      return store.resume(log, reached);
     };
     const own = placeOf('own');
     const relay = placeOf('relay');

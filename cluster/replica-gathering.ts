@@ -112,10 +112,10 @@ export class Gathering {
     return true;
   }
 
-  /** The owner does not hold them any more: the claim comes to nothing, and another one is made. */
+  /** The owner does not hold them any more, or not in its logs: the claim comes to nothing, and another one is made. */
   unscanned(id: number): void {
-    const scan = this.#scans.get(id);
-    if (scan !== undefined) this.#options.failed(scan.claim);
+    const claim = this.#scans.get(id)?.claim ?? this.#pulls.get(id)?.claim;
+    if (claim !== undefined) this.#options.failed(claim);
   }
 
   #pull(pull: Pull): void {

@@ -5,6 +5,7 @@ import {
   type Copy,
   fromNow,
   type Lane,
+  mostLives,
   type PeerMessage,
   type Position,
   type Reach,
@@ -100,8 +101,9 @@ export class Intake {
   have(): Reach[] {
     const { store } = this.#options;
     return [...this.#have.replica].flatMap(([place, position]) => {
-      const reach = { ...position, from: this.#bases.get(place) ?? 0 };
       const { origin, incarnation, seq } = position;
+      const from = Math.max(this.#bases.get(place) ?? 0, store.trimmedUpTo(origin, incarnation));
+      const reach = { ...position, from };
       const isMoreHere = (store.read(origin, incarnation, seq, 1)?.entries.length ?? 0) > 0;
       return isMoreHere ? [reach, { ...reach, seq: farSeq }] : [reach];
     });
@@ -155,13 +157,11 @@ export class Intake {
     }
   }
 
-  /** Where the lanes of a node stand, in its last life. */
+  /** Where the lanes of a node stand. */
   #placesIn(node: number): LanePosition[] {
     return (['replica', 'committed'] as const).flatMap((lane) =>
       [node, relayOf(node)].flatMap((origin) =>
-        this.livesOf(lane, origin)
-          .slice(-1)
-          .map((position) => ({ lane, ...position })),
+        this.livesOf(lane, origin).map((position) => ({ lane, ...position })),
       ),
     );
   }
@@ -227,11 +227,11 @@ export class Intake {
     send(node, { kind: 'follow', id: flow.id, lane, partitions: flow.partitions, positions, want });
   }
 
-  /** Lives follow each other with ascending places; a wiped store begins again, in a life nobody knows. */
+  /** In each of its lives: which of them the peer's store still knows, only that can tell. */
   #start(node: number, lane: Lane, origin: number): Position[] {
     if (this.#isCut.has(`${node} ${lane}`)) return [{ origin, incarnation: fromNow, seq: 0 }];
-    const last = this.livesOf(lane, origin).at(-1);
-    if (last !== undefined) return [last];
+    const lives = this.livesOf(lane, origin);
+    if (lives.length > 0) return lives.slice(-mostLives);
     return this.#options.hasData() ? [] : [{ origin, incarnation: fromNow, seq: 0 }];
   }
 

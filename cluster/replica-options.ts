@@ -23,7 +23,7 @@ export interface ReplicaEvents {
   /** Owners of a partition differed for long; the facts that were lacking here are on the disk now. */
   repaired(partition: number, facts: number): void;
   /** What authors who are only wanted have written may be missing for good. */
-  missed?(): void;
+  missed(): void;
   /** A peer's clock is too far ahead. */
   ahead(node: number): void;
 }

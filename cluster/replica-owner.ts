@@ -1,6 +1,6 @@
 // What an owner answers to others: to claims of terms, to pulls of copies, to scans, and to what it is given.
 import type { Key } from '../runtime/key.ts';
-import { type Copy, type PeerMessage, type Position, relayOf } from './peer-messages.ts';
+import { type Copy, type PeerMessage, type Position, type Reach, relayOf } from './peer-messages.ts';
 import type { Feeds } from './replica-feeds.ts';
 import type { Grants } from './replica-grants.ts';
 import type { Intake } from './replica-intake.ts';
@@ -46,7 +46,7 @@ export class Owner {
         granted,
         refused,
         held: granted.filter((partition) => scans.holds(partition)),
-        have: [...this.#heads().map((head) => ({ ...head, from: 0 })), ...intake.have()],
+        have: [...this.#heads().map((head) => this.#reach(head)), ...intake.have()],
         clock: store.clock,
       });
     });
@@ -69,21 +69,33 @@ export class Owner {
     ];
   }
 
+  #reach(head: Position): Reach {
+    return { ...head, from: this.#options.store.trimmedUpTo(head.origin, head.incarnation) };
+  }
+
   /** Copies of somebody's log, as far as they are here. */
   pulledBy(node: number, message: Extract<PeerMessage, { kind: 'pull' }>): void {
     const { store, send, partitionOf, feeds } = this.#options;
     const { id, origin, incarnation, after, upTo, partitions, committed } = message;
     if (incarnation === 0) {
-      send(node, { kind: 'pulled', id, entries: [], upTo: 0, isLast: true, lives: store.livesOf(origin) });
+      const lives = store.livesOf(origin);
+      send(node, { kind: 'pulled', id, entries: [], upTo: 0, isLast: true, trimmedUpTo: 0, lives });
       return;
     }
     const wanted = new Set(partitions);
-    const piece = store.read(origin, incarnation, after, readAtOnce) ?? { entries: [], upTo };
+    const trimmed = store.trimmedUpTo(origin, incarnation);
+    const trimmedUpTo = after < trimmed ? trimmed : 0;
+    const piece = store.read(origin, incarnation, Math.max(after, trimmedUpTo), readAtOnce);
+    // Trimmed since it was said to be here. A claim must not take that for nothing: it is made again, and scans.
+    if (piece === null || (trimmedUpTo > 0 && !committed)) {
+      send(node, { kind: 'unscanned', id });
+      return;
+    }
     const within = piece.entries.filter(({ seq }) => seq <= upTo);
     const forLane = committed ? new Set(feeds.copiesFor(node, within)) : new Set<Copy>();
     const entries = within.filter((entry) => wanted.has(partitionOf(entry.key)) || forLane.has(entry));
     const isLast = piece.entries.length < readAtOnce || piece.upTo >= upTo;
-    send(node, { kind: 'pulled', id, entries, upTo: piece.upTo, isLast, lives: [] });
+    send(node, { kind: 'pulled', id, entries, upTo: piece.upTo, isLast, trimmedUpTo, lives: [] });
   }
 
   /** What a new server found and this owner lacks. */

@@ -1,4 +1,5 @@
 // How a replica is put together: each part with what it needs of the others. What comes in, and when, replica.ts passes on.
+import { versionMs } from '../runtime/version.ts';
 import { Copies } from './replica-copies.ts';
 import { Feeds } from './replica-feeds.ts';
 import { Grants } from './replica-grants.ts';
@@ -6,6 +7,7 @@ import { Heartbeats } from './replica-heartbeats.ts';
 import { Horizon } from './replica-horizon.ts';
 import { Intake } from './replica-intake.ts';
 import { Interest } from './replica-interest.ts';
+import { KeptTime } from './replica-kept.ts';
 import { Leases } from './replica-leases.ts';
 import type { ReplicaOptions } from './replica-options.ts';
 import { keepOrphans, keptOrphans } from './replica-orphans.ts';
@@ -17,8 +19,10 @@ import { Server } from './replica-server.ts';
 import { Serving } from './replica-serving.ts';
 import { Statements } from './replica-statements.ts';
 import { Stored } from './replica-stored.ts';
-import { keptWatermark } from './replica-watermark.ts';
 import type { Ring } from './ring.ts';
+
+/** A node that is further behind than this does not ask for what others serve. */
+const currentWithinMs = 1500;
 
 /** The ring that this node knows by now. */
 export interface KnownRing {
@@ -38,6 +42,7 @@ export class Parts {
   readonly serving: Serving;
   readonly scans: Scans;
   readonly repair: Repair;
+  readonly kept: KeptTime;
   readonly horizon: Horizon;
   readonly copies: Copies;
   readonly statements: Statements;
@@ -51,6 +56,8 @@ export class Parts {
     this.#options = options;
     this.#known = known;
     const { clock, send, ring } = options;
+    // The clock stands where it has to before anything looks at it.
+    this.kept = new KeptTime(options.store);
     this.leases = new Leases(clock, () => this.#isNewLife);
     this.stored = this.#makeStored();
     this.relay = this.#makeRelay();
@@ -65,7 +72,7 @@ export class Parts {
     this.repair = this.#makeRepair();
     this.horizon = new Horizon({
       partitions: ring.partitions,
-      from: keptWatermark(options.store),
+      from: this.kept.watermark,
       mayFollow: (change) => this.copies.mayFollow(change),
     });
     this.copies = this.#makeCopies();
@@ -146,7 +153,7 @@ export class Parts {
   #trimmed(): void {
     this.scans.loseAll();
     this.server.giveUp();
-    this.#options.events.missed?.();
+    this.#options.events.missed();
   }
 
   #makeGrants(): Grants {
@@ -180,6 +187,7 @@ export class Parts {
       send,
       partitionOf,
       holds: (partition) => this.scans.holds(partition) && (this.#options.mayServe?.(partition) ?? true),
+      isCurrent: () => versionMs(store.clock) - versionMs(this.horizon.watermark()) < currentWithinMs,
       serverOf: (partition) => this.serving.serverOf(partition),
       arrived: (from, entries) => {
         if (entries.length > 0) events.arrived(from, 'pulled', entries);
@@ -257,12 +265,13 @@ export class Parts {
         relay.wrote();
         if (entries.length > 0) events.arrived(from, 'pulled', entries);
       },
+      missed: () => events.missed(),
     });
   }
 
   #makeStatements(): Statements {
     const { self, store, clock, send, closedEveryMs, events } = this.#options;
-    const { stored, feeds, intake, horizon, serving, server } = this;
+    const { stored, feeds, intake, horizon, serving, server, kept } = this;
     return new Statements({
       self: self.node,
       store,
@@ -275,6 +284,8 @@ export class Parts {
       send,
       terms: () => server.terms(),
       everyMs: closedEveryMs,
+      isAlone: () => this.#known.ring().isAlone(self.node),
+      kept,
       moved: () => events.horizonMoved(),
     });
   }

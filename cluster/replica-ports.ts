@@ -29,6 +29,12 @@ export interface Digest {
   sum: string;
 }
 
+/** Up to where somebody has a log, in one of its lives. */
+export interface Reached {
+  incarnation: number;
+  seq: number;
+}
+
 /** A store as replication sees it. What is read is on the disk. */
 export interface ReplicaStore {
   /** This life of the store. */
@@ -42,8 +48,13 @@ export interface ReplicaStore {
   head(of: 'own' | 'relay'): number;
   /** Entries of the own log that are on their way to the disk. */
   readonly inFlight: number;
-  /** Where somebody who stood at this place of the own log or relay, in this or an earlier life, goes on. Null: trimmed. */
-  resume(of: 'own' | 'relay', incarnation: number, seq: number): number | null;
+  /**
+   * Where somebody goes on who has reached these places of the own log or relay, one in each of its lives. A life that is not known here
+   * has left nothing on this disk: who knows no other begins at the beginning. Null: what comes next is trimmed.
+   */
+  resume(of: 'own' | 'relay', reached: readonly Reached[]): number | null;
+  /** Entries of any origin up to there may be trimmed: who needs them finds the facts, if anything. */
+  trimmedUpTo(origin: number, incarnation: number): number;
   /** Entries of any origin after a place, ascending; null when they are trimmed. */
   read(origin: number, incarnation: number, after: number, most: number): Piece | null;
   /** The lives of another origin's log of which there are copies. */

@@ -30,6 +30,8 @@ export interface ServerOptions {
   send: Send;
   partitionOf(key: Key): number;
   holds(partition: number): boolean;
+  /** See `TurnsOptions`. */
+  isCurrent(): boolean;
   /** Who serves it, as far as others have said: a linked node, or null. */
   serverOf(partition: number): number | null;
   /** Entries that were gathered for what is to be served: on the disk now. */
@@ -62,6 +64,7 @@ export class Server {
       grants,
       holds: (partition) => options.holds(partition),
       isTaken: (partition) => this.serves(partition),
+      isCurrent: () => options.isCurrent(),
       serverOf: (partition) => options.serverOf(partition),
       chance,
     });

@@ -5,6 +5,7 @@ import { type PeerMessage, relayOf } from './peer-messages.ts';
 import type { Feeds } from './replica-feeds.ts';
 import type { Horizon } from './replica-horizon.ts';
 import type { Intake } from './replica-intake.ts';
+import type { KeptTime } from './replica-kept.ts';
 import type { ReplicaClock, ReplicaStore, Send } from './replica-ports.ts';
 import type { Serving } from './replica-serving.ts';
 import type { Stored } from './replica-stored.ts';
@@ -24,6 +25,9 @@ export interface StatementsOptions {
   /** What this node serves. */
   terms(): Term[];
   everyMs: number;
+  /** No other owner: what is stored is all there is, and the wall says nothing more. */
+  isAlone(): boolean;
+  kept: Pick<KeptTime, 'ceiling'>;
   /** The watermark may have moved. */
   moved(): void;
 }
@@ -94,11 +98,12 @@ export class Statements {
 
   /** No entry at or below it will come into what this node serves. */
   #close(): Version {
-    const { store, clock, self, stored } = this.#options;
+    const { store, clock, self, stored, kept, isAlone } = this.#options;
     let closed = stored.version;
-    if (!stored.isWaiting && store.inFlight === 0) {
+    if (!stored.isWaiting && store.inFlight === 0 && !isAlone()) {
       store.observe(makeVersion(clock.wallMs(), 0, self));
-      closed = store.clock;
+      if (store.clock <= kept.ceiling) closed = store.clock;
+      else if (kept.ceiling > closed) closed = kept.ceiling;
     }
     if (closed > this.#closed) this.#closed = closed;
     return this.#closed;

@@ -194,9 +194,10 @@ export class Stored {
   #isDone(log: Log, seq: number, partition: number): boolean {
     if (partition !== anyPartition) return this.isStored(log, seq, partition);
     const { self, ring } = this.#options;
-    return ring()
-      .held(self)
-      .every((held) => this.#isServed(log, seq, held));
+    const held = ring().held(self);
+    // Who owns nothing any more has left entries of any partition.
+    const partitions = held.length > 0 ? held : Array.from({ length: ring().partitions }, (_, one) => one);
+    return partitions.every((one) => this.#isServed(log, seq, one));
   }
 
   /** Its server has it, too, and not only enough owners: nobody is to see elsewhere what a read there would not show yet. */

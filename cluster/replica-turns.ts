@@ -13,6 +13,8 @@ export interface TurnsOptions {
   holds(partition: number): boolean;
   /** This node serves it, or is about to. */
   isTaken(partition: number): boolean;
+  /** All that others have written has come, up to about now: timelines that are read here do not go back behind what was read elsewhere. */
+  isCurrent(): boolean;
   /** Who serves it, as far as others have said: a linked node, or null. */
   serverOf(partition: number): number | null;
   chance(): number;
@@ -40,7 +42,7 @@ export class Turns {
 
   /** What nobody serves and this node is in line for; and what is better served here. */
   look(): Turn {
-    const { ring, self, holds, isTaken, serverOf, clock, grants, leases } = this.#options;
+    const { ring, self, holds, isTaken, serverOf, clock, grants, leases, isCurrent } = this.#options;
     const nowMs = clock.monoMs();
     const turn: Turn = { claim: new Map(), better: new Map() };
     for (let partition = 0; partition < ring().partitions; partition++) {
@@ -61,6 +63,8 @@ export class Turns {
       if (nowMs - sinceMs < this.#rank(owners) * patienceMs) continue;
       turn.claim.set(partition, Math.max(grants.term(partition) + 1, clock.wallMs()));
     }
+    // Somebody serves it well: there is time.
+    if (turn.better.size > 0 && !isCurrent()) turn.better.clear();
     return turn;
   }
 

@@ -1,5 +1,4 @@
 // A core as one of many: terms, lanes, scans and the watermark of one node, put together. Pure but for its ports: the simulation runs this file.
-import type { Version } from '../runtime/version.ts';
 import { isControl, type PeerControl, type PeerData, type PeerMessage } from './peer-messages.ts';
 import type { Horizon } from './replica-horizon.ts';
 import type { Leases } from './replica-leases.ts';
@@ -9,10 +8,7 @@ import type { PeerIdentity } from './replica-ports.ts';
 import type { Scans } from './replica-scans.ts';
 import type { Server } from './replica-server.ts';
 import type { Stored, Written } from './replica-stored.ts';
-import { keepWatermark } from './replica-watermark.ts';
 import type { Ring } from './ring.ts';
-
-const keptEveryMs = 1000;
 
 export class Replica {
   /** What this node serves, and under which terms. */
@@ -27,8 +23,6 @@ export class Replica {
   readonly #options: ReplicaOptions;
   readonly #parts: Parts;
   readonly #linked = new Set<number>();
-  #kept: Version | null = null;
-  #keptMs = Number.NEGATIVE_INFINITY;
   #ring: Ring;
   #epoch: number;
 
@@ -210,6 +204,7 @@ export class Replica {
 
   /** To be called every 50 to 100 ms. */
   tick(): void {
+    const { clock, self } = this.#options;
     for (const node of this.#linked) {
       this.#parts.heartbeats.tick(node);
       this.#parts.interest.tick(node);
@@ -223,19 +218,9 @@ export class Replica {
     this.#parts.statements.tick();
     this.#parts.feeds.pump();
     for (const node of this.#linked) this.#parts.statements.take(node);
-    this.#keepWatermark();
+    // Alone, nothing is closed that is not on the disk, and nobody else's log has a place to be kept.
+    if (!this.#ring.isAlone(self.node)) this.#parts.kept.tick(clock.monoMs(), this.horizon.watermark());
     this.#parts.serving.tell();
-  }
-
-  /** Now and then: one that is lower than it could be only sends things twice. */
-  #keepWatermark(): void {
-    const { clock, store, self } = this.#options;
-    if (clock.monoMs() - this.#keptMs < keptEveryMs || this.#ring.isAlone(self.node)) return;
-    this.#keptMs = clock.monoMs();
-    const watermark = this.horizon.watermark();
-    if (watermark === this.#kept) return;
-    this.#kept = watermark;
-    keepWatermark(store, watermark);
   }
 
   // What is written, wanted and served
@@ -265,9 +250,9 @@ export class Replica {
     return this.#parts.interest.isConfirmed(node, version);
   }
 
-  /** Up to where everybody who is linked has been sent the own log and the relay. */
-  sentUpTo(): { own: number; relay: number } {
-    return this.#parts.feeds.sentUpTo();
+  /** Up to where the own log and the relay may be trimmed: everybody who is linked has been sent them, and enough owners have them. */
+  settledUpTo(): { own: number; relay: number } {
+    return this.#parts.feeds.settledUpTo();
   }
 
   /** Who serves it, as far as is known: this node, or one that is linked. Null: nobody. */

@@ -53,9 +53,9 @@ export class StoreCopies {
     return last === undefined ? 0 : positionOf(last);
   }
 
-  /** Whether copies that followed `seq` have been dropped for their age. */
-  isTrimmedAfter(origin: Origin, seq: number): boolean {
-    return seq < Number(this.#environment.meta.get(trimmedKey(origin)) ?? 0);
+  /** Copies up to there have been dropped for their age. 0: none. */
+  trimmedUpTo(origin: Origin): number {
+    return Number(this.#environment.meta.get(trimmedKey(origin)) ?? 0);
   }
 
   /** All logs of which there is an entry, but this store's own. */

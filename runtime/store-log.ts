@@ -177,14 +177,23 @@ export class StoreLog {
   }
 
   /**
-   * Where somebody goes on who has everything up to `seq` of this log as it was in a life of this store, the present one or an earlier.
-   * Null when what comes next has been trimmed, or nobody knows that life any more.
+   * Where somebody goes on who has everything of this log up to these places, one in each life of this store that it has known: the last
+   * that this log knows counts. Whoever knows none of them (the disk was wiped) begins at the beginning. Null when what comes next has
+   * been trimmed.
    */
-  resume(incarnation: number, seq: number): number | null {
-    const at = this.#lives.findIndex((life) => life.incarnation === incarnation);
-    if (at < 0 || seq + 1 < this.#first) return null;
-    // What that life wrote after the copy was taken from which the next one came is not in this log.
-    return Math.min(seq, (this.#lives[at + 1]?.first ?? this.head + 1) - 1);
+  resume(reached: readonly { incarnation: number; seq: number }[]): number | null {
+    const seqOf = new Map(reached.map(({ incarnation, seq }) => [incarnation, seq]));
+    const at = this.#lives.findLastIndex(({ incarnation }) => seqOf.has(incarnation));
+    const life = this.#lives[at];
+    // What a life wrote after the copy was taken from which the next one came is not in this log.
+    const end = at < 0 ? 0 : (this.#lives[at + 1]?.first ?? this.head + 1) - 1;
+    const seq = Math.min(life === undefined ? 0 : (seqOf.get(life.incarnation) ?? 0), end);
+    return this.isTrimmedAfter(seq) ? null : seq;
+  }
+
+  /** Entries up to there have been dropped for their age. */
+  get trimmedUpTo(): number {
+    return this.#first - 1;
   }
 
   /** Whether entries that followed `seq` have been dropped for their age. */

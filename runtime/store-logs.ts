@@ -47,7 +47,7 @@ export class StoreLogs {
   read(origin: Origin, after: number, most: number): Piece | null {
     const log = this.#writing(origin);
     if (log === null) {
-      if (this.copies.isTrimmedAfter(origin, after)) return null;
+      if (after < this.copies.trimmedUpTo(origin)) return null;
       const entries = this.copies.read(origin, after, most).map(copyOf);
       const last = entries.at(-1)?.seq ?? Math.max(after, this.copies.head(origin));
       return { entries, upTo: last };
@@ -62,6 +62,11 @@ export class StoreLogs {
     }
     const upTo = found.length === most && last !== undefined ? last.position : Math.max(after, log.committed);
     return { entries: found.map(copyOf), upTo };
+  }
+
+  /** Committed entries of an origin up to there may have been dropped for their age. 0: none. */
+  trimmedUpTo(origin: Origin): number {
+    return this.#writing(origin)?.trimmedUpTo ?? this.copies.trimmedUpTo(origin);
   }
 
   /** Up to where there are entries of every origin. */

@@ -376,10 +376,15 @@ test('the place of a follower is found again in a later life, up to where both l
   );
   const { own } = store.logs;
 
-  expect(own.resume(first.store.incarnation, 3)).toBe(3);
-  expect(own.resume(first.store.incarnation, 9)).toBe(5);
-  expect(own.resume(store.incarnation, 8)).toBe(8);
-  expect(own.resume(12345, 1)).toBeNull();
+  const at = (seq: number, { incarnation } = first.store) => ({ incarnation, seq });
+  const unknown = { incarnation: 12345, seq: 7 };
+  expect(own.resume([at(3)])).toBe(3);
+  expect(own.resume([at(9)])).toBe(5);
+  expect(own.resume([at(8, store)])).toBe(8);
+  expect(own.resume([at(8, store), at(5)])).toBe(8);
+  expect(own.resume([at(4), unknown])).toBe(4);
+  expect(own.resume([unknown])).toBe(0);
+  expect(own.resume([])).toBe(0);
   expect(store.logs.read({ origin: 7, incarnation: store.incarnation }, 3, 4)).toMatchObject({
     entries: [{ seq: 4 }, { seq: 5 }, { seq: 6 }, { seq: 7 }],
     upTo: 7,

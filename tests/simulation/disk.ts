@@ -1,7 +1,14 @@
 // A disk and the store on it, simulated: what is written is there after an fsync that takes time; a crash loses the rest.
 
 import { type Copy, type PlainFact, relayOf } from '../../cluster/peer-messages.ts';
-import type { Adoption, Digest, LanePosition, Piece, ReplicaStore } from '../../cluster/replica-ports.ts';
+import type {
+  Adoption,
+  Digest,
+  LanePosition,
+  Piece,
+  Reached,
+  ReplicaStore,
+} from '../../cluster/replica-ports.ts';
 import { type HybridClock, hybridClock } from '../../runtime/clock.ts';
 import type { Key } from '../../runtime/key.ts';
 import { noVersion, type Version } from '../../runtime/version.ts';
@@ -29,6 +36,8 @@ export interface Image {
   /** By origin and incarnation, ascending. */
   logs: Map<string, Copy[]>;
   heads: { own: number; relay: number };
+  /** Up to there each log has been trimmed: what was there is in no log any more. */
+  trimmed: Map<string, number>;
   lives: Life[];
   positions: Map<string, LanePosition>;
   records: Map<string, unknown>;
@@ -41,6 +50,7 @@ export function emptyImage(incarnation: number): Image {
     facts: new Map(),
     logs: new Map(),
     heads: { own: 0, relay: 0 },
+    trimmed: new Map(),
     lives: [{ incarnation, first: 1 }],
     positions: new Map(),
     records: new Map(),
@@ -55,6 +65,7 @@ export function copyImage(image: Image): Image {
     facts: new Map(image.facts),
     logs: new Map([...image.logs].map(([place, log]) => [place, [...log]])),
     heads: { ...image.heads },
+    trimmed: new Map(image.trimmed),
     lives: [...image.lives],
     positions: new Map(image.positions),
     records: new Map(image.records),
@@ -237,17 +248,29 @@ export class Disk implements ReplicaStore {
     return [...this.#image.positions.values()];
   }
 
-  resume(of: 'own' | 'relay', incarnation: number, seq: number): number | null {
+  resume(of: 'own' | 'relay', reached: readonly Reached[]): number | null {
     const { lives, heads } = this.#image;
-    const at = lives.findIndex((life) => life.incarnation === incarnation);
-    if (at < 0) return 0;
+    const origin = of === 'own' ? this.#options.node : relayOf(this.#options.node);
+    const at = lives.findLastIndex(({ incarnation }) =>
+      reached.some((one) => one.incarnation === incarnation),
+    );
+    const { seq = 0 } = reached.find((one) => one.incarnation === lives[at]?.incarnation) ?? {};
     const next = lives[at + 1];
-    return Math.min(next === undefined ? heads[of] : next.first - 1, seq);
+    const end = at < 0 ? 0 : next === undefined ? heads[of] : next.first - 1;
+    const from = Math.min(seq, end);
+    return from < this.#ownTrimmedUpTo(origin) ? null : from;
+  }
+
+  trimmedUpTo(origin: number, incarnation: number): number {
+    const { node } = this.#options;
+    const isOwn = origin === node || origin === relayOf(node);
+    return isOwn ? this.#ownTrimmedUpTo(origin) : (this.#image.trimmed.get(`${origin} ${incarnation}`) ?? 0);
   }
 
   read(origin: number, incarnation: number, after: number, most: number): Piece | null {
     const { node } = this.#options;
     const isOwn = origin === node || origin === relayOf(node);
+    if (after < this.trimmedUpTo(origin, incarnation)) return null;
     // The own log is one, over all lives.
     const lives = isOwn ? this.#image.lives.map((life) => life.incarnation) : [incarnation];
     const entries: Copy[] = [];
@@ -261,6 +284,40 @@ export class Disk implements ReplicaStore {
     const last = entries.at(-1)?.seq ?? after;
     const head = origin === node ? this.#image.heads.own : this.#image.heads.relay;
     return { entries, upTo: entries.length < most && isOwn ? Math.max(head, after) : last };
+  }
+
+  /**
+   * What was replaced leaves the logs, and all but the last `most` entries of each do. Of the node's own ones only what is not above the
+   * floor: that is on its way to somebody.
+   */
+  trim(floor: { own: number; relay: number }, most: number): void {
+    const { node } = this.#options;
+    this.#write(
+      () => {
+        const { logs, trimmed, facts } = this.#image;
+        const floors = new Map([
+          [node, floor.own],
+          [relayOf(node), floor.relay],
+        ]);
+        for (const [place, log] of logs) {
+          const upTo = floors.get(Number(place.split(' ')[0])) ?? Number.POSITIVE_INFINITY;
+          const old = log.slice(0, Math.max(0, log.length - most)).filter(({ seq }) => seq <= upTo);
+          trimmed.set(place, old.at(-1)?.seq ?? trimmed.get(place) ?? 0);
+          const isKept = ({ seq, key, version }: Copy): boolean =>
+            seq > upTo || (!old.some((one) => one.seq === seq) && facts.get(key)?.version === version);
+          logs.set(place, log.filter(isKept));
+        }
+      },
+      () => {},
+    );
+  }
+
+  /** Of one of the node's own logs, over all its lives. */
+  #ownTrimmedUpTo(origin: number): number {
+    return Math.max(
+      0,
+      ...this.#image.lives.map(({ incarnation }) => this.#image.trimmed.get(`${origin} ${incarnation}`) ?? 0),
+    );
   }
 
   scan(partitions: ReadonlySet<number>, after: Key | null): { facts: PlainFact[]; next: Key | null } {

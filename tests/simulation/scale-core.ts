@@ -56,6 +56,7 @@ export class ScaleCore {
           stored: () => {},
           horizonMoved: () => {},
           wanted: () => {},
+          missed: () => {},
           scanned: () => {},
           epochOf: () => {},
           repaired: () => {},

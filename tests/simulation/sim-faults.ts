@@ -1,4 +1,5 @@
 // What goes wrong in the simulation: processes end or stand still, links are cut or slow, disks fail or are lost, clocks jump, rings change.
+import { relayOf } from '../../cluster/peer-messages.ts';
 import { mostOwners } from '../../cluster/ring.ts';
 import { copyImage, emptyImage, type Image } from './disk.ts';
 import { gateway } from './sim-gateway.ts';
@@ -52,7 +53,7 @@ export class SimFaults {
       return;
     }
     const node = world.random.pick([...nodes.values()]);
-    const choice = world.random.below(20);
+    const choice = world.random.below(21);
     if (choice < 3) this.#kill(node);
     else if (choice < 5) this.#pause(node);
     else if (choice < 9) this.#cut(node.node);
@@ -63,6 +64,7 @@ export class SimFaults {
     else if (choice === 14) this.#blackOut();
     else if (choice < 17) this.#strand(node);
     else if (choice === 17) this.#roll(node);
+    else if (choice === 18) this.#trim(node);
     else this.#wipe(node);
   }
 
@@ -105,6 +107,25 @@ export class SimFaults {
     const next = random.pick([...nodes.values()].filter((one) => one !== node));
     this.#kill(node, [100, 600]);
     events.after(random.between(300, 2500), () => this.#kill(next));
+  }
+
+  /**
+   * Its logs go back less far. Now and then one of the others is not waited for: it has been away for so long that it has to scan, and is
+   * for that while like one with a new disk.
+   */
+  #trim(node: SimNode): void {
+    const { world, nodes, count } = this.#options;
+    if (node.process === null || node.process.isPaused) return;
+    const others = [...nodes.values()].filter((other) => other !== node);
+    const late = this.#mayWipe() && world.random.chance(0.5) ? world.random.pick(others) : null;
+    if (late !== null) this.#lastWipeMs = world.nowMs;
+    const floor = (of: 'own' | 'relay'): number =>
+      Math.min(...others.filter((other) => other !== late).map((other) => reachedBy(other, node, of)));
+    const most = world.random.below(12);
+    const text = late === null ? '' : `, and node ${late.node} is not waited for`;
+    world.note(`node ${node.node}: its logs keep ${most} entries each${text}`);
+    node.process.trim({ own: floor('own'), relay: floor('relay') }, most);
+    count('trims');
   }
 
   #backUp(): void {
@@ -203,10 +224,15 @@ export class SimFaults {
   }
 
   /** Only when everybody has everything: more disks at once than the promise bears would prove nothing. */
-  #wipe(node: SimNode): void {
-    const { world, ring, partitions, newIncarnation, count } = this.#options;
+  #mayWipe(): boolean {
+    const { world, ring, partitions } = this.#options;
     const owners = ringOf(ring.manifest, partitions).placement(0).owners.length;
-    if (!this.#isWhole || owners < 2 || world.nowMs - this.#lastWipeMs < wipeEveryMs) return;
+    return this.#isWhole && owners >= 2 && world.nowMs - this.#lastWipeMs >= wipeEveryMs;
+  }
+
+  #wipe(node: SimNode): void {
+    const { world, newIncarnation, count } = this.#options;
+    if (!this.#mayWipe()) return;
     this.#lastWipeMs = world.nowMs;
     const backup = this.#backups.get(node.node);
     const incarnation = newIncarnation();
@@ -244,6 +270,21 @@ export class SimFaults {
       node.start();
     }
   }
+}
+
+/** Up to where a node has stored the log of another one, in both its lanes. */
+function reachedBy(node: SimNode, other: SimNode, of: 'own' | 'relay'): number {
+  const origin = of === 'own' ? other.node : relayOf(other.node);
+  const seqs = (['replica', 'committed'] as const).map((lane) =>
+    Math.max(
+      0,
+      ...[...node.image.positions.values()]
+        .filter((position) => position.lane === lane && position.origin === origin)
+        .filter(({ incarnation }) => incarnation === other.image.incarnation)
+        .map(({ seq }) => seq),
+    ),
+  );
+  return Math.min(...seqs);
 }
 
 function bothWays(one: number, other: number): [from: number, to: number][] {

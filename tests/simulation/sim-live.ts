@@ -39,6 +39,16 @@ export class Live {
     if (place >= 0) this.#sessions.splice(place, 1);
   }
 
+  /** Something will never come: sessions read what there is since their cursors. */
+  missed(): void {
+    for (const session of this.#sessions) {
+      session.isLive = false;
+      session.isGathered = false;
+      session.attachment++;
+    }
+    this.wanted();
+  }
+
   /** More authors may come from everywhere than before. */
   wanted(): void {
     const through = this.#options.replica.wantedThrough();

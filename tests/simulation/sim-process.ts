@@ -135,6 +135,7 @@ export class Process {
       wanted: () => {
         if (!this.isDead) this.#live.wanted();
       },
+      missed: () => this.#live.missed(),
       scanned: () => {},
       epochOf: (peer, epoch) => {
         if (epoch < this.replica.epoch) gossip(node, peer, this.#host.manifest);
@@ -210,6 +211,12 @@ export class Process {
         this.disk.drop((key, { to }) => holds(this.partitionOf(key)) || to.some(holds));
       });
     });
+  }
+
+  /** As the product does from time to time: who is linked is waited for, and `floor` is how far those are who are not. */
+  trim(floor: { own: number; relay: number }, most: number): void {
+    const { own, relay } = this.replica.settledUpTo();
+    this.disk.trim({ own: Math.min(own, floor.own), relay: Math.min(relay, floor.relay) }, most);
   }
 
   /** Its disk is as it was when it started. */
