@@ -3,7 +3,7 @@ import { type AccountId, partitionCount, partitionOf } from '../runtime/account-
 import type { Entry, StoredFact } from '../runtime/behaviours.ts';
 import { type Key, partitionOfKey } from '../runtime/key.ts';
 import type { Store } from '../runtime/store.ts';
-import type { Version } from '../runtime/version.ts';
+import { noVersion, type Version } from '../runtime/version.ts';
 import { unpackWire } from '../runtime/wire-bytes.ts';
 import { CoreInterest } from './core-interest.ts';
 import type { CoreLog } from './core-log.ts';
@@ -118,7 +118,10 @@ export class CoreCluster {
       replica: this.replica,
       authors: () => options.authors(),
       isHeld: (partition) => this.replica.scans.holds(partition),
+      isKnown: ({ key, version }) => (store.reader.fact(key)?.version ?? noVersion) >= version,
     });
+    // A start may come between a ring and what follows from it.
+    this.#settlePartitions(this.#place(ring));
     if (isFounder) this.replica.scans.founded();
     this.#timer = setInterval(() => this.#tick(), tickEveryMs);
   }
@@ -158,9 +161,12 @@ export class CoreCluster {
   }
 
   adoptRing(ring: Ring, epoch: number): void {
-    if (epoch > this.replica.epoch) this.interest.settle(ring);
+    if (epoch <= this.replica.epoch) return;
+    this.interest.settle(ring);
+    // First of all: what comes of a partition that is owned must be taken in.
+    const placed = this.#place(ring);
     this.replica.adoptRing(ring, epoch);
-    this.#settlePartitions();
+    this.#settlePartitions(placed);
   }
 
   /** Alone: resolves when everything is served. Among others that may need them, so nobody waits. */
@@ -320,18 +326,23 @@ export class CoreCluster {
 
   // What this core owns
 
-  /** Views of partitions that have come, and of those that are gone: in the background, one after the other. */
-  #settlePartitions(): void {
-    const { store, node, log } = this.#options;
-    const { ring } = this.replica;
-    this.interest.settle();
+  /** From now on the store takes in what the ring gives it, and nothing else. Resolves when that is on the disk. */
+  async #place(ring: Ring): Promise<void> {
+    const { store, node } = this.#options;
     const owns = (partition: number): boolean => ring.holds(node, partition);
     let differs = false;
     for (let partition = 0; partition < partitionCount; partition++)
       differs ||= store.partitions.owns(partition) !== owns(partition);
+    if (differs) await store.partitions.place(owns);
+  }
+
+  /** Views of partitions that have come, and of those that are gone: in the background, one after the other. */
+  #settlePartitions(placed: Promise<void> = Promise.resolve()): void {
+    const { store, log } = this.#options;
+    this.interest.settle();
     this.#moving = this.#moving
       .then(async () => {
-        if (differs) await store.partitions.place(owns);
+        await placed;
         const { stale, ungained } = store.partitions.unsettled();
         if (stale.length > 0) await store.partitions.drop(stale);
         if (ungained.length > 0) await store.partitions.gain(ungained);

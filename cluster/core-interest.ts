@@ -1,6 +1,7 @@
 // The authors of other cores whom somebody here receives: told to replication as they come and go; and what comes of them.
 import { type AccountId, partitionCount, partitionOf } from '../runtime/account-id.ts';
-import { partitionOfKey } from '../runtime/key.ts';
+import type { Key } from '../runtime/key.ts';
+import type { Version } from '../runtime/version.ts';
 import type { Copy } from './peer-messages.ts';
 import type { Replica } from './replica.ts';
 import type { Ring } from './ring.ts';
@@ -12,6 +13,8 @@ export interface CoreInterestOptions {
   authors(): Iterable<AccountId>;
   /** Whether its entries come by themselves, and what was written before is here. */
   isHeld(partition: number): boolean;
+  /** Whether the fact is on this disk, in this version or a later one. */
+  isKnown(fact: { key: Key; version: Version }): boolean;
 }
 
 /** Authors named in one message to the others: a frame holds more. */
@@ -105,17 +108,13 @@ export class CoreInterest {
     for (const look of [...this.#waiting]) look();
   }
 
-  /** Whether replication brings this for nothing but the interest in its author: it is no fact of this machine's. */
-  isHeard({ key, version, to }: Pick<Copy, 'key' | 'version' | 'to'>): boolean {
-    const { replica } = this.#options;
-    if (this.#isOwned(partitionOfKey(key))) return false;
-    // Addressed to somebody here, so it is a guest on this disk.
-    if (to.some((partition) => this.#isOwned(partition))) return false;
+  /**
+   * Whether this, which has not become a fact here, is news all the same. When the ring changes the disk follows it after a while: what
+   * comes meanwhile, of a partition that is gained or lost, is not taken in, and there is nothing but the interest in its author to go by.
+   */
+  isHeard({ key, version }: Pick<Copy, 'key' | 'version'>): boolean {
+    const { replica, isKnown } = this.#options;
     // Everything up to the watermark has come: this comes again.
-    return version > replica.horizon.watermark();
-  }
-
-  #isOwned(partition: number): boolean {
-    return this.#options.replica.ring.holds(this.#options.node, partition);
+    return version > replica.horizon.watermark() && !isKnown({ key, version });
   }
 }

@@ -1,8 +1,8 @@
 // Cores that share their data: what one has acknowledged the others have, and go on with.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { factKind } from '../../actors/facts.ts';
+import { accountFact, factKind } from '../../actors/facts.ts';
 import { type Answer, type Ask, relationBit } from '../../actors/messages.ts';
-import type { AccountId } from '../../runtime/account-id.ts';
+import { type AccountId, partitionOf } from '../../runtime/account-id.ts';
 import { accountIdOf } from '../../runtime/handle.ts';
 import { afterPrefix, keyOf } from '../../runtime/key.ts';
 import type { Need } from '../../runtime/reading.ts';
@@ -10,7 +10,7 @@ import { descending, type StatusId } from '../../runtime/status-id.ts';
 import { type TestGateway, testGateway, wholePage } from '../support/core.ts';
 import { plainPost } from '../support/records.ts';
 import { until } from '../support/until.ts';
-import { openTogether, type Together } from './cores-together.ts';
+import { openTogether, ringOf, type Together } from './cores-together.ts';
 
 let together: Together;
 
@@ -102,6 +102,22 @@ describe('three cores', () => {
     expect(await posted()).toEqual([id]);
   });
 
+  test('a core with a new disk stops nobody, and gets everything again', async () => {
+    together = await openTogether([1, 2, 3]);
+    await together.ready();
+    const [anna] = await people('anna');
+    const ids = [await post(anna, 'one'), await post(anna, 'two')];
+    // Whose log the others follow, and now in a life that they do not know.
+    const node = nodeOf(anna);
+    await together.wipe(node);
+    ids.push(await post(anna, 'three'));
+    const wiped = together.cores.get(node)?.core;
+    await until(() => wiped?.cluster?.replica.scans.missing().length === 0);
+    await until(() => wiped?.store.newestOf({ authors: [anna], sinceMs: 0, most: 9 }).length === ids.length);
+    await together.ready();
+    expect((await together.ask(anna, 'home', { account: anna, ...wholePage })).ids).toEqual(ids.toReversed());
+  });
+
   test('a core that was away for longer than the others keep their logs scans, and has everything', async () => {
     const warnings: string[] = [];
     const log = { info() {}, error() {}, warn: (_fields: object, text: string) => void warnings.push(text) };
@@ -131,6 +147,31 @@ describe('three cores', () => {
     expect(back?.store.newestOf({ authors: [anna], sinceMs: 0, most: 100 })).toEqual(ids.toReversed());
     await together.ready();
   });
+});
+
+test('what a ring gives a core it takes in at once, though it is still busy with what the ring before gave it', async () => {
+  together = await openTogether([1, 2, 3, 4], [1, 2, 3]);
+  try {
+    await together.ready();
+    const accounts = await people(...Array.from({ length: 24 }, (_, number) => `person${number}`));
+    const core = together.cores.get(4)?.core;
+    if (core === undefined) throw new Error('no core 4');
+    // Millions of facts may have to be looked at.
+    core.store.partitions.gain = () => new Promise(() => {});
+    core.store.partitions.drop = () => new Promise(() => {});
+    const settled = () => core.cluster?.replica.scans.missing().length === 0;
+    together.changeRing([1, 2, 3], [1, 2, 3, 4], 2);
+    await until(settled);
+    together.changeRing([1, 2, 3, 4], null, 3);
+    together.changeRing([1, 2, 3, 4], [1, 2, 4], 4);
+    await until(settled);
+    const before = ringOf([1, 2, 3, 4], null);
+    expect(accounts.some((account) => !before.holds(4, partitionOf(account)))).toBe(true);
+    const lacking = accounts.filter((account) => core.store.reader.fact(accountFact(account)) === null);
+    expect(lacking).toEqual([]);
+  } finally {
+    await together.close();
+  }
 });
 
 /** Five cores, three owners a partition: each lacks two fifths of everything. */

@@ -28,6 +28,8 @@ export interface Together {
   /** Questions of other cores to it find nobody; replication goes on. */
   cut(node: number, isCut: boolean): void;
   back(node: number): void;
+  /** Its disk is another one, with nothing on it; it comes back at once. */
+  wipe(node: number): Promise<void>;
   changeRing(cores: number[], next: number[] | null, epoch: number): void;
   close(): Promise<void>;
 }
@@ -54,10 +56,13 @@ export async function openTogether(
   const deaf = new Set<number>();
   const colleague = testGateway('core-0', 'core');
   const ring = ringOf(inRing, null);
-  for (const node of nodes) {
-    const cluster: CoreShare = { boot: `boot-${node}`, ring, epoch: 1, isFounder: true };
+  const boots = new Map<number, number>();
+  const bootOf = (node: number): string => `boot-${node}-${boots.get(node) ?? 0}`;
+  const start = async (node: number, isFounder: boolean): Promise<void> => {
+    const cluster: CoreShare = { boot: bootOf(node), ring, epoch: 1, isFounder };
     cores.set(node, await openTestCore({ ...options, node, cluster }));
-  }
+  };
+  for (const node of nodes) await start(node, true);
   const clusterOf = (node: number) => {
     const cluster = cores.get(node)?.core.cluster;
     if (cluster === undefined || cluster === null) throw new Error(`no core ${node}`);
@@ -65,7 +70,7 @@ export async function openTogether(
   };
   const identityOf = (node: number) => ({
     node,
-    boot: `boot-${node}`,
+    boot: bootOf(node),
     incarnation: cores.get(node)?.core.store.incarnation ?? 0,
   });
   const isCut = (one: number, other: number): boolean => absent.has(one) || absent.has(other);
@@ -77,13 +82,14 @@ export async function openTogether(
       clusterOf(to).receive(from, isControl(message) ? peerControl.decode(wire) : peerData.decode(wire));
     });
   }
-  for (const node of nodes) {
+  function connect(node: number): void {
     clusterOf(node).connect(
       (to, message) => send(node, to, message),
       () => true,
     );
     cores.get(node)?.core.connect({ call: (kind, ask) => askOthers(node, kind, ask) });
   }
+  for (const node of nodes) connect(node);
   function link(one: number, other: number): void {
     clusterOf(one).linked(identityOf(other));
     clusterOf(other).linked(identityOf(one));
@@ -177,6 +183,14 @@ export async function openTogether(
     back(node) {
       absent.delete(node);
       for (const other of here()) if (other !== node) link(node, other);
+    },
+    async wipe(node) {
+      together.away(node);
+      await cores.get(node)?.close();
+      boots.set(node, (boots.get(node) ?? 0) + 1);
+      await start(node, false);
+      connect(node);
+      together.back(node);
     },
     changeRing(now, next, epoch) {
       for (const node of here()) clusterOf(node).adoptRing(ringOf(now, next), epoch);

@@ -34,7 +34,8 @@ function feedsOf() {
     store: {
       incarnation,
       head: (log: 'own' | 'relay') => logOf(log).length,
-      resume: (_log: string, _incarnation: number, seq: number) => seq,
+      resume: (_log: string, reached: readonly { seq: number }[]) => reached.at(-1)?.seq ?? 0,
+      trimmedUpTo: () => 0,
       read: (origin: number, _incarnation: number, after: number, most: number) => {
         const entries = (logs.get(origin) ?? []).slice(after, after + most);
         return { entries, upTo: after + entries.length };
