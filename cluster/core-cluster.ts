@@ -73,6 +73,8 @@ export class CoreCluster {
   #send: Send = () => {};
   #isWritable: (node: number) => boolean = () => true;
   #moving: Promise<void> = Promise.resolve();
+  /** Of this start, until partitions have been looked at. */
+  #placed: Promise<void> | null;
   /** Everything of every account is on this disk; looked at anew with every tick. */
   hasAll = false;
 
@@ -120,8 +122,9 @@ export class CoreCluster {
       isHeld: (partition) => this.replica.scans.holds(partition),
       isKnown: ({ key, version }) => (store.reader.fact(key)?.version ?? noVersion) >= version,
     });
-    // A start may come between a ring and what follows from it.
-    this.#settlePartitions(this.#place(ring));
+    // A start may come between a ring and what follows from it: that is seen to when all else is there.
+    this.#placed = this.#place(ring);
+    this.#placed.catch(() => {});
     if (isFounder) this.replica.scans.founded();
     this.#timer = setInterval(() => this.#tick(), tickEveryMs);
   }
@@ -161,10 +164,10 @@ export class CoreCluster {
   }
 
   adoptRing(ring: Ring, epoch: number): void {
-    if (epoch <= this.replica.epoch) return;
-    this.interest.settle(ring);
+    const isNews = epoch > this.replica.epoch;
+    if (isNews) this.interest.settle(ring);
     // First of all: what comes of a partition that is owned must be taken in.
-    const placed = this.#place(ring);
+    const placed = isNews ? this.#place(ring) : Promise.resolve();
     this.replica.adoptRing(ring, epoch);
     this.#settlePartitions(placed);
   }
@@ -371,6 +374,8 @@ export class CoreCluster {
   }
 
   #tick(): void {
+    if (this.#placed !== null) this.#settlePartitions(this.#placed);
+    this.#placed = null;
     this.replica.tick();
     // Who is away for longer than the log goes back scans.
     this.#options.store.trimFloor = this.replica.settledUpTo();

@@ -41,7 +41,9 @@ export interface ServerOptions {
   chance(): number;
 }
 
+/** Others are asked for what is this node's to serve so often; less and less often when its claims come to nothing. */
 const yieldEveryMs = 1500;
+const mostYieldPauseMs = 24_000;
 const renewEveryMs = 500;
 
 export class Server {
@@ -51,6 +53,7 @@ export class Server {
   readonly #turns: Turns;
   readonly #claims: Claims;
   #yieldedMs = Number.NEGATIVE_INFINITY;
+  #yieldPauseMs = yieldEveryMs;
   #renewedMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: ServerOptions) {
@@ -168,7 +171,7 @@ export class Server {
   /** The preferred server asks for what is its own, when it has all that there is. */
   #askToYield(better: ReadonlyMap<number, number[]>): void {
     const { clock, send } = this.#options;
-    if (clock.monoMs() - this.#yieldedMs < yieldEveryMs) return;
+    if (clock.monoMs() - this.#yieldedMs < this.#yieldPauseMs) return;
     this.#yieldedMs = clock.monoMs();
     for (const [server, partitions] of better) send(server, { kind: 'yield', partitions });
   }
@@ -186,13 +189,16 @@ export class Server {
   /** A claim has come to its end: is it served now? */
   #serve({ partition, term }: Term): boolean {
     this.#turns.served(partition);
-    if (this.#backing.isOf({ partition, term }) && this.#isLive(partition))
+    if (this.#backing.isOf({ partition, term }) && this.#isLive(partition)) {
       this.#serving.set(partition, { term, isOpen: true });
+      this.#yieldPauseMs = yieldEveryMs;
+    }
     return this.#serving.has(partition);
   }
 
   /** What was claimed and is not served. */
   #failed(terms: readonly Term[]): void {
+    if (terms.length > 0) this.#yieldPauseMs = Math.min(2 * this.#yieldPauseMs, mostYieldPauseMs);
     for (const { partition } of terms) {
       this.#turns.failed(partition);
       if (!this.#serving.has(partition)) this.#backing.forget(partition);
