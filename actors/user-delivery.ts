@@ -2,9 +2,8 @@
 import type { Moment, PointReader } from '../runtime/behaviours.ts';
 import type { Item } from './items.ts';
 import { followsNow } from './rows.ts';
-import { timelineLength } from './timeline.ts';
 import { pushItem } from './user-sessions.ts';
-import { fillGaps, stopFollowing, type UserEffect, type UserState } from './user-state.ts';
+import { enter, fillGaps, stopFollowing, type UserEffect, type UserState } from './user-state.ts';
 import { wants } from './wanted.ts';
 
 /** `lost`: items are missing before these. The timeline is built anew when it is next read, and sessions read anew. */
@@ -20,8 +19,7 @@ export function deliver(
     if (!wants(state, item, moment.nowMs)) continue;
     switch (item.kind) {
       case 'status':
-        if (state.built !== 'no') state.timeline.insert(item.id);
-        if (state.timeline.length === timelineLength) state.reached = timelineLength;
+        enter(state, item.id);
         pushItem(state, item, effects);
         break;
       case 'removed':

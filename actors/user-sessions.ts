@@ -10,7 +10,15 @@ import { type Item, itemKey } from './items.ts';
 import type { Ask } from './messages.ts';
 import { clearedUpToMs, isDismissed, notificationOf, notificationVersion } from './notifications.ts';
 import { statusOf } from './status-record.ts';
-import { authorsOf, refuse, type Session, subscribe, type UserEffect, type UserState } from './user-state.ts';
+import {
+  authorsOf,
+  enter,
+  refuse,
+  type Session,
+  subscribe,
+  type UserEffect,
+  type UserState,
+} from './user-state.ts';
 import { viewKind } from './views.ts';
 import { wants } from './wanted.ts';
 
@@ -138,6 +146,8 @@ export function catchUp(
   const items = [...missed.values()].sort((one, other) =>
     one.version < other.version ? -1 : one.version > other.version ? 1 : 0,
   );
+  // What is gathered from other machines may be ahead of what they have sent: what a session was shown is at home, too.
+  for (const item of items) if (item.kind === 'status') enter(state, item.id);
   const last = items.at(-1);
   if (last !== undefined) session.caught = { keys: new Set(missed.keys()), upTo: last.version };
   return items.map((item) => ({ kind: 'push', sessions: [session.number], item }));

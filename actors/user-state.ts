@@ -8,7 +8,7 @@ import { accountFact, factKind, followRecord, muteRecord } from './facts.ts';
 import { IdSet } from './id-set.ts';
 import type { Item } from './items.ts';
 import { type Ask, flag } from './messages.ts';
-import { Timeline } from './timeline.ts';
+import { Timeline, timelineLength } from './timeline.ts';
 import { statusOfKey, viewKind } from './views.ts';
 
 export type UserEffect = Effect<Item>;
@@ -189,6 +189,13 @@ export function subscribe(state: UserState): UserEffect[] {
 
 /** A full timeline may lose so many to deletes; then it is filled again from below. */
 const mostGaps = 100;
+
+/** Into the timeline, if there is one. */
+export function enter(state: UserState, id: StatusId): void {
+  if (state.built === 'no') return;
+  state.timeline.insert(id);
+  if (state.timeline.length === timelineLength) state.reached = timelineLength;
+}
 
 /** To be called after something was taken out of the timeline. */
 export function fillGaps(state: UserState): void {

@@ -51,7 +51,7 @@ export function accountsAsked<K extends RequestKind>(kind: K, ask: Ask<K>): read
 
 /** Nobody sees what too few machines have, nor what a server says that is none any more. */
 export async function answerUnderTerms(options: UnderTerms): Promise<Outcome<unknown>> {
-  const { cluster, accounts, isRead, nowMs, completeThroughMs, answer } = options;
+  const { cluster, accounts } = options;
   const terms = new Map<number, number>();
   for (const account of accounts) {
     const partition = partitionOf(account);
@@ -59,6 +59,11 @@ export async function answerUnderTerms(options: UnderTerms): Promise<Outcome<unk
     if (term === null) return moved;
     terms.set(partition, term);
   }
+  return cluster.underWay.during([...terms.keys()], () => answered(options, terms));
+}
+
+async function answered(options: UnderTerms, terms: ReadonlyMap<number, number>): Promise<Outcome<unknown>> {
+  const { cluster, isRead, nowMs, completeThroughMs, answer } = options;
   const outcome = await answer();
   const storing = cluster.stored(terms.keys());
   if (storing !== null && !(await isStoredInTime(storing))) return isRead ? unstored : unknown;

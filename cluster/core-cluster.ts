@@ -8,6 +8,7 @@ import { unpackWire } from '../runtime/wire-bytes.ts';
 import { CoreInterest } from './core-interest.ts';
 import type { CoreLog } from './core-log.ts';
 import { CoreReplicaStore } from './core-replica-store.ts';
+import { UnderWay } from './core-under-way.ts';
 import { bitsOf } from './partition-set.ts';
 import type { Copy, PeerMessage, Term } from './peer-messages.ts';
 import { Replica } from './replica.ts';
@@ -63,6 +64,7 @@ export class CoreCluster {
   readonly #options: CoreClusterOptions;
   readonly #store: CoreReplicaStore;
   readonly interest: CoreInterest;
+  readonly underWay = new UnderWay();
   readonly #waiting: Written[] = [];
   readonly #timer: NodeJS.Timeout;
   #served: ReadonlySet<number> = new Set();
@@ -93,6 +95,7 @@ export class CoreCluster {
       partitionOf: partitionOfKey,
       chance,
       mayServe: (partition) => this.#hasViews(partition),
+      isBusy: (partition) => this.underWay.isBusy(partition),
       closedEveryMs,
       digestEveryMs,
       events: {
@@ -396,11 +399,8 @@ export class CoreCluster {
     if (this.isAlone) return;
     this.replica.close();
     const endMs = performance.now() + withinMs;
-    while (
-      performance.now() < endMs &&
-      [...this.#served].length > 0 &&
-      this.replica.server.terms().length > 0
-    )
+    const { server } = this.replica;
+    while (performance.now() < endMs && [...this.#served].some((partition) => server.isServing(partition)))
       await new Promise((resolve) => setTimeout(resolve, tickEveryMs));
   }
 

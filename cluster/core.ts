@@ -250,7 +250,7 @@ export class Core {
     if (this.cluster === null) return;
     tellDeletions(peer, { reader: this.#reader, nowMs: this.#options.now() });
     const { servingVersion: version, server } = this.cluster.replica;
-    peer.sendServing({ version, terms: server.terms() });
+    peer.sendServing({ version, terms: server.openTerms() });
   }
 
   /** The entries of one transaction, after its fsync and before anybody is told. */

@@ -40,6 +40,8 @@ export interface ReplicaOptions {
   partitionOf(key: Key): number;
   /** Whether a partition that is here can be answered for; absent: always. */
   mayServe?(partition: number): boolean;
+  /** Whether requests about a partition have begun that have not been answered: for a while it is not handed over then; absent: never. */
+  isBusy?(partition: number): boolean;
   /** From 0 up to, but not, 1: so that two who do the same at once do not go on doing so. */
   chance(): number;
   events: ReplicaEvents;

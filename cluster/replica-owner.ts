@@ -125,7 +125,7 @@ export class Owner {
       seq: Math.min(position.seq, intake.seqOf('replica', position.origin, position.incarnation)),
     }));
     const { facts, next } = store.scan(new Set(served), after);
-    const terms = server.terms().filter(({ partition }) => served.includes(partition));
+    const terms = server.openTerms().filter(({ partition }) => served.includes(partition));
     send(node, { kind: 'scanned', id, facts, next, have, committed, terms });
   }
 }

@@ -187,6 +187,7 @@ export class Parts {
       send,
       partitionOf,
       holds: (partition) => this.scans.holds(partition) && (this.#options.mayServe?.(partition) ?? true),
+      isBusy: (partition) => this.#options.isBusy?.(partition) ?? false,
       isCurrent: () => versionMs(store.clock) - versionMs(this.horizon.watermark()) < currentWithinMs,
       serverOf: (partition) => this.serving.serverOf(partition),
       arrived: (from, entries) => {
@@ -203,6 +204,7 @@ export class Parts {
       self: self.node,
       send,
       terms: () => this.server.terms(),
+      openTerms: () => this.server.openTerms(),
       isOpen: (partition) => this.server.isOpen(partition),
       told: (version, terms) => {
         events.serving(version, terms);

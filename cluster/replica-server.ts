@@ -16,6 +16,8 @@ import { holdersOf, isQuorum, type Ring } from './ring.ts';
 interface Served {
   term: number;
   isOpen: boolean;
+  /** Being handed over since then, with all that was begun stored: it is given back when what waited for that has been answered. */
+  storedMs: number | null;
 }
 
 export interface ServerOptions {
@@ -39,8 +41,12 @@ export interface ServerOptions {
   /** The set of partitions served is another now. */
   changed(): void;
   chance(): number;
+  /** Requests about it are under way: see `ReplicaOptions`. */
+  isBusy(partition: number): boolean;
 }
 
+/** Requests under way hold up a handover for no longer. */
+const busyMs = 2000;
 /** Others are asked for what is this node's to serve so often; less and less often when its claims come to nothing. */
 const yieldEveryMs = 1500;
 const mostYieldPauseMs = 24_000;
@@ -97,9 +103,18 @@ export class Server {
   }
 
   /** All that is served and takes new requests. */
+  openTerms(): Term[] {
+    return this.#terms(({ isOpen }) => isOpen);
+  }
+
+  /** And what is being handed over: nobody else can serve it yet. */
   terms(): Term[] {
-    return [...this.#serving].flatMap(([partition, { term, isOpen }]) =>
-      isOpen ? [{ partition, term }] : [],
+    return this.#terms(() => true);
+  }
+
+  #terms(isMeant: (served: Served) => boolean): Term[] {
+    return [...this.#serving].flatMap(([partition, served]) =>
+      isMeant(served) ? [{ partition, term: served.term }] : [],
     );
   }
 
@@ -143,6 +158,7 @@ export class Server {
     for (const partition of [...this.#serving.keys()]) {
       if (!this.#isLive(partition)) this.#lose(partition);
     }
+    for (const [partition, served] of [...this.#serving]) this.#end(partition, served);
     this.#renew();
     this.#claims.tick();
     const { claim, better } = this.#turns.look();
@@ -190,7 +206,7 @@ export class Server {
   #serve({ partition, term }: Term): boolean {
     this.#turns.served(partition);
     if (this.#backing.isOf({ partition, term }) && this.#isLive(partition)) {
-      this.#serving.set(partition, { term, isOpen: true });
+      this.#serving.set(partition, { term, isOpen: true, storedMs: null });
       this.#yieldPauseMs = yieldEveryMs;
     }
     return this.#serving.has(partition);
@@ -261,7 +277,17 @@ export class Server {
     served.isOpen = false;
     // What is on its way to the disk comes after the head.
     const lastGiven = store.head('own') + store.inFlight;
-    stored.when('own', lastGiven, partition, () => this.#release(partition, served));
+    stored.when('own', lastGiven, partition, () => {
+      served.storedMs = this.#options.clock.monoMs();
+      this.#end(partition, served);
+    });
+  }
+
+  /** Gives back what has been handed over. Not before requests under way have their answers, unless that takes long. */
+  #end(partition: number, served: Served): void {
+    const { clock, isBusy } = this.#options;
+    if (served.storedMs === null) return;
+    if (!isBusy(partition) || clock.monoMs() - served.storedMs > busyMs) this.#release(partition, served);
   }
 
   #release(partition: number, served: Served): void {

@@ -13,9 +13,11 @@ export interface ServingOptions {
   send: Send;
   /** What this node serves. */
   terms(): Term[];
+  /** Of it, what takes new requests. */
+  openTerms(): Term[];
   /** May a request to this node begin now? */
   isOpen(partition: number): boolean;
-  /** What this node serves is another now, and the linked nodes have been told. */
+  /** What this node serves is another now, and the linked nodes have been told. With what takes new requests. */
   told(version: number, terms: readonly Term[]): void;
 }
 
@@ -81,7 +83,7 @@ export class Serving {
     this.#hasChanged = false;
     this.#version++;
     for (const node of this.#said.keys()) this.say(node);
-    this.#options.told(this.#version, this.#options.terms());
+    this.#options.told(this.#version, this.#options.openTerms());
   }
 
   /** All that this node serves, once more. */

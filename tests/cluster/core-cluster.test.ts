@@ -102,6 +102,20 @@ describe('three cores', () => {
     expect(await posted()).toEqual([id]);
   });
 
+  test('a write that is on its way to the other disks when its server hands over is answered all the same', async () => {
+    together = await openTogether([1, 2, 3]);
+    await together.ready();
+    const [anna] = await people('anna');
+    const server = together.serverOf(anna);
+    const { cluster } = server.core;
+    const asked = { account: anna, text: 'on its way', ...plainPost, mentions: [], once: null };
+    const answer = server.core.handle('publish', asked, server.gateway, null);
+    while (cluster?.replica.stored.isWaiting !== true) await new Promise((resolve) => setImmediate(resolve));
+    cluster?.replica.close();
+    expect((await answer).outcome.ok).toBe(true);
+    expect(cluster?.isOpen(partitionOf(anna))).toBe(false);
+  });
+
   test('a core with a new disk stops nobody, and gets everything again', async () => {
     together = await openTogether([1, 2, 3]);
     await together.ready();

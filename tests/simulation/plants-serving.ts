@@ -63,8 +63,8 @@ export const servingPlants: readonly Plant[] = [
   {
     name: 'a scan answered for some of the partitions counts for all',
     file: 'cluster/replica-owner.ts',
-    line: 'const terms = server.terms().filter(({ partition }) => served.includes(partition));',
-    instead: 'const terms = server.terms();',
+    line: 'const terms = server.openTerms().filter(({ partition }) => served.includes(partition));',
+    instead: 'const terms = server.openTerms();',
     seed: null,
     foundBy: ['addressed', 'converge', 'durable', 'monotonic'],
     wasReal: true,

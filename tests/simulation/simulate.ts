@@ -225,7 +225,7 @@ class Run {
     this.#world.events.after(150, () => {
       for (const [node, { process }] of this.#nodes) {
         if (process !== null && !process.isPaused)
-          this.#gateway.serving(node, process.replica.server.terms());
+          this.#gateway.serving(node, process.replica.server.openTerms());
       }
       this.#look();
       this.#readAll();
