@@ -145,14 +145,19 @@ export class Parts {
         if (entries.length > 0) events.arrived(from, lane, entries);
       },
       moved: (from) => this.statements.take(from),
-      trimmed: () => this.#trimmed(),
+      trimmed: (by) => this.#trimmed(by),
     });
   }
 
-  /** A log does not go back as far as this node would need: what it owns it scans again, and does not answer for meanwhile. */
-  #trimmed(): void {
-    this.scans.loseAll();
-    this.server.giveUp();
+  /**
+   * A node's log does not go back as far as this one would need: what both of them own is scanned again, and not answered for meanwhile.
+   * Of all else that node wrote no change of the ring has ended before this one had it.
+   */
+  #trimmed(by: number): void {
+    const ring = this.#known.ring();
+    const shared = ring.held(this.#options.self.node).filter((partition) => ring.holds(by, partition));
+    this.scans.lose(shared);
+    this.server.giveUp(shared);
     this.#options.events.missed();
   }
 

@@ -43,7 +43,9 @@ export class Scans {
   /** The store has not been here before, or not in this life. */
   readonly isNewLife: boolean;
   readonly #options: ScansOptions;
-  #held: Set<number>;
+  readonly #held: Set<number>;
+  /** On their way to the disk. */
+  readonly #holding = new Set<number>();
   #scan: Scan | null = null;
   #lastId = 0;
 
@@ -97,20 +99,19 @@ export class Scans {
   /** Owned no more, or not to be relied on: they are scanned again when they are owned. */
   lose(partitions: Iterable<number>): void {
     let changed = false;
-    for (const partition of partitions) changed = this.#held.delete(partition) || changed;
+    for (const partition of partitions) {
+      changed = this.#held.delete(partition) || this.#holding.delete(partition) || changed;
+      // What a scan under way has brought of it may be too old.
+      this.#scan?.terms.delete(partition);
+    }
     if (changed) this.#keep(this.#held, () => {});
   }
 
-  /** Of none is it known that everything is here. */
-  loseAll(): void {
-    this.#scan = null;
-    this.lose([...this.#held]);
-  }
-
   #hold(partitions: readonly number[]): void {
-    const held = new Set([...this.#held, ...partitions]);
-    this.#keep(held, () => {
-      this.#held = held;
+    for (const partition of partitions) this.#holding.add(partition);
+    this.#keep(new Set([...this.#held, ...this.#holding]), () => {
+      // Lost meanwhile, some of them.
+      for (const partition of partitions) if (this.#holding.delete(partition)) this.#held.add(partition);
       this.#options.held();
     });
   }

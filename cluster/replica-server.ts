@@ -294,9 +294,12 @@ export class Server {
     if (this.#serving.get(partition) === served) this.#lose(partition);
   }
 
-  /** Everything, at once: what is here does not suffice to answer. */
-  giveUp(): void {
-    for (const [partition, served] of [...this.#serving]) this.#release(partition, served);
+  /** At once: what is here does not suffice to answer. */
+  giveUp(partitions: Iterable<number>): void {
+    for (const partition of partitions) {
+      const served = this.#serving.get(partition);
+      if (served !== undefined) this.#release(partition, served);
+    }
   }
 
   /**

@@ -30,6 +30,8 @@ const jumpMs = 600_000;
 export class SimFaults {
   readonly #options: SimFaultsOptions;
   readonly #backups = new Map<number, Image>();
+  /** One that was not waited for, until it has seen what it has missed. */
+  #late: { node: SimNode; behind: SimNode } | null = null;
   #lastWipeMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: SimFaultsOptions) {
@@ -118,7 +120,10 @@ export class SimFaults {
     if (node.process === null || node.process.isPaused) return;
     const others = [...nodes.values()].filter((other) => other !== node);
     const late = this.#mayWipe() && world.random.chance(0.5) ? world.random.pick(others) : null;
-    if (late !== null) this.#lastWipeMs = world.nowMs;
+    if (late !== null) {
+      this.#lastWipeMs = world.nowMs;
+      this.#late = { node: late, behind: node };
+    }
     const floor = (of: 'own' | 'relay'): number =>
       Math.min(...others.filter((other) => other !== late).map((other) => reachedBy(other, node, of)));
     const most = world.random.below(12);
@@ -218,6 +223,8 @@ export class SimFaults {
 
   /** Everybody is there and has everything. */
   get #isWhole(): boolean {
+    if (this.#late !== null && isBehind(this.#late.node, this.#late.behind)) return false;
+    this.#late = null;
     return [...this.#options.nodes.values()].every(
       ({ process }) => process !== null && !process.isPaused && process.replica.scans.missing().length === 0,
     );
@@ -270,6 +277,16 @@ export class SimFaults {
       node.start();
     }
   }
+}
+
+/** It needs what the other's logs do not have any more. */
+function isBehind(node: SimNode, other: SimNode): boolean {
+  const { trimmed, lives } = other.image;
+  return (['own', 'relay'] as const).some((of) => {
+    const origin = of === 'own' ? other.node : relayOf(other.node);
+    const upTo = lives.map(({ incarnation }) => trimmed.get(`${origin} ${incarnation}`) ?? 0);
+    return reachedBy(node, other, of) < Math.max(0, ...upTo);
+  });
 }
 
 /** Up to where a node has stored the log of another one, in both its lanes. */
