@@ -4,13 +4,15 @@ import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { z } from 'zod';
 import { existingDataFolder } from './agent-data-folder.ts';
-import { readClusterFile } from './cluster-file.ts';
+import { manifestIn, readClusterFile } from './cluster-file.ts';
+import { withCluster } from './command-cluster.ts';
 import { CommandFault, errorCode } from './command-fault.ts';
 import { dataOption, folderText, readOptions } from './command-options.ts';
 import { askSecret } from './command-secret.ts';
 import { keeperKeyFileName, readKeeper, saveKeeper } from './keeper.ts';
 import { exportKeeper, importKeeper, KeeperExportError } from './keeper-export.ts';
 import { KeyFileError } from './key-file.ts';
+import { sameBytes } from './packed.ts';
 
 const keeperOptions = z.object({ data: folderText });
 const passphraseVariable = 'MURMURATION_PASSPHRASE';
@@ -19,7 +21,23 @@ export function keeperCommand(): Command {
   return new Command('keeper')
     .description('the key that signs for the cluster: invites, admissions, changes of the ring')
     .addCommand(exportCommand())
-    .addCommand(importCommand());
+    .addCommand(importCommand())
+    .addCommand(rotateCommand());
+}
+
+function rotateCommand(): Command {
+  const command = new Command('rotate')
+    .description(
+      'make a new key in place of the present one, on the machine that has it: for when somebody may have seen that',
+    )
+    .addOption(dataOption());
+  return command.action(async () => {
+    const { data } = readOptions(command, keeperOptions);
+    await withCluster(data, 'keeper-rotate', (cluster) => cluster.ask({ do: 'rotateKeeper' }, z.unknown()));
+    console.log(
+      'Another key signs from now on. What "keeper export" made before is worth nothing: make it anew.',
+    );
+  });
 }
 
 function exportCommand(): Command {
@@ -65,6 +83,9 @@ function importCommand(): Command {
       const keeper = await importKeeper(text, passphrase);
       if (Buffer.from(keeper.cluster).toString('hex') !== file.cluster)
         throw new CommandFault('That key is another cluster’s: nothing is changed.');
+      const named = manifestIn(file)?.manifest.keeper;
+      if (named !== undefined && !sameBytes(named, keeper.publicKey))
+        throw new CommandFault('That key signs no more: "keeper rotate" has put another in its place.');
       await saveKeeper(data, keeper);
       console.log(`${join(data, keeperKeyFileName)} is made: this machine signs for the cluster.`);
     });

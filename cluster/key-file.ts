@@ -1,6 +1,6 @@
 // A file that holds a private key: readable by its owner only, made whole or not at all. What the line in it says is its reader's.
 import { randomBytes } from 'node:crypto';
-import { link, open, readFile, rm } from 'node:fs/promises';
+import { link, open, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { errorCode } from './command-fault.ts';
 
@@ -55,6 +55,12 @@ export async function readKeyFile(path: string): Promise<unknown> {
   } catch (error) {
     throw new KeyFileError('malformed', `${path} holds no key: it is not JSON`, error);
   }
+}
+
+/** In place of the key that is there. On disk when it resolves. */
+export async function replaceKeyFile(by: string, path: string): Promise<void> {
+  await rename(by, path);
+  await syncFolder(dirname(path));
 }
 
 async function syncFolder(path: string): Promise<void> {

@@ -23,7 +23,7 @@ export const meshCommand = z.discriminatedUnion('do', [
   }),
   z.object({ do: z.enum(['ringAdd', 'ringRemove', 'revoke']), node: nodeNamed }),
   z.object({ do: z.literal('revokeInvite'), id: z.string().regex(/^[0-9a-f]{32}$/) }),
-  z.object({ do: z.enum(['ringAbort', 'rotateKey', 'retireKey']) }),
+  z.object({ do: z.enum(['ringAbort', 'rotateKey', 'retireKey', 'rotateKeeper']) }),
   /** Of a core that a newcomer has knocked at. */
   z.object({ do: z.literal('admit'), admission: z.base64() }),
 ]);
@@ -82,6 +82,8 @@ async function asKeeper(
     case 'rotateKey':
     case 'retireKey':
       return done(await keeper.change({ do: command.do }));
+    case 'rotateKeeper':
+      return done(await keeper.rotate());
   }
 }
 

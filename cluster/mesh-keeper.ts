@@ -11,6 +11,7 @@ import {
   beginRing,
   type Change,
   finishRing,
+  moveKeeper,
   retireDhtKey,
   revoke,
   revokeInvite,
@@ -24,6 +25,8 @@ import type { RingChange } from './ring-keeper.ts';
 export interface MeshKeeperOptions {
   /** The key in DATA now; null when it is elsewhere. */
   keeper(): Promise<Keeper | null>;
+  /** Whom its key is to be handed to: the same one until that is done. */
+  successor(keeper: Keeper): Promise<Keeper>;
   manifest: ManifestHeld;
   wallMs(): number;
   /** How far the change of the ring is. */
@@ -41,6 +44,18 @@ export class MeshKeeper {
 
   constructor(options: MeshKeeperOptions) {
     this.#options = options;
+  }
+
+  /** The present key signs that another one, made here, signs from now on: what was exported of the present one is worth nothing then. */
+  async rotate(): Promise<Outcome<VerifiedManifest>> {
+    const { keeper: ofNow, successor } = this.#options;
+    const keeper = await ofNow();
+    if (keeper === null) return notHere;
+    const next = await successor(keeper);
+    const signed = await this.#sign((manifest) => moveKeeper(manifest, next.publicKey, keeper.privateKey));
+    // It takes its place on disk.
+    if (signed.ok) await ofNow();
+    return signed;
   }
 
   change(change: KeeperChange): Promise<Outcome<VerifiedManifest>> {

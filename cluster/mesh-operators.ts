@@ -1,7 +1,7 @@
 // What operators ask of the cluster: done by this core, or by the one that has the keeper's key. Also the way of newcomers to the keeper.
 import type { Outcome } from '../runtime/behaviours.ts';
 import { contactsMost, type InviteContact } from './invite.ts';
-import { type Keeper, readKeeper } from './keeper.ts';
+import { type Keeper, readKeeperNow, successorOf } from './keeper.ts';
 import type { Manifest } from './manifest.ts';
 import { doCommand } from './mesh-commands.ts';
 import { guestCommand } from './mesh-guest-command.ts';
@@ -46,6 +46,7 @@ export class MeshOperators {
     this.#keeper = options.keeper;
     this.#keeping = new MeshKeeper({
       keeper: () => this.#readKeeper(),
+      successor: (keeper) => successorOf(keeper, options.data),
       manifest: options.held,
       wallMs: Date.now,
       ringChange: options.ringChange,
@@ -126,7 +127,7 @@ export class MeshOperators {
 
   /** Asked for anew: it may have been brought here or taken away. */
   async #readKeeper(): Promise<Keeper | null> {
-    this.#keeper = await readKeeper(this.#options.data);
+    this.#keeper = await readKeeperNow(this.#options.data, this.#manifest.keeper);
     return this.hasKeeper ? this.#keeper : null;
   }
 

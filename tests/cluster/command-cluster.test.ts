@@ -113,6 +113,17 @@ test('the keeper’s key is exported, and brought back with its passphrase', asy
   expect(existsSync(join(a.dataDir, 'keeper.key'))).toBe(true);
   expect(await murmuration(['key', 'rotate', '--data', a.dataDir])).toContain('A new key is in use');
   expect(await murmuration(['key', 'retire', '--data', a.dataDir])).toContain('valid no more');
+  // Somebody may have seen the file: another key takes the place of the one in it, on disk too.
+  expect(await murmuration(['keeper', 'rotate', '--data', a.dataDir])).toContain('signs from now on');
+  expect(await murmuration(['key', 'rotate', '--data', a.dataDir])).toContain('A new key is in use');
+  expect(await murmuration(['key', 'retire', '--data', a.dataDir])).toContain('valid no more');
+  const anew = join(folder, 'keeper-anew.txt');
+  await murmuration(['keeper', 'export', anew, '--data', a.dataDir], env);
+  await rm(join(a.dataDir, 'keeper.key'));
+  await expect(murmuration(['keeper', 'import', out, '--data', a.dataDir], env)).rejects.toThrow(
+    'signs no more',
+  );
+  await murmuration(['keeper', 'import', anew, '--data', a.dataDir], env);
   await writeFile(join(folder, 'no-key.txt'), 'nothing');
   await expect(
     murmuration(['keeper', 'import', join(folder, 'no-key.txt'), '--data', a.dataDir], env),

@@ -1,6 +1,7 @@
 // The mesh of cores on real sockets: finding each other, one link each, the manifest everywhere, who is let in and who is thrown out.
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { readKeeper, readKeeperNow, successorOf } from '../../cluster/keeper.ts';
 import { rotateDhtKey } from '../../cluster/manifest-change.ts';
 import { until } from '../support/until.ts';
 import {
@@ -119,6 +120,27 @@ test('a newer manifest reaches everybody, and is on disk before it is used', asy
   expect(again.mesh.manifest.manifest.epoch).toBe(2);
   await ask(c, { do: 'retireKey' });
   await until(() => a.mesh.manifest.manifest.dhtKeys.length === 1);
+});
+
+test('the keeper hands over to a key that it makes, and nothing is lost when it ends in the middle of that', async () => {
+  const [a, b] = await three();
+  const former = await readKeeper(a.data);
+  await ask(a, { do: 'rotateKeeper' });
+  const { keeper } = a.mesh.manifest.manifest;
+  const named = async () => Buffer.from((await readKeeper(a.data))?.publicKey ?? []).toString('hex');
+  expect(await named()).toBe(Buffer.from(keeper).toString('hex'));
+  expect(await named()).not.toBe(Buffer.from(former?.publicKey ?? []).toString('hex'));
+  await ask(a, { do: 'rotateKey' });
+  await until(() => b.mesh.manifest.manifest.epoch === 3);
+
+  // The manifest names the successor, and the file of the former key is still there.
+  const present = await readKeeper(a.data);
+  if (present === null) throw new Error('no keeper');
+  const next = await successorOf(present, a.data);
+  await readKeeperNow(a.data, keeper);
+  expect(await named()).toBe(Buffer.from(keeper).toString('hex'));
+  await readKeeperNow(a.data, next.publicKey);
+  expect(await named()).toBe(Buffer.from(next.publicKey).toString('hex'));
 });
 
 test('what needs the keeper is done there, whoever is asked; without it the reason is said', async () => {
