@@ -1,4 +1,5 @@
 // How this core gets to serve: it claims terms of the owners, gathers what they have, and waits until enough have stored that.
+
 import type { Key } from '../runtime/key.ts';
 import { makeVersion, versionMs } from '../runtime/version.ts';
 import type { Copy, Term } from './peer-messages.ts';
@@ -27,6 +28,8 @@ export interface ClaimsOptions {
   chance(): number;
   /** Entries that a claim has gathered: on the disk now. */
   arrived(from: number, entries: readonly Copy[]): void;
+  /** See `GatheringOptions`. */
+  relayed(): void;
   /** A claim has come to its end: what of it can be served is served from now on, and has the answer true. */
   serve(term: Term): boolean;
   /** These terms were claimed and came to nothing: nobody uses them any more. */
@@ -62,6 +65,7 @@ export class Claims {
       send,
       partitionOf,
       arrived: (from, entries) => options.arrived(from, entries),
+      relayed: () => options.relayed(),
       isOpen: (claim) => this.#claims.has(claim.id),
       gathered: (claim) => this.#settle(claim),
       failed: (claim) => this.#drop(claim),

@@ -1,5 +1,6 @@
 // What a claim gathers: everything that those who granted have and this node lacks; and to them goes what they lack.
 import type { Key } from '../runtime/key.ts';
+import { versionMs } from '../runtime/version.ts';
 import { type Copy, type PeerMessage, type Position, relayOf } from './peer-messages.ts';
 import type { Claim } from './replica-claim.ts';
 import type { Intake } from './replica-intake.ts';
@@ -29,6 +30,8 @@ export interface GatheringOptions {
   partitionOf(key: Key): number;
   /** These are on the disk now, in the relay. Who is live here has not seen them: they came by no lane. */
   arrived(from: number, entries: readonly Copy[]): void;
+  /** The relay has grown. */
+  relayed(): void;
   /** The claim is still under way. */
   isOpen(claim: Claim): boolean;
   /** One more piece is here: nothing may be open any more. */
@@ -40,6 +43,8 @@ export interface GatheringOptions {
 /** Added to the ids of a claim's scans, which answer to the same message as those of newcomers. */
 const scanIds = 2 ** 40;
 const readAtOnce = 512;
+/** What is older everybody has who was there. */
+const sayAgainMs = 15_000;
 
 export class Gathering {
   readonly #options: GatheringOptions;
@@ -56,6 +61,7 @@ export class Gathering {
   begin(claim: Claim): void {
     const { self, intake } = this.#options;
     const mine = intake.have();
+    this.#sayAgain(claim);
     for (const [node, { have, held }] of claim.answers) {
       const shared = new Set(held.filter((partition) => claim.terms.has(partition)));
       if (shared.size === 0) continue;
@@ -78,6 +84,36 @@ export class Gathering {
           this.#give(claim, { node, shared, from: { origin, incarnation, seq: theirs }, upTo: seq });
       }
     }
+  }
+
+  /**
+   * What the last server had and may not have told everybody is here, and comes to others from its log, if that can be reached, at any
+   * time. So that nobody is told of something newer first, this node says it again before it writes anything.
+   */
+  #sayAgain(claim: Claim): void {
+    const { self, store, intake, partitionOf, relayed } = this.#options;
+    const sinceMs = versionMs(store.clock) - sayAgainMs;
+    const copies = intake
+      .originsOf('replica')
+      .filter(({ origin }) => origin !== self && origin !== relayOf(self))
+      .flatMap(({ origin, incarnation, seq }) =>
+        this.#lastOf({ origin, incarnation, seq }).filter(
+          ({ key, version }) => versionMs(version) > sinceMs && claim.terms.has(partitionOf(key)),
+        ),
+      );
+    if (copies.length === 0) return;
+    const id = ++this.#lastId;
+    claim.open.add(id);
+    store.adopt({ copies: copies.sort(byVersion), from: { kind: 'again' }, positions: [] }, () => {
+      relayed();
+      this.#close(claim, id);
+    });
+  }
+
+  #lastOf({ origin, incarnation, seq }: Position): Copy[] {
+    const { store } = this.#options;
+    const after = Math.max(seq - readAtOnce, store.trimmedUpTo(origin, incarnation), 0);
+    return store.read(origin, incarnation, after, readAtOnce)?.entries ?? [];
   }
 
   /** The claim has come to nothing. */
@@ -175,4 +211,8 @@ export class Gathering {
     claim.open.delete(id);
     this.#options.gathered(claim);
   }
+}
+
+function byVersion(one: Copy, other: Copy): number {
+  return one.version < other.version ? -1 : one.version > other.version ? 1 : 0;
 }

@@ -198,6 +198,7 @@ export class Parts {
       arrived: (from, entries) => {
         if (entries.length > 0) events.arrived(from, 'pulled', entries);
       },
+      relayed: () => this.relay.wrote(),
       changed: () => this.serving.changed(),
       chance,
     });

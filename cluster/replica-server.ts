@@ -1,4 +1,5 @@
 // Which partitions this core serves: as long as enough owners have granted its terms and their leases hold; and how it hands them over.
+
 import type { Key } from '../runtime/key.ts';
 import type { Copy, PeerMessage, Term } from './peer-messages.ts';
 import { Backing } from './replica-backing.ts';
@@ -38,6 +39,8 @@ export interface ServerOptions {
   serverOf(partition: number): number | null;
   /** Entries that were gathered for what is to be served: on the disk now. */
   arrived(from: number, entries: readonly Copy[]): void;
+  /** See `GatheringOptions`. */
+  relayed(): void;
   /** The set of partitions served is another now. */
   changed(): void;
   chance(): number;
@@ -91,6 +94,7 @@ export class Server {
       partitionOf,
       chance,
       arrived: (from, entries) => options.arrived(from, entries),
+      relayed: () => options.relayed(),
       serve: (term) => this.#serve(term),
       failed: (terms) => this.#failed(terms),
       served: () => options.changed(),

@@ -81,13 +81,24 @@ function notTold(history: History): Violation[] {
       const post = history.postById.get(id);
       if (post === undefined || told.has(id) || goneAtMs(post) === never) return [];
       const { deletion } = post;
+      // Who is told to read anew learns from that what had been deleted by then, be it acknowledged or not.
       if (deletion === null || deletion.acknowledgedMs < resyncedMs) return [];
+      if (deletion.beganMs < resyncedMs && !isReadAfter(history, { who, id, sinceMs: resyncedMs })) return [];
       if (post.author !== who && !history.surelyFollows(who, post.author, frame.atMs, endMs)) return [];
       const text = `${who} was sent post ${post.key} and is never told that it is deleted`;
       return [{ promise: 'live' as const, text, atMs: frame.atMs, entries: [frame, ...deletion.entries] }];
     });
     return [...again, ...untold];
   });
+}
+
+function isReadAfter(
+  history: History,
+  { who, id, sinceMs }: { who: string; id: string; sinceMs: number },
+): boolean {
+  return [...history.pageReads('readHome')].some(
+    (read) => read.who === who && read.beganMs > sinceMs && read.page.posts.some((shown) => shown.id === id),
+  );
 }
 
 export function streamsOf(history: History): Map<string, Streamed[]> {

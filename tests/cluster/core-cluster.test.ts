@@ -188,6 +188,37 @@ test('what a ring gives a core it takes in at once, though it is still busy with
   }
 });
 
+test('what too few machines have stays in the log, however small that is to be', async () => {
+  together = await openTogether([1, 2, 3], [1, 2, 3], { limits: { logBytes: 500, trimEveryMs: 0 } });
+  try {
+    await together.ready();
+    const [anna] = await people('anna');
+    await post(anna, 'all have it');
+    const server = together.serverOf(anna);
+    const { store, cluster } = server.core;
+    const { own } = store.logs;
+    for (const node of [1, 2, 3]) if (node !== nodeOf(anna)) together.away(node);
+    const head = own.committed;
+    const asked = { account: anna, text: 'word '.repeat(80), ...plainPost, mentions: [], once: null };
+    const answers = Array.from({ length: 20 }, () =>
+      server.core.handle('publish', { ...asked }, server.gateway, null),
+    );
+    await until(() => own.committed >= head + 20);
+    await store.catchUpSearch(1000);
+    // Until everything that may go has gone.
+    await until(async () => {
+      await store.trimLog();
+      return own.trimmedUpTo >= head - 1;
+    });
+    await store.trimLog();
+    expect(own.trimmedUpTo).toBeLessThanOrEqual(cluster?.replica.stored.upTo.own ?? 0);
+    expect(own.committed).toBeGreaterThanOrEqual(own.trimmedUpTo + 20);
+    for (const answer of answers) expect((await answer).outcome.ok).toBe(false);
+  } finally {
+    await together.close();
+  }
+});
+
 /** Five cores, three owners a partition: each lacks two fifths of everything. */
 describe('five cores', () => {
   beforeAll(async () => {

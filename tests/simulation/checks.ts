@@ -2,6 +2,7 @@
 import type { Ring } from '../../cluster/ring.ts';
 import { accountAt, type Key } from '../../runtime/key.ts';
 import { noVersion, printCursor, type Version } from '../../runtime/version.ts';
+import { Order } from './order.ts';
 import type { Random } from './random.ts';
 import { authorOf, type Facts, isPost, type SimSession, type Value } from './requests.ts';
 import type { Process } from './sim-process.ts';
@@ -15,6 +16,7 @@ interface Acknowledged {
 /** What was known when a request began: all that was learned before this moment. */
 export interface Begun {
   moment: number;
+  atMs: number;
 }
 
 /** That a key has at least this version, and when somebody was told so. Later ones are higher. */
@@ -55,6 +57,7 @@ export class Checks {
   /** By partition: the terms under which it was served since there is peace. */
   readonly #peaceful = new Map<number, Set<number>>();
   readonly #sessions = new Map<SimSession, Followed>();
+  readonly #order = new Order();
 
   constructor(world: World, partitions: number) {
     this.#world = world;
@@ -71,7 +74,7 @@ export class Checks {
 
   /** A request begins: what is known by now it must respect. */
   begin(): Begun {
-    return { moment: this.#moment };
+    return { moment: this.#moment, atMs: this.#world.nowMs };
   }
 
   #raise(key: Key, version: Version): void {
@@ -95,6 +98,8 @@ export class Checks {
     all.push({ version, removed: value === null });
     this.#acknowledged.set(key, all);
     if (!isPost(key)) return;
+    if (value !== null)
+      this.#order.acknowledged({ key, version, beganMs: begun.atMs, acknowledgedMs: this.#world.nowMs });
     for (const [{ followees }, { open }] of this.#sessions)
       if (followees.includes(authorOf(key))) open.push({ key, version });
   }
@@ -102,6 +107,10 @@ export class Checks {
   /** The committed lane has brought it to some node: enough owners have it, so it is there from then on. */
   committed(key: Key, version: Version): void {
     this.#raise(key, version);
+  }
+
+  trimmed(): void {
+    this.#order.isTrimmed = true;
   }
 
   /** A claim was acknowledged: nobody else may be told the same. */
@@ -190,7 +199,11 @@ export class Checks {
   ): void {
     const followed = this.#sessions.get(session);
     if (followed === undefined) return;
-    if (entry !== null) followed.received.add(`${entry.key} ${entry.version}`);
+    if (entry !== null) {
+      const name = `${entry.key} ${entry.version}`;
+      if (!followed.received.has(name)) this.#order.shown(session, entry, followed.cursor);
+      followed.received.add(name);
+    }
     if (at < followed.cursor) this.#violated(`live: the cursor of session ${session.id} went back`);
     if (at === followed.cursor) return;
     followed.cursor = at;
@@ -254,6 +267,8 @@ export class Checks {
     }
     for (const [key, all] of this.#acknowledged) yield* this.#lost(key, all, ring, nodes);
     yield* this.#unaddressed(ring, nodes);
+    for (const { session, late, after } of this.#order.violations())
+      yield `order: session ${session.id} was given ${show(late)} after ${show(after)}, which is later`;
     for (const session of sessions) {
       const followed = this.#sessions.get(session);
       if (followed === undefined) continue;

@@ -158,4 +158,13 @@ export const foundPlants: readonly Plant[] = [
     foundBy: ['monotonic'],
     wasReal: true,
   },
+  {
+    name: 'a new server writes before it has said again what the last one may not have told everybody',
+    file: 'cluster/replica-gathering.ts',
+    line: 'if (copies.length === 0) return;',
+    instead: 'if (copies.length >= 0) return;',
+    seed: null,
+    foundBy: ['order'],
+    wasReal: true,
+  },
 ];

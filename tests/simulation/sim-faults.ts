@@ -20,6 +20,8 @@ export interface SimFaultsOptions {
   /** Of a store that nobody has known before. */
   newIncarnation(): number;
   count(what: string): void;
+  /** A node's logs keep less than any product's. */
+  trimmed(): void;
 }
 
 const wipeEveryMs = 3000;
@@ -131,6 +133,7 @@ export class SimFaults {
     world.note(`node ${node.node}: its logs keep ${most} entries each${text}`);
     node.process.trim({ own: floor('own'), relay: floor('relay') }, most);
     count('trims');
+    this.#options.trimmed();
   }
 
   #backUp(): void {

@@ -68,10 +68,12 @@ export class Live {
         waiting--;
         // It may have gone and come back meanwhile.
         if (waiting > 0 || !this.#sessions.includes(session) || session.attachment !== attachment) return;
-        for (const [key, { version, isThere }] of missed)
-          this.#give(session, { key, version, removed: !isThere }, session.cursor);
         session.isLive = true;
-        for (const { entry } of session.held.splice(0)) this.#give(session, entry, session.cursor);
+        const entries = [
+          ...missed.map(([key, { version, isThere }]) => ({ key, version, removed: !isThere })),
+          ...session.held.splice(0).map(({ entry }) => entry),
+        ].sort((one, other) => (one.version < other.version ? -1 : 1));
+        for (const entry of entries) this.#give(session, entry, session.cursor);
       });
     }
   }

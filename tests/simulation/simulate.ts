@@ -101,6 +101,7 @@ class Run {
       isOfRings,
       newIncarnation: () => ++this.#incarnations,
       count,
+      trimmed: () => checks.trimmed(),
     });
     for (const node of cores) this.#add(node);
     this.#count('nodes', cores.length);
