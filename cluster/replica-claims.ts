@@ -164,16 +164,19 @@ export class Claims {
 
   /** Who was to answer has, or has had its time. */
   #asked(claim: Claim): void {
-    const { ring, self, backing } = this.#options;
+    const { ring, self, backing, leases } = this.#options;
     if (!claim.isSelfGranted) return;
     const holdsToo = (node: number, partition: number): boolean =>
       node === self.node || (claim.answers.get(node)?.held.includes(partition) ?? false);
+    // Each gave leases only to who was not far ahead of it: so it, or this node, bounds the clock of the last server.
+    const isFollowed = (node: number): boolean => node === self.node || !leases.isAhead(node);
     this.#keepOnly(claim, ({ partition }) => {
       const placement = ring().placement(partition);
       const by = backing.of(partition);
       return (
         isQuorum(placement, (node) => by.has(node)) &&
-        isReadQuorum(placement, (node) => by.has(node) && holdsToo(node, partition))
+        isReadQuorum(placement, (node) => by.has(node) && holdsToo(node, partition)) &&
+        isReadQuorum(placement, (node) => by.has(node) && isFollowed(node))
       );
     });
     if (claim.terms.size > 0) {

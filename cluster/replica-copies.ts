@@ -1,7 +1,7 @@
-// Copies of a log whose origin is away: asked of each new server, and until they are here its word is not believed.
+// Copies of the others' logs: asked of each new server, and until they are here its word is not believed. Their origins may be away.
 import type { Key } from '../runtime/key.ts';
 import { type Copy, type PeerMessage, type Position, relayBit, relayOf } from './peer-messages.ts';
-import type { Horizon, HorizonChange } from './replica-horizon.ts';
+import type { Horizon, HorizonChange, Statement } from './replica-horizon.ts';
 import { type Intake, placeOf } from './replica-intake.ts';
 import type { Leases } from './replica-leases.ts';
 import type { ReplicaClock, ReplicaStore, Send } from './replica-ports.ts';
@@ -13,11 +13,16 @@ interface Peer {
   here: Map<number, number>;
 }
 
+/** What a node serves, by the statement that copies are asked for. */
+type Said = Pick<Statement, 'version' | 'terms'>;
+
 interface Asked {
   from: number;
   position: Position;
-  version: number;
+  said: Said;
   sentMs: number;
+  /** The answer has come, and is on its way to the disk. */
+  isTaken: boolean;
 }
 
 export interface CopiesOptions {
@@ -78,8 +83,9 @@ export class Copies {
   }
 
   /** A new server may have what an absent one could not send any more. Asked once for each state of what it serves. */
-  ask(node: number, version: number): void {
+  ask(node: number, said: Said): void {
     const { self, ring, intake } = this.#options;
+    const { version } = said;
     const peer = this.#peers.get(node);
     if (peer === undefined) return;
     const origins = ring().nodes();
@@ -90,14 +96,14 @@ export class Copies {
       if ((peer.asked.get(origin) ?? -1) >= version) continue;
       peer.asked.set(origin, version);
       for (const log of [origin, relayOf(origin)])
-        this.#pull(node, version, { origin: log, incarnation: 0, seq: 0 });
+        this.#pull(node, said, { origin: log, incarnation: 0, seq: 0 });
     }
   }
 
-  #pull(node: number, version: number, position: Position): void {
+  #pull(node: number, said: Said, position: Position): void {
     const { clock, ring, self, send } = this.#options;
     const id = ++this.#lastId;
-    this.#asked.set(id, { from: node, position, version, sentMs: clock.monoMs() });
+    this.#asked.set(id, { from: node, position, said, sentMs: clock.monoMs(), isTaken: false });
     const { origin, incarnation, seq: after } = position;
     const about = { id, origin, incarnation, after, upTo: farSeq, partitions: [...ring().held(self)] };
     send(node, { kind: 'pull', ...about, committed: true });
@@ -106,33 +112,49 @@ export class Copies {
   /** An answer to `ask`; what it brings is passed on when it is on the disk. An answer that nobody waits for changes nothing. */
   pulled(node: number, message: Extract<PeerMessage, { kind: 'pulled' }>): void {
     const asked = this.#asked.get(message.id);
-    if (asked === undefined || asked.from !== node) return;
-    this.#asked.delete(message.id);
-    const { store, leases, intake, arrived } = this.#options;
-    const { position, version } = asked;
-    const { origin } = position;
-    const identity = leases.isLinked(origin % relayBit) ? leases.identity(origin % relayBit) : null;
-    for (const life of message.lives) {
-      // What a linked node has on its own disk comes from there. What an earlier disk of it had comes from nobody else.
-      if (life === identity?.incarnation) continue;
-      const seqs = (['committed', 'replica'] as const).map((lane) => intake.seqOf(lane, origin, life));
-      const seq = Math.max(Math.min(...seqs), this.#missedUpTo.get(placeOf(origin, life)) ?? 0);
-      this.#pull(node, version, { origin, incarnation: life, seq });
-    }
+    if (asked === undefined || asked.from !== node || asked.isTaken) return;
+    asked.isTaken = true;
+    const { store, arrived } = this.#options;
+    const { position, said } = asked;
+    this.#pullLives(node, asked, message.lives);
     if (message.trimmedUpTo > 0) {
-      this.#missedUpTo.set(placeOf(origin, position.incarnation), message.trimmedUpTo);
+      this.#missedUpTo.set(placeOf(position.origin, position.incarnation), message.trimmedUpTo);
       this.#options.missed();
     }
-    const here = message.entries.filter((entry) => this.#isHere(entry));
+    const entries = message.entries.filter((entry) => this.#isMeant(entry, asked));
+    const here = entries.filter((entry) => this.#isHere(entry));
     const done = (): void => {
-      arrived(node, message.entries);
-      const peer = this.#peers.get(node);
-      if (peer === undefined) return;
-      if (!message.isLast) this.#pull(node, version, { ...position, seq: message.upTo });
-      else if (!this.#isAsked(node, origin % relayBit)) peer.here.set(origin % relayBit, version);
+      arrived(node, entries);
+      // Only now: what was asked later may be here before it.
+      if (!this.#asked.delete(message.id)) return;
+      const origin = position.origin % relayBit;
+      if (!message.isLast) this.#pull(node, said, { ...position, seq: message.upTo });
+      else if (!this.#isAsked(node, origin)) this.#peers.get(node)?.here.set(origin, said.version);
     };
     if (here.length === 0) done();
     else store.adopt({ copies: here, from: { kind: 'relay' }, positions: [] }, done);
+  }
+
+  /**
+   * Of an origin that is linked, too. That it serves nothing it may have said before it last did, and what it wrote then may not get
+   * through: of what it answered for, the new server has all.
+   */
+  #pullLives(node: number, { position: { origin }, said }: Asked, lives: readonly number[]): void {
+    const { intake } = this.#options;
+    for (const life of lives) {
+      const seqs = (['committed', 'replica'] as const).map((lane) => intake.seqOf(lane, origin, life));
+      const seq = Math.max(Math.min(...seqs), this.#missedUpTo.get(placeOf(origin, life)) ?? 0);
+      this.#pull(node, said, { origin, incarnation: life, seq });
+    }
+  }
+
+  /** What a linked node wrote may not be stored yet: by others it comes only for what they serve in its place. */
+  #isMeant({ key }: Copy, { position: { origin, incarnation }, said }: Asked): boolean {
+    const { leases, partitionOf } = this.#options;
+    const node = origin % relayBit;
+    if (!leases.isLinked(node) || leases.identity(node)?.incarnation !== incarnation) return true;
+    const home = partitionOf(key);
+    return said.terms.some(({ partition }) => partition === home);
   }
 
   /** It concerns what this node owns. */
@@ -150,10 +172,10 @@ export class Copies {
   /** An answer that never came, on a link that loses some: once more. */
   tick(): void {
     const nowMs = this.#options.clock.monoMs();
-    for (const [id, { from, position, version, sentMs }] of this.#asked) {
-      if (nowMs - sentMs < patienceMs) continue;
+    for (const [id, { from, position, said, sentMs, isTaken }] of this.#asked) {
+      if (isTaken || nowMs - sentMs < patienceMs) continue;
       this.#asked.delete(id);
-      this.#pull(from, version, position);
+      this.#pull(from, said, position);
     }
   }
 }

@@ -93,10 +93,11 @@ export class Heartbeats {
     const { store, clock, leases, epochOf, lapsed } = this.#options;
     const now = { oursMs: clock.wallMs(), monoMs: clock.monoMs() };
     this.#offsets.answered(node, { id: pong.id, theirMs: pong.wallMs, ...now });
+    const lease = leases.ponged(node, pong);
     // A clock that is too far ahead is not followed.
     if (!leases.isAhead(node)) store.observe(pong.clock);
     epochOf(node, pong.epoch);
-    if (leases.ponged(node, pong) === 'lapsed') lapsed(node);
+    if (lease === 'lapsed') lapsed(node);
   }
 
   /** Estimated: this node's wall clock less the middle one of all that are linked. */

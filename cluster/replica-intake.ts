@@ -47,7 +47,7 @@ export interface IntakeOptions {
   /** A position has moved. */
   moved(from: number): void;
   /** The peer's log does not go back far enough. */
-  trimmed(by: number): void;
+  trimmed(by: number, lane: Lane): void;
 }
 
 /** Nothing heard of a lane for this long, and it is followed anew. */
@@ -306,7 +306,7 @@ export class Intake {
     const flow = this.#flows.get(node)?.[lane];
     if (flow === undefined || flow.id !== message.follow) return;
     this.#isCut.add(`${node} ${lane}`);
-    this.#options.trimmed(node);
+    this.#options.trimmed(node, lane);
     this.#follow(node, lane);
   }
 }

@@ -42,7 +42,8 @@ export class Leases {
       // A lease outlives its link, and a start of the one who gave it: that one waits until it is surely over.
       held: known?.held ?? new HeldLease(Number.NEGATIVE_INFINITY),
       given: known?.given ?? new Map(),
-      isAhead: false,
+      // Until it says what its clock shows now.
+      isAhead: known?.isAhead ?? false,
     });
   }
 
@@ -88,9 +89,12 @@ export class Leases {
   }
 
   /** `lapsed`: there was a gap. What the peer granted before may have been granted to somebody else meanwhile. */
-  ponged(node: number, pong: { id: number; leased: boolean }): 'lapsed' | 'renewed' | 'none' {
-    const held = this.#pairs.get(node)?.held;
-    if (held === undefined || !pong.leased) return 'none';
+  ponged(node: number, pong: { id: number; leased: boolean; wallMs: number }): 'lapsed' | 'renewed' | 'none' {
+    const pair = this.#pairs.get(node);
+    if (pair === undefined) return 'none';
+    pair.isAhead = pong.wallMs > this.#clock.wallMs() + mostAheadMs;
+    if (!pong.leased) return 'none';
+    const { held } = pair;
     const wasHeld = held.holds(this.#clock.monoMs());
     held.confirm(pong.id);
     return wasHeld ? 'renewed' : 'lapsed';
@@ -101,7 +105,7 @@ export class Leases {
     return this.#pairs.get(node)?.held.holds(this.#clock.monoMs()) ?? false;
   }
 
-  /** By its last ping, its wall clock is too far ahead to be followed. */
+  /** By what it said last, its wall clock is too far ahead to be followed: it is, or this node's is too far behind. */
   isAhead(node: number): boolean {
     return this.#pairs.get(node)?.isAhead ?? false;
   }

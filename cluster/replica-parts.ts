@@ -1,5 +1,6 @@
 // How a replica is put together: each part with what it needs of the others. What comes in, and when, replica.ts passes on.
 import { versionMs } from '../runtime/version.ts';
+import type { Lane } from './peer-messages.ts';
 import { Copies } from './replica-copies.ts';
 import { Feeds } from './replica-feeds.ts';
 import { Grants } from './replica-grants.ts';
@@ -145,19 +146,21 @@ export class Parts {
         if (entries.length > 0) events.arrived(from, lane, entries);
       },
       moved: (from) => this.statements.take(from),
-      trimmed: (by) => this.#trimmed(by),
+      trimmed: (by, lane) => this.#trimmed(by, lane),
     });
   }
 
   /**
    * A node's log does not go back as far as this one would need: what both of them own is scanned again, and not answered for meanwhile.
-   * Of all else that node wrote no change of the ring has ended before this one had it.
+   * Of all else that node wrote no change of the ring has ended before this one had it. But what it addressed to this one's partitions,
+   * any of them, came by the other lane, and is now with their other owners only.
    */
-  #trimmed(by: number): void {
+  #trimmed(by: number, lane: Lane): void {
     const ring = this.#known.ring();
-    const shared = ring.held(this.#options.self.node).filter((partition) => ring.holds(by, partition));
-    this.scans.lose(shared);
-    this.server.giveUp(shared);
+    const held = ring.held(this.#options.self.node);
+    const lacking = lane === 'committed' ? held : held.filter((partition) => ring.holds(by, partition));
+    this.scans.lose(lacking);
+    this.server.giveUp(lacking);
     this.#options.events.missed();
   }
 

@@ -3,7 +3,7 @@ import { makeVersion, type Version } from '../runtime/version.ts';
 import type { Term } from './peer-messages.ts';
 import { type PeerMessage, relayOf } from './peer-messages.ts';
 import type { Feeds } from './replica-feeds.ts';
-import type { Horizon } from './replica-horizon.ts';
+import type { Horizon, Statement } from './replica-horizon.ts';
 import type { Intake } from './replica-intake.ts';
 import type { KeptTime } from './replica-kept.ts';
 import type { ReplicaClock, ReplicaStore, Send } from './replica-ports.ts';
@@ -109,15 +109,17 @@ export class Statements {
     return this.#closed;
   }
 
-  /** A node's statement: it is taken by `take` when all it speaks of is here. */
-  heard(node: number, statement: Closed): void {
+  /** A node's statement: it is taken by `take` when all it speaks of is here. Null: what the node serves it has not said yet. */
+  heard(node: number, statement: Closed): Pick<Statement, 'version' | 'terms'> | null {
     const { intake } = this.#options;
     intake.heard(node, 'replica', { own: statement.own, relay: statement.ownRelay });
     intake.heard(node, 'committed', { own: statement.head, relay: statement.relay });
     const { version } = statement;
     if (statement.terms !== null) this.#heard.set(node, { version, terms: statement.terms });
     const heard = this.#heard.get(node);
-    if (heard?.version === version) this.#open.set(node, { ...statement, terms: heard.terms });
+    if (heard?.version !== version) return null;
+    this.#open.set(node, { ...statement, terms: heard.terms });
+    return heard;
   }
 
   /** Takes a node's statement when all it speaks of is here. */

@@ -2,7 +2,7 @@
 import type { Grants } from './replica-grants.ts';
 import type { Leases } from './replica-leases.ts';
 import type { ReplicaClock } from './replica-ports.ts';
-import { isQuorum, type Ring } from './ring.ts';
+import { isQuorum, isReadQuorum, type Ring } from './ring.ts';
 
 export interface TurnsOptions {
   self: number;
@@ -51,6 +51,9 @@ export class Turns {
       if (!owners.includes(self) || !holds(partition) || isTaken(partition)) continue;
       // Without leases it could not answer: whoever serves it now goes on.
       if (!isQuorum(placement, (node) => node === self || leases.holds(node))) continue;
+      // Nor could it take over: see `Claims`.
+      const isFollowed = (node: number): boolean => leases.holds(node) && !leases.isAhead(node);
+      if (!isReadQuorum(placement, (node) => node === self || isFollowed(node))) continue;
       const server = serverOf(partition);
       // A link may outlive the machine at its other end for long; who has not answered for a whole lease serves nobody.
       if (server !== null && leases.holds(server)) {

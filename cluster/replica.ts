@@ -149,9 +149,7 @@ export class Replica {
         this.#parts.feeds.stored(node, message);
         return;
       case 'closed':
-        this.#parts.statements.heard(node, message);
-        this.#parts.copies.ask(node, message.version);
-        this.#parts.statements.take(node);
+        this.#closed(node, message);
         return;
       case 'want':
         this.#parts.feeds.want(node, message);
@@ -198,6 +196,13 @@ export class Replica {
         return;
     }
     message satisfies never;
+  }
+
+  /** A server's word counts when all that it, and those who served before it, had is here. */
+  #closed(node: number, message: Extract<PeerData, { kind: 'closed' }>): void {
+    const said = this.#parts.statements.heard(node, message);
+    if (said !== null) this.#parts.copies.ask(node, said);
+    this.#parts.statements.take(node);
   }
 
   // Time

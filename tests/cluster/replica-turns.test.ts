@@ -10,9 +10,11 @@ function turnsOf(isCurrent: () => boolean) {
     self: 1,
     clock: { monoMs: () => 0, wallMs: () => 0 },
     ring: () => ring,
-    leases: { holds: () => true, isLinked: () => true } as unknown as ConstructorParameters<
-      typeof Turns
-    >[0]['leases'],
+    leases: {
+      holds: () => true,
+      isLinked: () => true,
+      isAhead: () => false,
+    } as unknown as ConstructorParameters<typeof Turns>[0]['leases'],
     grants: {} as unknown as ConstructorParameters<typeof Turns>[0]['grants'],
     holds: () => true,
     isTaken: () => false,

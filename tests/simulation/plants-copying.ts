@@ -161,8 +161,8 @@ export const copyingPlants: readonly Plant[] = [
   {
     name: 'what an earlier disk of a linked node had is asked of nobody',
     file: 'cluster/replica-copies.ts',
-    line: 'if (life === identity?.incarnation) continue;',
-    instead: 'if (identity !== null) continue;',
+    line: 'for (const life of lives) {',
+    instead: 'for (const life of this.#options.leases.isLinked(origin % relayBit) ? [] : lives) {',
     seed: 4,
     foundBy: ['complete', 'addressed'],
     wasReal: true,
