@@ -165,6 +165,9 @@ export const foundPlants: readonly Plant[] = [
     instead: 'if (copies.length >= 0) return;',
     seed: null,
     foundBy: ['order'],
+    wasReal: true,
+  },
+  {
     name: 'what a linked node wrote is waited for from itself alone: it had said that it served nothing before it did once more',
     file: 'cluster/replica-copies.ts',
     line: 'for (const life of lives) {',
