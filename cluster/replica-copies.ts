@@ -117,8 +117,9 @@ export class Copies {
     const { store, arrived } = this.#options;
     const { position, said } = asked;
     this.#pullLives(node, asked, message.lives);
-    if (message.trimmedUpTo > 0) {
-      this.#missedUpTo.set(placeOf(position.origin, position.incarnation), message.trimmedUpTo);
+    const place = placeOf(position.origin, position.incarnation);
+    if (message.trimmedUpTo > (this.#missedUpTo.get(place) ?? 0)) {
+      this.#missedUpTo.set(place, message.trimmedUpTo);
       this.#options.missed();
     }
     const entries = message.entries.filter((entry) => this.#isMeant(entry, asked));
@@ -143,8 +144,8 @@ export class Copies {
     const { intake } = this.#options;
     for (const life of lives) {
       const seqs = (['committed', 'replica'] as const).map((lane) => intake.seqOf(lane, origin, life));
-      const seq = Math.max(Math.min(...seqs), this.#missedUpTo.get(placeOf(origin, life)) ?? 0);
-      this.#pull(node, said, { origin, incarnation: life, seq });
+      // What one node has trimmed another may have still.
+      this.#pull(node, said, { origin, incarnation: life, seq: Math.min(...seqs) });
     }
   }
 

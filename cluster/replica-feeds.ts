@@ -64,7 +64,10 @@ export class Feeds {
 
   /** Up to where nobody who is linked has yet to be sent the logs, and enough owners have them: what is above must not be trimmed. */
   settledUpTo(): Record<Log, number> {
-    const upTo = { ...this.#options.stored.upTo };
+    const { stored } = this.#options;
+    const upTo = { ...stored.upTo };
+    // What was passed over is to be read again.
+    for (const log of logs) upTo[log] = Math.min(upTo[log], stored.firstOrphan(log) - 1);
     for (const { replica, committed } of this.#followers.values())
       for (const feed of [replica, committed])
         for (const log of logs) if (feed !== null) upTo[log] = Math.min(upTo[log], feed.sent[log]);
@@ -127,6 +130,11 @@ export class Feeds {
   want(node: number, message: Extract<PeerMessage, { kind: 'want' }>): void {
     const follower = this.#followers.get(node);
     if (follower === undefined) return;
+    // Said again, or late: what is here is later, and a list that begins anew must not take its place.
+    if (message.version <= follower.wantVersion) {
+      this.#options.send(node, { kind: 'wanted', version: follower.wantVersion });
+      return;
+    }
     if (message.from === 0) follower.nextWants = new Set();
     else if (message.from !== follower.wantVersion) return;
     const wants = follower.nextWants ?? follower.wants;

@@ -110,6 +110,7 @@ export class Parts {
       relay: store.head('relay'),
       version: store.clock,
       serverOf: (partition) => this.serving.serverOf(partition),
+      isServing: (partition) => this.server.isServing(partition),
       moved: () => {
         this.feeds.pump();
         events.stored();

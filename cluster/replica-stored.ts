@@ -43,6 +43,8 @@ export interface StoredOptions {
   version: Version;
   /** Who serves it, as far as is known here: this node, another one, or nobody. */
   serverOf(partition: number): number | null;
+  /** This node serves it, perhaps without taking new requests any more. */
+  isServing(partition: number): boolean;
   /** More is stored than before. */
   moved(): void;
   /** An entry that was passed over is stored after all: who was sent what is above it has not got it. */
@@ -85,6 +87,9 @@ export class Stored {
   /** On this node's own disk now, in the order of the log. */
   wrote(log: Log, written: readonly Written[]): void {
     this.#pending[log].push(...written);
+    // What was on its way to the disk when its partition was given up.
+    if (log === 'own')
+      for (const { partition } of written) if (this.#isGone(partition)) this.orphan(partition);
     this.advance();
   }
 
@@ -127,6 +132,11 @@ export class Stored {
   skipTo(seq: number, version: Version): void {
     this.upTo.own = seq;
     this.version = version;
+  }
+
+  /** The lowest place of those that were passed over and are not stored yet. */
+  firstOrphan(log: Log): number {
+    return Math.min(Number.POSITIVE_INFINITY, ...this.#orphans[log].map(({ seq }) => seq));
   }
 
   /** This node does not serve it any more: whether its last entries are ever stored, nobody knows. */
@@ -191,7 +201,15 @@ export class Stored {
     if (moved) this.#options.moved();
   }
 
+  /** Others may serve it by now who have less. */
+  #isGone(partition: number): boolean {
+    const { self, ring, isServing } = this.#options;
+    return partition !== anyPartition && !ring().isAlone(self) && !isServing(partition);
+  }
+
   #isDone(log: Log, seq: number, partition: number): boolean {
+    // Until it is an orphan on the disk, too.
+    if (log === 'own' && this.#isGone(partition)) return this.#isServed(log, seq, partition);
     if (partition !== anyPartition) return this.isStored(log, seq, partition);
     const { self, ring } = this.#options;
     const held = ring().held(self);

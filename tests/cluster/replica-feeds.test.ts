@@ -41,7 +41,13 @@ function feedsOf() {
         return { entries, upTo: after + entries.length };
       },
     },
-    stored: { upTo, isOrphan: () => false, forget() {}, acknowledge() {} },
+    stored: {
+      upTo,
+      isOrphan: () => false,
+      firstOrphan: () => Number.POSITIVE_INFINITY,
+      forget() {},
+      acknowledge() {},
+    },
     send: (_to: number, message: PeerMessage) => {
       if (message.kind === 'entries') sent.push(message);
     },

@@ -125,7 +125,7 @@ export const foundPlants: readonly Plant[] = [
   {
     name: 'nobody is told that what was to be pushed has been trimmed',
     file: 'cluster/replica-copies.ts',
-    line: 'if (message.trimmedUpTo > 0) {',
+    line: 'if (message.trimmedUpTo > (this.#missedUpTo.get(place) ?? 0)) {',
     instead: 'if (message.trimmedUpTo < 0) {',
     seed: null,
     foundBy: ['complete'],
@@ -134,7 +134,7 @@ export const foundPlants: readonly Plant[] = [
   {
     name: 'what too few owners have is trimmed',
     file: 'cluster/replica-feeds.ts',
-    line: 'const upTo = { ...this.#options.stored.upTo };',
+    line: 'const upTo = { ...stored.upTo };',
     instead: 'const upTo = { own: Number.POSITIVE_INFINITY, relay: Number.POSITIVE_INFINITY };',
     seed: null,
     foundBy: ['available', 'durable', 'live', 'complete'],
@@ -216,6 +216,41 @@ export const foundPlants: readonly Plant[] = [
     instead: 'const lacking = held.filter((partition) => ring.holds(by, partition));',
     seed: null,
     foundBy: ['addressed'],
+    wasReal: true,
+  },
+  {
+    name: 'a list of authors that comes twice takes the place of a later one',
+    file: 'cluster/replica-feeds.ts',
+    line: 'if (message.version <= follower.wantVersion) {',
+    instead: 'if (message.version < 0) {',
+    seed: null,
+    foundBy: ['converge', 'durable', 'available', 'live', 'complete'],
+    wasReal: true,
+  },
+  {
+    name: 'copies that one node has trimmed are asked of nobody',
+    file: 'cluster/replica-copies.ts',
+    line: 'this.#pull(node, said, { origin, incarnation: life, seq: Math.min(...seqs) });',
+    instead:
+      'this.#pull(node, said, { origin, incarnation: life, seq: Math.max(Math.min(...seqs), this.#missedUpTo.get(placeOf(origin, life)) ?? 0) });',
+    seed: null,
+    foundBy: ['addressed', 'complete'],
+    wasReal: true,
+  },
+  {
+    name: 'what was on its way to the disk when its partition was given up counts as stored',
+    file: 'cluster/replica-stored.ts',
+    line: 'for (const { partition } of written) if (this.#isGone(partition)) this.orphan(partition);',
+    instead: 'void written;',
+    also: [
+      {
+        file: 'cluster/replica-stored.ts',
+        line: "if (log === 'own' && this.#isGone(partition)) return this.#isServed(log, seq, partition);",
+        instead: '',
+      },
+    ],
+    seed: null,
+    foundBy: ['monotonic', 'complete'],
     wasReal: true,
   },
 ];
