@@ -34,8 +34,7 @@ export function attach(state: UserState, ask: Ask<'attach'>, moment: Moment): Us
   state.sessions = state.sessions.filter(({ number }) => number !== ask.session);
   if (state.sessions.length >= mostSessions)
     return [refuse(moment, 'busy', `At most ${mostSessions} streams a user`)];
-  const has = moment.watermark;
-  const session: Session = { number: ask.session, held: null, since: null, has, caught: null };
+  const session: Session = { number: ask.session, held: null, since: null, caught: null };
   state.sessions.push(session);
   const reply: UserEffect = {
     kind: 'reply',
@@ -52,7 +51,6 @@ export function attach(state: UserState, ask: Ask<'attach'>, moment: Moment): Us
   ) {
     return [...effects, resync(session, moment)];
   }
-  session.has = since;
   return [...effects, beginCatchUp(state, session, since)];
 }
 
@@ -96,7 +94,6 @@ function gatherMissed(state: UserState, ticket: number, since: Version): UserEff
 }
 
 function resync(session: Session, moment: Moment): UserEffect {
-  session.has = moment.watermark;
   return { kind: 'push', sessions: [session.number], item: { kind: 'resync', version: moment.watermark } };
 }
 
@@ -140,8 +137,7 @@ export function catchUp(
     const id = String.fromCharCode(...(value as Uint8Array)) as StatusId;
     add({ kind: 'removed', version: restOf(key) as Version, id, author: statusAuthor(id), isMention: false });
   }
-  for (const item of held ?? [])
-    if (item.kind === 'resync' || item.version > session.has) missed.set(itemKey(item), item);
+  for (const item of held ?? []) missed.set(itemKey(item), item);
 
   const items = [...missed.values()].sort((one, other) =>
     one.version < other.version ? -1 : one.version > other.version ? 1 : 0,
@@ -178,8 +174,6 @@ export function pushItem(state: UserState, item: Item, effects: UserEffect[]): v
   if (state.sessions.length === 0) return;
   const numbers: number[] = [];
   for (const session of state.sessions) {
-    if (item.kind === 'resync') session.has = item.version;
-    else if (item.version <= session.has) continue;
     if (session.held !== null) {
       if (session.held.length <= mostHeld) session.held.push(item);
       continue;

@@ -25,8 +25,6 @@ export interface Session {
   /** What came while catching up; null when live. */
   held: Item[] | null;
   since: Version | null;
-  /** By its cursor, or since it was told to read anew, it has everything up to there: what comes late, at a takeover, is not sent again. */
-  has: Version;
   /** Keys of the items pushed by catching up, until newer ones come: what is both missed and new is pushed once. */
   caught: { keys: Set<string>; upTo: Version } | null;
 }

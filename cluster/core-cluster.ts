@@ -100,7 +100,7 @@ export class CoreCluster {
       digestEveryMs,
       events: {
         serving: (version, terms) => this.#serving(version, terms),
-        arrived: (_from, _lane, entries) => this.#arrived(entries),
+        arrived: (_from, lane, entries) => this.#arrived(entries, lane === 'relayed'),
         stored: () => this.#announce(),
         horizonMoved: () => this.#reached(),
         wanted: () => this.interest.settled(),
@@ -228,7 +228,7 @@ export class CoreCluster {
   }
 
   /** A message of entries is on the disk, as far as they are facts here. They are announced in its order, those that are not among them. */
-  #arrived(copies: readonly Copy[]): void {
+  #arrived(copies: readonly Copy[], isRelayed: boolean): void {
     let run: Entry[] = [];
     let isFact = true;
     const tell = (): void => {
@@ -238,7 +238,7 @@ export class CoreCluster {
     for (const copy of copies) {
       const adopted = this.#store.arrived(copy);
       this.#meet(copy, adopted);
-      if (adopted === null && !this.interest.isHeard(copy)) continue;
+      if (adopted === null && !this.interest.hears(copy, isRelayed)) continue;
       if (isFact !== (adopted !== null)) tell();
       isFact = adopted !== null;
       run.push(adopted ?? entryOf(copy));

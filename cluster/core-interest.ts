@@ -1,4 +1,6 @@
 // The authors of other cores whom somebody here receives: told to replication as they come and go; and what comes of them.
+
+import { LRUCache } from 'lru-cache';
 import { type AccountId, partitionCount, partitionOf } from '../runtime/account-id.ts';
 import type { Key } from '../runtime/key.ts';
 import type { Version } from '../runtime/version.ts';
@@ -17,6 +19,8 @@ export interface CoreInterestOptions {
   isKnown(fact: { key: Key; version: Version }): boolean;
 }
 
+/** Versions remembered. */
+const mostHeard = 50_000;
 /** Authors named in one message to the others: a frame holds more. */
 const mostAtOnce = 10_000;
 
@@ -28,6 +32,8 @@ export class CoreInterest {
   readonly #waiting = new Set<() => void>();
   /** By partition: 1 where entries come by themselves. */
   readonly #comes = new Uint8Array(partitionCount);
+  /** What was heard of late: what is relayed may come twice. */
+  readonly #heard = new LRUCache<Version, true>({ max: mostHeard });
   #isDue = false;
   #said = 0;
 
@@ -111,10 +117,14 @@ export class CoreInterest {
   /**
    * Whether this, which has not become a fact here, is news all the same. When the ring changes the disk follows it after a while: what
    * comes meanwhile, of a partition that is gained or lost, is not taken in, and there is nothing but the interest in its author to go by.
+   * What is news is remembered: it is none the next time.
    */
-  isHeard({ key, version }: Pick<Copy, 'key' | 'version'>): boolean {
+  hears({ key, version }: Pick<Copy, 'key' | 'version'>, isRelayed: boolean): boolean {
     const { replica, isKnown } = this.#options;
-    // Everything up to the watermark has come: this comes again.
-    return version > replica.horizon.watermark() && !isKnown({ key, version });
+    // Everything up to the watermark has come: this comes again. But what is relayed may have been passed over before.
+    const isRepeated = version <= replica.horizon.watermark() && !isRelayed;
+    if (isRepeated || isKnown({ key, version }) || this.#heard.has(version)) return false;
+    this.#heard.set(version, true);
+    return true;
   }
 }

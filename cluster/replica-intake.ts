@@ -43,7 +43,7 @@ export interface IntakeOptions {
   /** The version of the list of authors that the peer was sent last. */
   wantOf(node: number): number;
   /** Entries on the disk now; `stored`: those that are facts here. The others were only wanted. */
-  arrived(from: number, lane: Lane, entries: readonly Copy[]): void;
+  arrived(from: number, lane: Lane | 'relayed', entries: readonly Copy[]): void;
   /** A position has moved. */
   moved(from: number): void;
   /** The peer's log does not go back far enough. */
@@ -271,7 +271,7 @@ export class Intake {
     const copies = entries.filter(isHere);
     const finish = (): void => {
       const isCurrent = this.#flows.get(node)?.[lane] === flow && flow.id === message.follow;
-      arrived(node, lane, entries);
+      arrived(node, lane === 'committed' && log === 'relay' ? 'relayed' : lane, entries);
       if (!isCurrent) return;
       flow.writing--;
       flow.done[log] = Math.max(upTo, flow.done[log]);

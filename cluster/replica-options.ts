@@ -8,8 +8,11 @@ import type { Ring } from './ring.ts';
 export interface ReplicaEvents {
   /** What this node serves has changed: gateways are to know. */
   serving(version: number, terms: readonly Term[]): void;
-  /** Entries of others, on the disk if they are facts here, in the order in which they were sent. */
-  arrived(from: number, lane: Lane | 'pulled', entries: readonly Copy[]): void;
+  /**
+   * Entries of others, on the disk if they are facts here, in the order in which they were sent. `relayed`: by the committed lane, from
+   * the relay of the node; they may be late, and below the watermark.
+   */
+  arrived(from: number, lane: Lane | 'relayed' | 'pulled', entries: readonly Copy[]): void;
   /** More of the own log is stored by enough owners, or passed over. */
   stored(): void;
   /** The watermark may have moved. */

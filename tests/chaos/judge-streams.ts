@@ -47,11 +47,13 @@ function missed(history: History, who: string, frames: Streamed[]): Violation[] 
 const aroundMs = 15_000;
 
 /**
- * After what was seen before is dropped, each author's acknowledged posts come in the order in which they were made, while one goes on
- * following. (One that nobody was told of may come late: the machine that had it was away. And who follows again is sent, with the next
- * resume, what was made meanwhile.)
+ * After what was seen before is dropped, in the stream or at home (who was told to read anew has what was there, and a new server may
+ * send it still), each author's acknowledged posts come in the order in which they were made, while one goes on following. (One that
+ * nobody was told of may come late: the machine that had it was away. And who follows again is sent, with the next resume, what was made
+ * meanwhile.)
  */
 function outOfOrder(history: History, frames: Streamed[]): Violation[] {
+  const resyncs = frames.flatMap(({ event, atMs }) => (event.kind === 'resync' ? [atMs] : []));
   const seen = new Set<string>();
   const latest = new Map<string, Streamed>();
   return frames.flatMap((frame) => {
@@ -66,7 +68,7 @@ function outOfOrder(history: History, frames: Streamed[]): Violation[] {
     if (before?.event.kind !== 'update' || compareIds(before.event.shown.id, id) < 0) return [];
     const follows =
       author === frame.who || history.surelyFollows(frame.who, author, post.beganMs, frame.atMs);
-    if (!follows) return [];
+    if (!follows || resyncs.some((atMs) => atMs > post.beganMs && atMs < frame.atMs)) return [];
     const text = `the stream of ${frame.who} brings post ${key} of ${author} after a later one, ${before.event.shown.key}`;
     const entries = [...post.entries, before, frame];
     return [{ promise: 'live' as const, text, atMs: frame.atMs, entries }];

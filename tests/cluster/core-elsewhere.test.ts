@@ -276,7 +276,11 @@ describe('authors of other cores', () => {
     // Of a partition that the ring has just given to this core: its disk does not take it in yet.
     const own = copyOf(ours, 601);
     const news = copyOf(stranger, 602);
-    expect([late, guest, own, news].filter((copy) => interest.isHeard(copy))).toEqual([own, news]);
+    const heard = (isRelayed: boolean) =>
+      [late, guest, own, news].filter((copy) => interest.hears(copy, isRelayed));
+    expect(heard(false)).toEqual([own, news]);
+    // Passed over before, it may be acknowledged after all; but what has been heard is not news again.
+    expect(heard(true)).toEqual([late]);
   });
 
   test('more of them than a frame holds are said in parts, and count when all have been heard', () => {

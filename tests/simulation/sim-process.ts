@@ -127,7 +127,8 @@ export class Process {
         serving(node, terms);
       },
       arrived: (_from, lane, entries) => {
-        if (lane === 'committed') for (const { key, version } of entries) committed(key, version);
+        if (lane === 'committed' || lane === 'relayed')
+          for (const { key, version } of entries) committed(key, version);
         this.#live.arrived(entries);
       },
       stored: () => {},
