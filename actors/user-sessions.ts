@@ -137,7 +137,8 @@ export function catchUp(
     const id = String.fromCharCode(...(value as Uint8Array)) as StatusId;
     add({ kind: 'removed', version: restOf(key) as Version, id, author: statusAuthor(id), isMention: false });
   }
-  for (const item of held ?? []) missed.set(itemKey(item), item);
+  // Somebody may have been unfollowed since it was held back.
+  for (const item of held ?? []) if (wants(state, item, moment.nowMs)) missed.set(itemKey(item), item);
 
   const items = [...missed.values()].sort((one, other) =>
     one.version < other.version ? -1 : one.version > other.version ? 1 : 0,

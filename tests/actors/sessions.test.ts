@@ -1,9 +1,11 @@
 // What a session is sent when it comes back, and what that does to the timeline.
 import { expect, test } from 'vitest';
 import { statusFact } from '../../actors/facts.ts';
+import type { Item } from '../../actors/items.ts';
 import { statusRecord } from '../../actors/status-record.ts';
+import { deliver } from '../../actors/user-delivery.ts';
 import { attach, catchUp } from '../../actors/user-sessions.ts';
-import { loadUser } from '../../actors/user-state.ts';
+import { beginFollowing, loadUser, stopFollowing } from '../../actors/user-state.ts';
 import type { Moment } from '../../runtime/behaviours.ts';
 import { accountIdOf } from '../../runtime/handle.ts';
 import type { Key } from '../../runtime/key.ts';
@@ -28,4 +30,22 @@ test('what a session is shown of what it missed stands at home, too, whether or 
   const shown = tickets.flatMap((ticket) => catchUp(state, { ...gathered, ticket }, moment, read));
   expect(shown).toMatchObject([{ kind: 'push', sessions: [1], item: { kind: 'status', id } }]);
   expect(state.timeline.page({ maxId: null, sinceId: null, minId: null, limit: 20 })).toEqual([id]);
+});
+
+test('what was held back of somebody who is unfollowed meanwhile is neither shown nor at home', () => {
+  const bob = accountIdOf('bob');
+  const moment: Moment = { request: 1, nowMs: 200, watermark: at(200), hasAll: false, chance: 0 };
+  const state = loadUser(author, noReader);
+  state.built = 'yes';
+  beginFollowing(state, bob);
+  const effects = attach(state, { account: author, session: 1, since: printCursor(at(100)) }, moment);
+  const tickets = effects.flatMap((effect) => (effect.kind === 'gather' ? [effect.ticket] : []));
+  state.built = 'yes';
+  const id = makeStatusId(150, bob, 0);
+  const item: Item = { kind: 'status', version: at(150), id, author: bob, boostOf: null };
+  expect(deliver(state, { items: [item], lost: false }, moment, noReader)).toEqual([]);
+  stopFollowing(state, bob);
+  const gathered = { kind: 'gathered' as const, statuses: [], found: [[], [], []], failed: null };
+  expect(tickets.flatMap((ticket) => catchUp(state, { ...gathered, ticket }, moment, noReader))).toEqual([]);
+  expect(state.timeline.length).toBe(0);
 });
