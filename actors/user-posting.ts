@@ -9,7 +9,7 @@ import { accountFact, accountRecord, boostMarkRecord, factKind, onceRecord, stat
 import { type Answer, type Ask, flag } from './messages.ts';
 import { type StatusRecord, statusOf, statusRecord } from './status-record.ts';
 import { countCharacters, countGraphemes, mostCharacters } from './text.ts';
-import { agree, refuse, type UserEffect, type UserState } from './user-state.ts';
+import { agree, enter, refuse, type UserEffect, type UserState } from './user-state.ts';
 
 /** For how long an Idempotency-Key names its post. */
 export const onceMs = 3600 * 1000;
@@ -59,16 +59,10 @@ export function publish(
   const writes = [write(id, { kind: 'post', text, spoiler, replyTo, mentions, app, ...chosen })];
   if (once !== null)
     writes.push({ key: once, value: onceRecord.encode({ status: id, createdMs: moment.nowMs }) });
-  ownAtOnce(state, id);
+  // People read their own writes: with several machines the answer may come before the announcement, which goes in the order of the log.
+  // Until the post is on the disk nobody has rows for it.
+  enter(state, id);
   return [{ kind: 'persist', writes, deletes: false, live: true }, agree(moment, published(id, false))];
-}
-
-/**
- * People read their own writes: with several machines the answer may come before the announcement, which goes in the order of the log. Until
- * the post is on the disk nobody has rows for it.
- */
-function ownAtOnce(state: UserState, id: StatusId): void {
-  if (state.built !== 'no') state.timeline.insert(id);
 }
 
 /** What the request leaves open is as the author has chosen for all posts. */
@@ -117,7 +111,7 @@ export function boost(state: UserState, ask: Ask<'boost'>, moment: Moment, read:
   }
   const id = nextStatusId(state, moment);
   mark(state, ask.of, flag.boosted);
-  ownAtOnce(state, id);
+  enter(state, id);
   const writes = [
     write(id, { kind: 'boost', of: ask.of, visibility: ask.visibility }),
     { key, value: boostMarkRecord.encode({ boost: id }) },

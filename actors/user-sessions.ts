@@ -3,7 +3,7 @@
 import { serverAccount } from '../runtime/account-id.ts';
 import type { Gathered, Moment, PointReader, StoredFact } from '../runtime/behaviours.ts';
 import { afterPrefix, keyOf, restOf } from '../runtime/key.ts';
-import { type StatusId, statusAuthor } from '../runtime/status-id.ts';
+import { descending, type StatusId, statusAuthor } from '../runtime/status-id.ts';
 import { parseCursor, printCursor, type Version, versionMs } from '../runtime/version.ts';
 import { statusFact } from './facts.ts';
 import { type Item, itemKey } from './items.ts';
@@ -140,9 +140,7 @@ export function catchUp(
   // Somebody may have been unfollowed since it was held back.
   for (const item of held ?? []) if (wants(state, item, moment.nowMs)) missed.set(itemKey(item), item);
 
-  const items = [...missed.values()].sort((one, other) =>
-    one.version < other.version ? -1 : one.version > other.version ? 1 : 0,
-  );
+  const items = [...missed.values()].sort((one, other) => descending(other.version, one.version));
   // What is gathered from other machines may be ahead of what they have sent: what a session was shown is at home, too.
   for (const item of items) if (item.kind === 'status') enter(state, item.id);
   const last = items.at(-1);

@@ -75,8 +75,9 @@ export class CoreCluster {
   #send: Send = () => {};
   #isWritable: (node: number) => boolean = () => true;
   #moving: Promise<void> = Promise.resolve();
-  /** Of this start, until partitions have been looked at. */
-  #placed: Promise<void> | null;
+  /** What the store takes in is on its way to the disk. */
+  #placing: Promise<void> = Promise.resolve();
+  #isSettled = false;
   /** Everything of every account is on this disk; looked at anew with every tick. */
   hasAll = false;
 
@@ -126,8 +127,7 @@ export class CoreCluster {
       isKnown: ({ key, version }) => (store.reader.fact(key)?.version ?? noVersion) >= version,
     });
     // A start may come between a ring and what follows from it: that is seen to when all else is there.
-    this.#placed = this.#place(ring);
-    this.#placed.catch(() => {});
+    this.#place(ring);
     if (isFounder) this.replica.scans.founded();
     this.#timer = setInterval(() => this.#tick(), tickEveryMs);
   }
@@ -170,9 +170,9 @@ export class CoreCluster {
     const isNews = epoch > this.replica.epoch;
     if (isNews) this.interest.settle(ring);
     // First of all: what comes of a partition that is owned must be taken in.
-    const placed = isNews ? this.#place(ring) : Promise.resolve();
+    if (isNews) this.#place(ring);
     this.replica.adoptRing(ring, epoch);
-    this.#settlePartitions(placed);
+    this.#settlePartitions();
   }
 
   /** Alone: resolves when everything is served. Among others that may need them, so nobody waits. */
@@ -332,23 +332,27 @@ export class CoreCluster {
 
   // What this core owns
 
-  /** From now on the store takes in what the ring gives it, and nothing else. Resolves when that is on the disk. */
-  async #place(ring: Ring): Promise<void> {
+  /** From now on the store takes in what the ring gives it, and nothing else. */
+  #place(ring: Ring): void {
     const { store, node } = this.#options;
     const owns = (partition: number): boolean => ring.holds(node, partition);
     let differs = false;
     for (let partition = 0; partition < partitionCount; partition++)
       differs ||= store.partitions.owns(partition) !== owns(partition);
-    if (differs) await store.partitions.place(owns);
+    if (!differs) return;
+    this.#placing = store.partitions.place(owns);
+    // Whoever settles what follows from it hears of a failure.
+    this.#placing.catch(() => {});
   }
 
   /** Views of partitions that have come, and of those that are gone: in the background, one after the other. */
-  #settlePartitions(placed: Promise<void> = Promise.resolve()): void {
+  #settlePartitions(): void {
+    this.#isSettled = true;
     const { store, log } = this.#options;
     this.interest.settle();
     this.#moving = this.#moving
       .then(async () => {
-        await placed;
+        await this.#placing;
         const { stale, ungained } = store.partitions.unsettled();
         if (stale.length > 0) await store.partitions.drop(stale);
         if (ungained.length > 0) await store.partitions.gain(ungained);
@@ -377,8 +381,7 @@ export class CoreCluster {
   }
 
   #tick(): void {
-    if (this.#placed !== null) this.#settlePartitions(this.#placed);
-    this.#placed = null;
+    if (!this.#isSettled) this.#settlePartitions();
     this.replica.tick();
     // Who is away for longer than the log goes back scans.
     this.#options.store.trimFloor = this.replica.settledUpTo();

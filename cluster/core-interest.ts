@@ -1,5 +1,4 @@
 // The authors of other cores whom somebody here receives: told to replication as they come and go; and what comes of them.
-
 import { LRUCache } from 'lru-cache';
 import { type AccountId, partitionCount, partitionOf } from '../runtime/account-id.ts';
 import type { Key } from '../runtime/key.ts';

@@ -1,5 +1,4 @@
 // How this core gets to serve: it claims terms of the owners, gathers what they have, and waits until enough have stored that.
-
 import type { Key } from '../runtime/key.ts';
 import { makeVersion, versionMs } from '../runtime/version.ts';
 import type { Copy, Term } from './peer-messages.ts';

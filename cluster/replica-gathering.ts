@@ -1,5 +1,6 @@
 // What a claim gathers: everything that those who granted have and this node lacks; and to them goes what they lack.
 import type { Key } from '../runtime/key.ts';
+import { descending } from '../runtime/status-id.ts';
 import { versionMs } from '../runtime/version.ts';
 import { type Copy, type PeerMessage, type Position, relayOf } from './peer-messages.ts';
 import type { Claim } from './replica-claim.ts';
@@ -96,15 +97,16 @@ export class Gathering {
     const copies = intake
       .originsOf('replica')
       .filter(({ origin }) => origin !== self && origin !== relayOf(self))
-      .flatMap(({ origin, incarnation, seq }) =>
-        this.#lastOf({ origin, incarnation, seq }).filter(
+      .flatMap((position) =>
+        this.#lastOf(position).filter(
           ({ key, version }) => versionMs(version) > sinceMs && claim.terms.has(partitionOf(key)),
         ),
       );
     if (copies.length === 0) return;
     const id = ++this.#lastId;
     claim.open.add(id);
-    store.adopt({ copies: copies.sort(byVersion), from: { kind: 'again' }, positions: [] }, () => {
+    copies.sort((one, other) => descending(other.version, one.version));
+    store.adopt({ copies, from: { kind: 'again' }, positions: [] }, () => {
       relayed();
       this.#close(claim, id);
     });
@@ -211,8 +213,4 @@ export class Gathering {
     claim.open.delete(id);
     this.#options.gathered(claim);
   }
-}
-
-function byVersion(one: Copy, other: Copy): number {
-  return one.version < other.version ? -1 : one.version > other.version ? 1 : 0;
 }

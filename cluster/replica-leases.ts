@@ -78,7 +78,7 @@ export class Leases {
     const pair = this.#pairs.get(node);
     if (pair === undefined) return { leased: false };
     // However long it was under way, it was sent before now: what is ahead of now is ahead.
-    pair.isAhead = ping.wallMs > this.#clock.wallMs() + mostAheadMs;
+    pair.isAhead = this.#isFarAhead(ping.wallMs);
     if (pair.isAhead || !isCurrent || !this.isReady) return { leased: false };
     const nowMs = this.#clock.monoMs();
     const { boot } = pair.identity;
@@ -92,7 +92,7 @@ export class Leases {
   ponged(node: number, pong: { id: number; leased: boolean; wallMs: number }): 'lapsed' | 'renewed' | 'none' {
     const pair = this.#pairs.get(node);
     if (pair === undefined) return 'none';
-    pair.isAhead = pong.wallMs > this.#clock.wallMs() + mostAheadMs;
+    pair.isAhead = this.#isFarAhead(pong.wallMs);
     if (!pong.leased) return 'none';
     const { held } = pair;
     const wasHeld = held.holds(this.#clock.monoMs());
@@ -103,6 +103,10 @@ export class Leases {
   /** By the clock of now: ask right before each use. */
   holds(node: number): boolean {
     return this.#pairs.get(node)?.held.holds(this.#clock.monoMs()) ?? false;
+  }
+
+  #isFarAhead(wallMs: number): boolean {
+    return wallMs > this.#clock.wallMs() + mostAheadMs;
   }
 
   /** By what it said last, its wall clock is too far ahead to be followed: it is, or this node's is too far behind. */

@@ -1,5 +1,4 @@
 // Which partitions this core serves: as long as enough owners have granted its terms and their leases hold; and how it hands them over.
-
 import type { Key } from '../runtime/key.ts';
 import type { Copy, PeerMessage, Term } from './peer-messages.ts';
 import { Backing } from './replica-backing.ts';
@@ -159,10 +158,10 @@ export class Server {
 
   /** Gives up what has no quorum any more, and claims what is to be claimed. To be called every 50 to 100 ms. */
   tick(): void {
-    for (const partition of [...this.#serving.keys()]) {
+    for (const [partition, served] of [...this.#serving]) {
       if (!this.#isLive(partition)) this.#lose(partition);
+      else this.#end(partition, served);
     }
-    for (const [partition, served] of [...this.#serving]) this.#end(partition, served);
     this.#renew();
     this.#claims.tick();
     const { claim, better } = this.#turns.look();

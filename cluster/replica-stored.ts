@@ -89,7 +89,8 @@ export class Stored {
     this.#pending[log].push(...written);
     // What was on its way to the disk when its partition was given up.
     if (log === 'own')
-      for (const { partition } of written) if (this.#isGone(partition)) this.orphan(partition);
+      for (const partition of new Set(written.map((one) => one.partition)))
+        if (this.#isGone(partition)) this.orphan(partition);
     this.advance();
   }
 
@@ -136,7 +137,7 @@ export class Stored {
 
   /** The lowest place of those that were passed over and are not stored yet. */
   firstOrphan(log: Log): number {
-    return Math.min(Number.POSITIVE_INFINITY, ...this.#orphans[log].map(({ seq }) => seq));
+    return this.#orphans[log].reduce((lowest, { seq }) => Math.min(lowest, seq), Number.POSITIVE_INFINITY);
   }
 
   /** This node does not serve it any more: whether its last entries are ever stored, nobody knows. */

@@ -45,6 +45,8 @@ export class Turns {
     const { ring, self, holds, isTaken, serverOf, clock, grants, leases, isCurrent } = this.#options;
     const nowMs = clock.monoMs();
     const turn: Turn = { claim: new Map(), better: new Map() };
+    const isFollowed = (node: number): boolean =>
+      node === self || (leases.holds(node) && !leases.isAhead(node));
     for (let partition = 0; partition < ring().partitions; partition++) {
       const placement = ring().placement(partition);
       const { owners } = placement;
@@ -52,8 +54,7 @@ export class Turns {
       // Without leases it could not answer: whoever serves it now goes on.
       if (!isQuorum(placement, (node) => node === self || leases.holds(node))) continue;
       // Nor could it take over: see `Claims`.
-      const isFollowed = (node: number): boolean => leases.holds(node) && !leases.isAhead(node);
-      if (!isReadQuorum(placement, (node) => node === self || isFollowed(node))) continue;
+      if (!isReadQuorum(placement, isFollowed)) continue;
       const server = serverOf(partition);
       // A link may outlive the machine at its other end for long; who has not answered for a whole lease serves nobody.
       if (server !== null && leases.holds(server)) {

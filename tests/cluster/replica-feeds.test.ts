@@ -84,8 +84,9 @@ function follow(feeds: Feeds, want: number): void {
 test('who is wanted is sent while the list of those who are is said again, part by part', () => {
   const { feeds, write, keys } = feedsOf();
   const parts: Extract<PeerMessage, { kind: 'want' }>[] = [];
+  let nowMs = 0;
   const interest = new Interest({
-    clock: { monoMs: () => 0, wallMs: () => 0 },
+    clock: { monoMs: () => nowMs, wallMs: () => 0 },
     send: (_to, message) => {
       if (message.kind === 'want') parts.push(message);
     },
@@ -98,6 +99,11 @@ test('who is wanted is sent while the list of those who are is said again, part 
   const before = write('own', author);
   feeds.pump();
   expect(keys()).toEqual([before]);
+  // What is wanted beside them is lost on the way; nobody confirms it, so all is said again.
+  interest.want([15_000], []);
+  parts.length = 0;
+  nowMs = 60_000;
+  interest.tick(follower);
   expect(parts.length).toBeGreaterThan(1);
   const [first, ...others] = parts;
   if (first === undefined) throw new Error('a list in parts');
@@ -108,6 +114,24 @@ test('who is wanted is sent while the list of those who are is said again, part 
   const after = write('own', author);
   feeds.pump();
   expect(keys()).toEqual([meanwhile, after]);
+});
+
+test('a list that comes once more, behind later changes of it, takes nobody off', () => {
+  const { feeds, write, keys } = feedsOf();
+  const first: Extract<PeerMessage, { kind: 'want' }> = {
+    kind: 'want',
+    version: 1_000_000,
+    from: 0,
+    add: [],
+    remove: [],
+  };
+  feeds.want(follower, first);
+  feeds.want(follower, { kind: 'want', version: 2_000_000, from: 1_000_000, add: [author], remove: [] });
+  feeds.want(follower, first);
+  follow(feeds, 2_000_000);
+  const post = write('own', author);
+  feeds.pump();
+  expect(keys()).toEqual([post]);
 });
 
 test('what was found at a takeover is sent before what was written since', () => {

@@ -201,7 +201,7 @@ export const foundPlants: readonly Plant[] = [
     also: [
       {
         file: 'cluster/replica-turns.ts',
-        line: 'if (!isReadQuorum(placement, (node) => node === self || isFollowed(node))) continue;',
+        line: 'if (!isReadQuorum(placement, isFollowed)) continue;',
         instead: '',
       },
     ],
@@ -240,8 +240,8 @@ export const foundPlants: readonly Plant[] = [
   {
     name: 'what was on its way to the disk when its partition was given up counts as stored',
     file: 'cluster/replica-stored.ts',
-    line: 'for (const { partition } of written) if (this.#isGone(partition)) this.orphan(partition);',
-    instead: 'void written;',
+    line: 'if (this.#isGone(partition)) this.orphan(partition);',
+    instead: 'void partition;',
     also: [
       {
         file: 'cluster/replica-stored.ts',
