@@ -5,12 +5,17 @@
 const pureRuntime = [
   'account-id',
   'behaviours',
+  'behaviours-form',
   'codec',
   'fact',
   'key',
   'latin1-codec',
   'reading',
   'status-id',
+  'trial',
+  'trial-answers',
+  'trial-data',
+  'trial-world',
   'version',
 ];
 

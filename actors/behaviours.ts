@@ -1,11 +1,14 @@
 // The product as the runtime runs it: one value, bundled to one pure script.
 import type { Behaviours } from '../runtime/behaviours.ts';
+import { tryOut } from '../runtime/trial.ts';
 import { addressed } from './addressed.ts';
-import { statusFact } from './facts.ts';
+import { factsFormat, statusFact } from './facts.ts';
 import type { Item } from './items.ts';
+import { seamFormat } from './messages.ts';
 import * as accountQueries from './queries-accounts.ts';
 import * as statusQueries from './queries-statuses.ts';
 import { listed, route, touched } from './routes.ts';
+import { samples } from './samples.ts';
 import { searchWords } from './search-words.ts';
 import { type UserMessage, user } from './user.ts';
 import { doubled, isOnce } from './user-posting.ts';
@@ -18,6 +21,8 @@ export const behaviours: Behaviours<UserState, UserMessage, Item> = {
   addressed,
   withdraw,
   viewsFormat,
+  factsFormat,
+  seamFormat,
   route,
   touched,
   listed,
@@ -27,4 +32,5 @@ export const behaviours: Behaviours<UserState, UserMessage, Item> = {
   words: searchWords,
   mergeViews,
   queries: { ...accountQueries, ...statusQueries },
+  tryOut: (load, real) => tryOut({ running: behaviours, load, samples, real }),
 };

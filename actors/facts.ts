@@ -4,6 +4,9 @@ import { bool, bytes, type Infer, list, oneOf, optional, struct, text, uint } fr
 import { accountKey, type Key, keyOf } from '../runtime/key.ts';
 import { type StatusId, statusAuthor, statusIdCodec } from '../runtime/status-id.ts';
 
+/** Raise it in the commit that changes keys or records so that what is stored reads otherwise; a field at the end that may be null does not. */
+export const factsFormat = 1;
+
 export const visibilityCodec = oneOf('public', 'unlisted', 'private', 'direct');
 export type Visibility = Infer<typeof visibilityCodec>;
 

@@ -10,6 +10,19 @@ export class IdSet {
     this.#size = this.#ids.length;
   }
 
+  /** Of what `packed` gave. Shares it until something is added. */
+  static of(sorted: Float64Array): IdSet {
+    const set = new IdSet();
+    set.#ids = sorted;
+    set.#size = sorted.length;
+    return set;
+  }
+
+  /** Its numbers, sorted; a part of the set. */
+  packed(): Float64Array {
+    return this.#ids.subarray(0, this.#size);
+  }
+
   get size(): number {
     return this.#size;
   }

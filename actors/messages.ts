@@ -17,6 +17,9 @@ import { statusIdCodec, statusIdsCodec } from '../runtime/status-id.ts';
 import { exchanges } from './exchanges.ts';
 import { mention, profileField, visibilityCodec } from './facts.ts';
 
+/** Raise it in the commit that changes what products and programs say to each other: messages, answers, items (items.ts). */
+export const seamFormat = 1;
+
 /** At most this many statuses in one answer, and in one question about statuses. */
 export const mostStatuses = 400;
 export const mostAccounts = 400;

@@ -25,6 +25,19 @@ export class Timeline {
     this.#most = most;
   }
 
+  /** Of what `packed` gave. Shares it until it grows. */
+  static of(pairs: Float64Array): Timeline {
+    const timeline = new Timeline();
+    timeline.#pairs = pairs;
+    timeline.#length = pairs.length / 2;
+    return timeline;
+  }
+
+  /** Two numbers an id, lowest first; a part of the timeline. */
+  packed(): Float64Array {
+    return this.#pairs.subarray(0, this.#length * 2);
+  }
+
   get length(): number {
     return this.#length;
   }

@@ -91,7 +91,13 @@ export function deleteStatus(
   read: PointReader,
 ): UserEffect[] {
   const status = statusAuthor(id) === state.account ? statusOf(read.fact(statusFact(id))) : null;
-  if (status === null) return [refuse(moment, 'not-found', 'Record not found')];
+  // A delete on its way to the disk makes it gone here, and is not safe yet: who asks again is told no earlier than that.
+  if (status === null) {
+    return [
+      { kind: 'persist', writes: [], deletes: true, live: true },
+      refuse(moment, 'not-found', 'Record not found'),
+    ];
+  }
   const writes: FactWrite[] = [{ key: statusFact(id), value: null }];
   if (status.kind === 'boost') {
     writes.push({ key: keyOf(state.account, factKind.boost, status.of), value: null });

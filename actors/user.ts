@@ -10,6 +10,7 @@ import type { Ask, Command } from './messages.ts';
 import { statusRecord } from './status-record.ts';
 import { deliver } from './user-delivery.ts';
 import { finishBuild, readHome } from './user-home.ts';
+import { packUser, stateFormat, unpackUser } from './user-packing.ts';
 import { boost, deleteStatus, markStatus, publish, unboost } from './user-posting.ts';
 import { adoptFollows, block, follow, mute, unblock, unfollow, unmute } from './user-relations.ts';
 import { attach, catchUp, detach } from './user-sessions.ts';
@@ -230,6 +231,9 @@ function intent(message: UserMessage | RuntimeMessage<Item>): 'reads' | 'writes'
 }
 
 export const user: ActorBehaviour<UserState, UserMessage, Item> = {
+  stateFormat,
+  pack: packUser,
+  migrate: unpackUser,
   load: loadUser,
   intent,
   receive: (state, message, moment, read) => [state, handle(state, message, moment, read)],

@@ -6,7 +6,8 @@ import { type AccountId, isAccountId } from '../runtime/account-id.ts';
 import type { Behaviours, FoundFact, Reader } from '../runtime/behaviours.ts';
 import { accountAt, kindOf } from '../runtime/key.ts';
 import { makeStatusId } from '../runtime/status-id.ts';
-import { type Facts, UserActors } from '../runtime/user-actors.ts';
+import { UserActors } from '../runtime/user-actors.ts';
+import type { Facts } from '../runtime/user-actors-options.ts';
 import { makeVersion } from '../runtime/version.ts';
 
 export interface Counting {
@@ -48,6 +49,9 @@ export async function openCounting(actors: number): Promise<Counting> {
   let handled = 0;
   const behaviours: Behaviours<number, Count, never> = {
     user: {
+      stateFormat: 1,
+      pack: (state) => state,
+      migrate: Number,
       load: () => 0,
       intent: () => 'reads',
       receive(state, _message, moment) {
@@ -63,6 +67,9 @@ export async function openCounting(actors: number): Promise<Counting> {
     doubled: () => null,
     withdraw: () => [],
     viewsFormat: 1,
+    factsFormat: 1,
+    seamFormat: 1,
+    tryOut: () => ({ kind: 'fit', oneWay: null }),
     route: () => [],
     touched: () => ({ statuses: [], accounts: [] }),
     listed: () => null,
@@ -142,7 +149,7 @@ function run<State, Message extends { kind: string }, Item>(
   facts: Facts,
 ): UserActors<State, Message, Item> {
   return new UserActors({
-    behaviours,
+    behaviours: () => behaviours,
     facts,
     now: Date.now,
     chance: Math.random,

@@ -28,6 +28,16 @@ function number(flags: string, description: string, preset: number): Option {
   return new Option(flags, description).argParser(wholeNumber).default(preset);
 }
 
+function numbers(flags: string, description: string, preset: number[]): Option {
+  return new Option(flags, `${description}, with commas between`)
+    .argParser((text: string) => {
+      const values = text.split(',').map(wholeNumber);
+      if (values.includes(0)) throw new InvalidArgumentError('numbers from 1 on are wanted');
+      return values;
+    })
+    .default(preset, preset.join(','));
+}
+
 function graphKept(): Option {
   return new Option(
     '--graph <folder>',
@@ -137,5 +147,25 @@ add(
   .addOption(number('--gateways <n>', 'gateway processes a machine', 1))
   .addOption(number('--seed <n>', 'of all that is chance', 1))
   .action((options) => report(options, async () => (await import('./cluster.ts')).cluster(options)));
+
+add(
+  'deploy',
+  'the same bytes to many nodes on narrow uplinks, by the swarm and from one HTTP server; needs root',
+)
+  .addOption(numbers('--nodes <list>', 'how many nodes', [10, 30, 60]))
+  .addOption(numbers('--mbit <list>', 'uplinks, Mbit/s; on all but the first, at most 30 nodes', [100, 25]))
+  .addOption(number('--mb <n>', 'megabytes to each', 20))
+  .addOption(number('--rounds <n>', 'rounds of the swarm', 3))
+  .addOption(new Option('--simulate', 'no network, but thousands of nodes, simulated').default(false))
+  .addOption(numbers('--sizes <list>', 'with --simulate: how many nodes', [10, 100, 1_000, 3_000, 10_000]))
+  .addOption(new Option('--svg <file>', 'with --simulate: the drawing').default('build/bench/deploy.svg'))
+  .addOption(number('--seed <n>', 'with --simulate: of all that is chance', 1))
+  .action((options) =>
+    report(options, async () =>
+      options.simulate
+        ? (await import('./deploy-simulate.ts')).simulateDeploys(options)
+        : (await import('./deploy.ts')).deploy(options),
+    ),
+  );
 
 await program.parseAsync();

@@ -3,6 +3,7 @@
 type Action = () => void | Promise<void>;
 
 const actions = new Set<Action>();
+let ending: Promise<void> | null = null;
 
 /** Registers; the returned function takes it back, for what ended in the ordinary way. */
 export function atEnd(action: Action): () => void {
@@ -11,7 +12,15 @@ export function atEnd(action: Action): () => void {
 }
 
 /** Runs every action, each at most once; a failing one is told on stderr and does not keep the others from running. */
-export async function runEnd(): Promise<void> {
+export function runEnd(): Promise<void> {
+  // Who is interrupted breaks as well: whoever comes second waits for the first, and only then ends the process.
+  ending ??= runAll().finally(() => {
+    ending = null;
+  });
+  return ending;
+}
+
+async function runAll(): Promise<void> {
   for (const action of [...actions].reverse()) {
     if (!actions.delete(action)) continue;
     try {

@@ -55,3 +55,18 @@ function readStat(pid: number): { parent: number; ticks: number; residentPages: 
   const at = (index: number) => fields[index] ?? 0;
   return { parent: Number(fields[1]), ticks: at(11) + at(12), residentPages: at(21) };
 }
+
+export interface MachineTime {
+  /** Of all processors together, since it was switched on. */
+  busySeconds: number;
+  allSeconds: number;
+}
+
+/** What all processes and the kernel have used. Time that a host above takes away counts as used. */
+export function machineTime(): MachineTime {
+  const line = readFileSync('/proc/stat', 'latin1').split('\n')[0] ?? '';
+  const fields = line.split(/\s+/).slice(1, 9).map(Number);
+  const all = fields.reduce((sum, ticks) => sum + ticks, 0);
+  const idle = (fields[3] ?? 0) + (fields[4] ?? 0);
+  return { busySeconds: (all - idle) / ticksPerSecond, allSeconds: all / ticksPerSecond };
+}

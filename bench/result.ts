@@ -12,7 +12,7 @@ export interface Result {
 
 export function printResult(result: Result): string {
   const width = Math.max(...result.rows.map(([label]) => label.length));
-  const rows = result.rows.map(([label, value]) => `  ${label.padEnd(width)}  ${value}`);
+  const rows = result.rows.map(([label, value]) => `  ${label.padEnd(width)}  ${value}`.trimEnd());
   const wrong = result.wrong.length === 0 ? [] : ['', 'WRONG:', ...result.wrong.map((line) => `  ${line}`)];
   return [result.name, ...rows, ...wrong, ''].join('\n');
 }

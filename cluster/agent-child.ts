@@ -18,6 +18,8 @@ export interface ChildOptions {
   log: ChildLog;
   /** Its process is another one now, or none. */
   changed(): void;
+  /** Its process has ended, and nobody told it to. */
+  crashed(): void;
 }
 
 export interface Child {
@@ -27,10 +29,15 @@ export interface Child {
   running(): { identity: ProcessIdentity; startedMs: number } | null;
   /** Resolves when it serves. Rejects with a `ChildEnded` when it ends before: then it is not started again. */
   start(): Promise<void>;
+  /** The same, but it is started again, however often it ends. Resolves true when it serves, false when it ended before. */
+  keep(): Promise<boolean>;
   /** Takes over a process that already serves. */
   adopt(program: RunningProgram, startedMs: number): void;
   /** Resolves when its process is gone; false when it had to be killed. */
   stop(): Promise<boolean>;
+  /** From now on it may end by itself: it is not started again. Resolves when its process is gone. */
+  letGo(): Promise<void>;
+  signal(name: NodeJS.Signals): void;
   /** Ends its process at once. */
   kill(): void;
 }
@@ -40,14 +47,17 @@ export class ChildEnded extends Error {
   override name = 'ChildEnded';
   role: ChildRole;
   ending: Ending;
-  constructor(role: ChildRole, ending: Ending) {
+  /** What it said was wrong; null: nothing. */
+  lastWords: string | null;
+  constructor(role: ChildRole, ending: Ending, lastWords: string | null) {
     super(`the ${role} ended before it was ready (${describeEnding(ending)})`);
     this.role = role;
     this.ending = ending;
+    this.lastWords = lastWords;
   }
 }
 
-export function superviseChild({ role, index, graceMs, launch, log, changed }: ChildOptions): Child {
+export function superviseChild({ role, index, graceMs, launch, log, changed, crashed }: ChildOptions): Child {
   const wait = backOff();
   let current: { program: RunningProgram; startedMs: number } | null = null;
   let restart: NodeJS.Timeout | null = null;
@@ -64,23 +74,25 @@ export function superviseChild({ role, index, graceMs, launch, log, changed }: C
     current = null;
     changed();
     if (stopping) return;
+    crashed();
     const restartInMs = wait.after(performance.now() - sinceMs);
     const { code, signal } = ending;
     log.warn(
       { role, index, pid: program.identity?.pid, code, signal, restartInMs },
       `the ${role} ended (${describeEnding(ending)}); it is started again`,
     );
-    restart = setTimeout(startAgain, restartInMs);
+    // Whoever was told may have stopped it.
+    if (!stopping) restart = setTimeout(() => void startAgain(), restartInMs);
   }
 
-  function startAgain(): void {
+  async function startAgain(): Promise<boolean> {
     restart = null;
     const program = launch();
     run(program, Date.now());
     void watch(program);
-    void program.ready.then((serves) => {
-      if (serves) log.info({ role, index, pid: program.identity?.pid }, `the ${role} serves again`);
-    });
+    const serves = await program.ready;
+    if (serves) log.info({ role, index, pid: program.identity?.pid }, `the ${role} serves again`);
+    return serves;
   }
 
   return {
@@ -100,8 +112,9 @@ export function superviseChild({ role, index, graceMs, launch, log, changed }: C
       const ending = await program.ended;
       current = null;
       changed();
-      throw new ChildEnded(role, ending);
+      throw new ChildEnded(role, ending, program.lastWords());
     },
+    keep: startAgain,
     adopt(program, startedMs) {
       run(program, startedMs);
       void watch(program);
@@ -110,6 +123,14 @@ export function superviseChild({ role, index, graceMs, launch, log, changed }: C
       stopping = true;
       if (restart !== null) clearTimeout(restart);
       return current === null || (await endProgram(current.program, graceMs));
+    },
+    async letGo() {
+      stopping = true;
+      if (restart !== null) clearTimeout(restart);
+      await current?.program.ended;
+    },
+    signal(name) {
+      current?.program.signal(name);
     },
     kill() {
       stopping = true;

@@ -1,4 +1,5 @@
 // A machine's place in its cluster, when a server starts: settled, a port found, the DHT open, let in by the others.
+import { join } from 'node:path';
 import { type AgentCluster, createAgentCluster } from './agent-cluster.ts';
 import { clusterPort, dhtHostOf } from './agent-cluster-port.ts';
 import { settleCluster } from './agent-cluster-settling.ts';
@@ -7,6 +8,7 @@ import { isAlive } from './agent-process.ts';
 import { readAgentRecord } from './agent-record.ts';
 import { type ClusterFile, manifestIn, writeClusterFile } from './cluster-file.ts';
 import type { Role } from './manifest.ts';
+import { openReleaseHeld, type ReleaseHeld } from './mesh-release.ts';
 import { releaseVersion } from './release-version.ts';
 import type { WireLog } from './wire-meter.ts';
 
@@ -27,15 +29,21 @@ export interface PlaceWanted {
 }
 
 export interface ClusterPlace {
+  node: number;
   roles: Role[];
   host: string;
   port: number;
   /** It is the port that anybody would expect. */
   isUsual: boolean;
   cluster: AgentCluster;
+  /** Null: this machine's addresses are no use to a DHT. */
+  dht: AgentDht | null;
+  releaseHeld: ReleaseHeld;
 }
 
 const joinWithinMs = 30_000;
+/** The core keeps its own: two writers of one file would lose what the other wrote. */
+const agentReleaseFileName = 'agent-release.json';
 
 /** Throws a `CommandFault` when the machine cannot be where it is asked to be. */
 export async function openClusterPlace(wanted: PlaceWanted): Promise<ClusterPlace> {
@@ -57,23 +65,41 @@ export async function openClusterPlace(wanted: PlaceWanted): Promise<ClusterPlac
   const file = { ...settled.file, port };
   await writeClusterFile(data, file);
   const isUsual = asked === port || next.includes(port) || (asked === null && next.length === 0);
+  const known: { cluster: AgentCluster | null } = { cluster: null };
+  const releaseHeld = await openReleaseHeld({
+    path: join(data, agentReleaseFileName),
+    releaseKey: () => known.cluster?.manifest?.manifest.releaseKey ?? null,
+    log,
+  });
+  const dht = await dhtOf({ ...settled, file }, { host, port, log });
   const cluster = createAgentCluster({
     data,
     identity: settled.identity,
     file,
     name,
     version: await releaseVersion(wanted.release),
-    dht: await dhtOf({ ...settled, file }, { host, port, log }),
+    dht,
+    release: releaseHeld,
     core: settled.roles.includes('core') ? { host: nearHost(host), port } : null,
     log,
   });
+  known.cluster = cluster;
   try {
     await cluster.join(joinWithinMs);
   } catch (error) {
     await cluster.close();
     throw error;
   }
-  return { roles: settled.roles, host, port, isUsual, cluster };
+  return {
+    node: settled.identity.number,
+    roles: settled.roles,
+    host,
+    port,
+    isUsual,
+    cluster,
+    dht,
+    releaseHeld,
+  };
 }
 
 /** What a core that an agent has left behind goes on with. */

@@ -1,4 +1,5 @@
 // The agent's part in the cluster: the DHT, a link to every core, and cluster.json, by which the node finds the cluster again.
+import type { Outcome } from '../runtime/behaviours.ts';
 import { ManifestItem } from './agent-cluster-item.ts';
 import { joinCluster } from './agent-cluster-joining.ts';
 import type { AgentDht, DhtAddress } from './agent-dht.ts';
@@ -12,7 +13,8 @@ import { MeshDialing, type MeshLink, type MeshReceiver } from './mesh-dialing.ts
 import { bootOf, MeshGossip } from './mesh-gossip.ts';
 import { MeshLinks } from './mesh-links.ts';
 import { ManifestHeld } from './mesh-manifest.ts';
-import { isMeshOnly, meshMessages } from './mesh-messages.ts';
+import { type AgentEntry, isMeshOnly, type MemberEntry, meshMessages } from './mesh-messages.ts';
+import type { ReleaseHeld } from './mesh-release.ts';
 import { entryOf, helloOf, type MeshSelf, newSelf } from './mesh-self.ts';
 import type { NodeIdentity } from './node-identity.ts';
 import type { Admission, WireAddress, WireHello } from './wire-hello.ts';
@@ -29,6 +31,7 @@ export interface AgentClusterOptions {
   dht: AgentDht | null;
   /** Where this machine's own core takes links; null: it has none. */
   core: WireAddress | null;
+  release: ReleaseHeld;
   log: WireLog;
   clock?: LinkClock;
 }
@@ -41,6 +44,12 @@ export interface AgentCluster {
   readonly manifest: VerifiedManifest | null;
   /** Numbers of the cores it is linked to. */
   readonly linked: number[];
+  /** All processes of the cluster that have been heard of lately, this one's machine's too. */
+  entries(): MemberEntry[];
+  /** What this agent says of itself from now on. */
+  say(agent: AgentEntry): void;
+  /** Asks this machine's own core: a command of mesh-commands.ts as JSON, and so is the answer. Never rejects. */
+  askOwnCore(json: string): Promise<Outcome<string>>;
   /** The file is on disk when it resolves. */
   close(): Promise<void>;
 }
@@ -62,6 +71,7 @@ class Clustered implements AgentCluster {
   readonly #self: MeshSelf;
   #file: ClusterFile;
   #manifest: VerifiedManifest | null;
+  #agent: AgentEntry | null = null;
   #running: Running | null = null;
   #lookAtMs = Number.NEGATIVE_INFINITY;
   #contactsAtMs: number;
@@ -78,6 +88,7 @@ class Clustered implements AgentCluster {
     this.#self = newSelf({ node: identity.number, role: 'agent', name, version });
     this.#file = file;
     this.#manifest = manifestIn(file);
+    options.release.onChanged(() => this.#running?.gossip.pushRelease());
     this.#contactsAtMs = this.#clock.nowMs() + contactsEveryMs;
   }
 
@@ -87,6 +98,27 @@ class Clustered implements AgentCluster {
 
   get linked(): number[] {
     return this.#running?.links.all().map(({ node }) => node) ?? [];
+  }
+
+  entries(): MemberEntry[] {
+    return [...(this.#running?.membership.all() ?? []), this.#own()];
+  }
+
+  say(agent: AgentEntry): void {
+    this.#agent = agent;
+    this.#running?.gossip.tellSoon();
+  }
+
+  async askOwnCore(json: string): Promise<Outcome<string>> {
+    const link = this.#running?.links.get(this.#self.node) ?? null;
+    return link === null
+      ? { ok: false, rejection: { code: 'unavailable', message: 'there is no link to this machine’s core' } }
+      : ((await this.#running?.gossip.ask(link, json)) ?? notRunning);
+  }
+
+  #own(): MemberEntry {
+    const epoch = this.manifest?.manifest.epoch ?? 0;
+    return entryOf(this.#self, epoch, this.#agent === null ? {} : { agent: this.#agent });
   }
 
   async join(withinMs: number): Promise<void> {
@@ -155,7 +187,8 @@ class Clustered implements AgentCluster {
     const gossip = new MeshGossip({
       manifest: held,
       membership,
-      entries: () => [entryOf(this.#self, held.current.manifest.epoch, null)],
+      entries: () => [this.#own()],
+      release: this.#options.release,
       moved: () => this.#moved(),
       places() {},
       command: () =>
@@ -306,6 +339,11 @@ class Clustered implements AgentCluster {
     }
   }
 }
+
+const notRunning: Outcome<never> = {
+  ok: false,
+  rejection: { code: 'unavailable', message: 'the agent has just stopped' },
+};
 
 interface Running {
   held: ManifestHeld;

@@ -1,22 +1,23 @@
-// The cluster's own DHT: nodes announce where their links are and find each other. What it says is a hint; a link's handshake decides.
+// The cluster's own DHT: nodes announce where their links are, and what they share, and find each other. What it says is a hint; the
+// handshake of a link decides, and of what is shared its hashes.
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { networkInterfaces } from 'node:os';
-import { type Address, Client, type ClientOptions } from 'bittorrent-dht';
+import { Client, type ClientOptions } from 'bittorrent-dht';
+import type { DhtAddress } from './dht-address.ts';
+import { DhtDoor, type DhtDoorOptions } from './dht-door.ts';
 import { DhtGuard } from './dht-guard.ts';
 import { DhtItems } from './dht-items.ts';
+import { DhtLookups } from './dht-lookups.ts';
 import { type DhtMeter, noDhtMeter } from './dht-meter.ts';
 import { DhtSocket } from './dht-socket.ts';
+import { DhtTopic, soonMs } from './dht-topic.ts';
 import { DhtWaits } from './dht-waits.ts';
 import { isSigned } from './ed25519.ts';
 import { type LinkClock, machineClock } from './link-clock.ts';
 import type { LinkLog } from './link-log.ts';
-import { sameBytes } from './packed.ts';
+import { machineAddresses } from './machine-address.ts';
 
-export interface DhtAddress {
-  host: string;
-  port: number;
-}
+export type { DhtAddress } from './dht-address.ts';
 
 export interface DhtOptions {
   /** UDP; 0 or absent: any free port. */
@@ -43,7 +44,9 @@ export interface DhtOptions {
   /** For how long others keep what this node announced: about this, and at most a third more. 15 minutes unless told. */
   peersLastMs?: number;
   /** BEP 44's check of a signature; Ed25519 unless told. Must not throw. */
-  verify?: ClientOptions['verify'];
+  verify?: NonNullable<ClientOptions['verify']>;
+  /** Standard clients find what `announceHash` shares, too. They, and nobody here, see nothing else. Absent: shut. */
+  door?: DhtDoorOptions;
 }
 
 /** The port is taken, the address is not this machine's, or the system refuses. */
@@ -56,10 +59,11 @@ export class DhtError extends Error {
 const answerMs = 300;
 const contactsMost = 64;
 const peersMost = 2048;
+const usualPeersLastMs = 15 * 60_000;
 /** With fewer contacts each newcomer is news: it may be who holds what this node announced. */
 const smallCluster = 20;
-const aloneRefreshMs = 5000;
-const soonMs = 1000;
+/** Info hashes announced at a time. */
+const hashesMost = 64;
 
 /** Rejects with a `DhtError` when it cannot listen. */
 export async function openDht(options: DhtOptions): Promise<AgentDht> {
@@ -78,7 +82,7 @@ export async function openDht(options: DhtOptions): Promise<AgentDht> {
     socket,
     bootstrap: known.slice(0, contactsMost).map(({ host, port }) => ({ host, port })),
     ...(advertise === undefined ? {} : { host: advertise }),
-    maxAge: options.peersLastMs ?? 15 * 60_000,
+    maxAge: options.peersLastMs ?? usualPeersLastMs,
     maxPeers: peersMost,
     timeout: answerMs,
     timeBucketOutdated: 60_000,
@@ -95,42 +99,57 @@ export async function openDht(options: DhtOptions): Promise<AgentDht> {
       cause: error,
     });
   }
-  return new AgentDht({ ...options, clock, client, guard });
+  const meter = options.meter ?? noDhtMeter;
+  const peersLastMs = options.peersLastMs ?? usualPeersLastMs;
+  const door =
+    options.door === undefined
+      ? null
+      : new DhtDoor({ ...options.door, socket, clock, meter, log: options.log, peersLastMs, advertise });
+  return new AgentDht({ ...options, peersLastMs, clock, client, guard, door });
 }
 
 export class AgentDht {
   readonly address: DhtAddress;
-  readonly #options: DhtOptions;
+  readonly #options: Omit<DhtOptions, 'door'>;
   readonly #client: Client;
   readonly #guard: DhtGuard;
+  readonly #door: DhtDoor | null;
   readonly #clock: LinkClock;
-  readonly #target: Buffer;
   readonly #refreshMs: number;
   readonly #stopTicking: () => void;
   readonly #waits: DhtWaits;
+  readonly #lookups: DhtLookups;
+  /** Where the cluster's links are. */
+  readonly #links: DhtTopic;
+  /** What this node shares, by its info hash in hex. */
+  readonly #shared = new Map<string, DhtTopic>();
   /** Small signed items (BEP 44) that the DHT keeps for a while. */
   readonly items: DhtItems;
-  #linkPort: number | null = null;
-  #looking: Promise<DhtAddress[]> | null = null;
-  #refreshing: Promise<void> | null = null;
-  #refreshedAtMs = Number.NEGATIVE_INFINITY;
-  #refreshAtMs: number;
   #addresses: string;
   #isClosed = false;
 
   /** Use `openDht`. */
-  constructor(options: DhtOptions & { clock: LinkClock; client: Client; guard: DhtGuard }) {
-    const { client, clock, guard, peersLastMs = 15 * 60_000 } = options;
+  constructor(
+    options: Omit<DhtOptions, 'door'> & {
+      peersLastMs: number;
+      clock: LinkClock;
+      client: Client;
+      guard: DhtGuard;
+      door: DhtDoor | null;
+    },
+  ) {
+    const { client, clock, guard, door, peersLastMs, onPeers } = options;
     this.#options = options;
     this.#client = client;
     this.#clock = clock;
     this.#guard = guard;
+    this.#door = door;
     this.#waits = new DhtWaits(clock);
+    this.#lookups = new DhtLookups(client, this.#waits);
     this.items = new DhtItems(client, this.#waits);
-    this.#target = createHash('sha1').update(options.clusterId).digest();
     this.#refreshMs = peersLastMs / 3;
+    this.#links = this.#topic(createHash('sha1').update(options.clusterId).digest(), onPeers);
     this.#addresses = this.#machineAddresses();
-    this.#refreshAtMs = clock.nowMs();
     const { address, port } = client.address();
     this.address = { host: address, port };
     client.on('error', (error) => options.log.warn({ error: String(error) }, 'the DHT failed'));
@@ -139,22 +158,51 @@ export class AgentDht {
     client.on('node', () => {
       if (this.contacts().length <= smallCluster) this.#refreshSoon();
     });
+    if (door !== null) {
+      client.on('announce', (peer: DhtAddress, hash: Uint8Array) => door.heard(hash, [peer]));
+    }
     this.#stopTicking = clock.every(Math.min(soonMs, this.#refreshMs / 2), () => this.#tick());
   }
 
   /** From now on others find this link port. Resolves when they have been told once, or when there was nobody to tell. */
-  async announce(linkPort: number): Promise<void> {
-    this.#linkPort = linkPort;
-    await this.#refreshing;
-    await this.#refresh();
+  announce(linkPort: number): Promise<void> {
+    return this.#links.announce(linkPort);
   }
 
   /** Where the links of the cluster's nodes are, as others say; this node's own may be among them. Empty when nobody answers. */
   lookup(): Promise<DhtAddress[]> {
-    this.#looking ??= this.#look().finally(() => {
-      this.#looking = null;
-    });
-    return this.#looking;
+    return this.#links.lookup();
+  }
+
+  /**
+   * From now on, until `forgetHash`, others find this TCP port under the info hash; through the door, if there is one, standard clients
+   * do. Resolves when they have been told once, or when there was nobody to tell. Rejects with a `RangeError` for what is no info hash, and for one too many.
+   */
+  async announceHash(hash: Uint8Array, port: number): Promise<void> {
+    if (hash.length !== 20) throw new RangeError('an info hash has 20 bytes');
+    const name = Buffer.from(hash).toString('hex');
+    const known = this.#shared.get(name);
+    if (known === undefined && this.#shared.size >= hashesMost)
+      throw new RangeError(`at most ${hashesMost} info hashes are announced at a time`);
+    const topic = known ?? this.#topic(hash, (peers) => this.#door?.heard(hash, peers));
+    this.#shared.set(name, topic);
+    await Promise.all([topic.announce(port), this.#door?.share(hash, port)]);
+  }
+
+  /** What others were told grows old. */
+  forgetHash(hash: Uint8Array): void {
+    const name = Buffer.from(hash).toString('hex');
+    this.#shared.get(name)?.close();
+    this.#shared.delete(name);
+    this.#door?.forget(hash);
+  }
+
+  /** Who shares this, as others say; this node itself may be among them. Empty when nobody answers. */
+  async lookupHash(hash: Uint8Array): Promise<DhtAddress[]> {
+    const [inside, outside = []] = await Promise.all([this.#lookups.lookup(hash), this.#door?.lookup(hash)]);
+    this.#door?.heard(hash, inside.peers);
+    const all = [...inside.peers, ...outside].map((peer) => [`${peer.host}:${peer.port}`, peer] as const);
+    return [...new Map(all).values()];
   }
 
   /** Other nodes of the DHT, to be kept for the next start. */
@@ -163,6 +211,11 @@ export class AgentDht {
       .toJSON()
       .nodes.slice(0, contactsMost)
       .map(({ host, port }) => ({ host, port }));
+  }
+
+  /** Standard clients, and nodes of their DHT, that this node knows by its door. */
+  strangers(): DhtAddress[] {
+    return this.#door?.contacts() ?? [];
   }
 
   setKeys(keys: readonly Uint8Array[]): void {
@@ -174,78 +227,45 @@ export class AgentDht {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#stopTicking();
+    for (const topic of this.#topics()) topic.close();
     this.#waits.close();
+    await this.#door?.close();
     await new Promise<void>((resolve) => this.#client.destroy(resolve));
   }
 
+  #topic(hash: Uint8Array, onPeers: ((peers: DhtAddress[]) => void) | undefined): DhtTopic {
+    return new DhtTopic({
+      hash: Uint8Array.from(hash),
+      client: this.#client,
+      lookups: this.#lookups,
+      waits: this.#waits,
+      clock: this.#clock,
+      refreshMs: this.#refreshMs,
+      isAlone: () => this.contacts().length === 0,
+      ...(onPeers === undefined ? {} : { onPeers }),
+    });
+  }
+
+  #topics(): DhtTopic[] {
+    return [this.#links, ...this.#shared.values()];
+  }
+
   #tick(): void {
-    const nowMs = this.#clock.nowMs();
     const addresses = this.#machineAddresses();
     if (addresses !== this.#addresses) {
       this.#addresses = addresses;
       this.#options.log.info({ addresses }, 'the machine’s addresses have changed: announced anew');
       this.#refreshSoon();
     }
-    if (nowMs >= this.#refreshAtMs && this.#refreshing === null) void this.#refresh();
+    for (const topic of this.#topics()) topic.tick();
+    this.#door?.tick();
   }
 
   #refreshSoon(): void {
-    const soonest = Math.max(this.#clock.nowMs(), this.#refreshedAtMs + soonMs);
-    this.#refreshAtMs = Math.min(this.#refreshAtMs, soonest);
-  }
-
-  #refresh(): Promise<void> {
-    this.#refreshedAtMs = this.#clock.nowMs();
-    this.#refreshAtMs = Number.POSITIVE_INFINITY;
-    const refreshing = this.#lookAndAnnounce().finally(() => {
-      const isAlone = this.contacts().length === 0;
-      // Apart from each other, so that a cluster that started at once does not announce at once for ever.
-      const restMs = isAlone
-        ? Math.min(aloneRefreshMs, this.#refreshMs)
-        : this.#refreshMs * (0.9 + 0.1 * Math.random());
-      this.#refreshAtMs = Math.min(this.#refreshAtMs, this.#clock.nowMs() + restMs);
-      if (this.#refreshing === refreshing) this.#refreshing = null;
-    });
-    this.#refreshing = refreshing;
-    return refreshing;
-  }
-
-  async #lookAndAnnounce(): Promise<void> {
-    // First the lookup: it tells the library who is near now, and it announces to nobody else.
-    const peers = await this.lookup();
-    if (this.#isClosed) return;
-    if (peers.length > 0) this.#options.onPeers?.(peers);
-    const port = this.#linkPort;
-    if (port === null) return;
-    await this.#waits.for<void>(undefined, (settle) => {
-      // An error says that there was nobody, or that nobody answered: the next refresh is soon enough.
-      this.#client.announce(this.#target, port, () => settle());
-    });
-  }
-
-  async #look(): Promise<DhtAddress[]> {
-    const found = new Map<string, DhtAddress>();
-    const take = ({ host, port }: Address, of: Uint8Array): void => {
-      if (found.size < peersMost && sameBytes(of, this.#target)) found.set(`${host}:${port}`, { host, port });
-    };
-    this.#client.on('peer', take);
-    await this.#waits.for<void>(undefined, (settle) => {
-      this.#client.lookup(this.#target, () => settle());
-    });
-    this.#client.off('peer', take);
-    return [...found.values()];
+    for (const topic of this.#topics()) topic.refreshSoon();
   }
 
   #machineAddresses(): string {
     return (this.#options.addresses ?? machineAddresses)();
   }
-}
-
-function machineAddresses(): string {
-  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-  return all
-    .filter(({ family, internal }) => family === 'IPv4' && !internal)
-    .map(({ address }) => address)
-    .sort()
-    .join(' ');
 }

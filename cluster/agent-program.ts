@@ -1,9 +1,9 @@
 // Running a release's programs: spawned, or taken over from an agent that died. When to start one again is agent-child.ts's part.
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { identify, isAlive, type ProcessIdentity, sendSignal } from './agent-process.ts';
 import type { ChildRole } from './agent-record.ts';
-import { programMessage, settingsVariable } from './settings.ts';
+import { type AgentOrder, programMessage, type SelfTestReport, settingsVariable } from './settings.ts';
 
 /** How a program ended. Both null: nobody knows, it was not our child. */
 export interface Ending {
@@ -19,6 +19,8 @@ export interface RunningProgram {
   /** Resolves true when it serves, false when it ended before. */
   ready: Promise<boolean>;
   ended: Promise<Ending>;
+  /** What it said was wrong, before it ended; null: nothing. */
+  lastWords(): string | null;
   /** Does nothing when it is gone already. */
   signal(name: NodeJS.Signals): void;
 }
@@ -47,7 +49,38 @@ const mostHeaderBytes = 16_384;
  * Starts `core.mjs` or `gateway.mjs` with plain node, in a session of its own: it lives on when the agent or the terminal dies,
  * and Ctrl-C reaches it only through the agent. Its output goes to the agent's standard error, so that it still goes somewhere then.
  */
-export function startProgram({ role, release, settings, onProgress }: ProgramStart): RunningProgram {
+export function startProgram(start: ProgramStart): RunningProgram {
+  return run(start).program;
+}
+
+/** A core that stands by. `ready` is for when it has taken over. */
+export interface StandbyProgram extends RunningProgram {
+  /** Resolves when its self-test is passed; null when it ended before. */
+  tested: Promise<SelfTestReport | null>;
+  /** Gives the order. Resolves when it was heard; false when the process ended before. Only then may the old core be ended. */
+  takeOver(): Promise<boolean>;
+}
+
+export function startStandby(start: ProgramStart): StandbyProgram {
+  const { child, program, tested, taking } = run(start);
+  const order: AgentOrder = { order: 'take over' };
+  return {
+    ...program,
+    tested,
+    takeOver() {
+      // One that has ended meanwhile is noticed by its end.
+      if (child.connected) child.send(order, () => {});
+      return taking;
+    },
+  };
+}
+
+function run({ role, release, settings, onProgress }: ProgramStart): {
+  child: ChildProcess;
+  program: RunningProgram;
+  tested: Promise<SelfTestReport | null>;
+  taking: Promise<boolean>;
+} {
   const child = spawn(process.execPath, [...memoryFlags, join(release, `${role}.mjs`)], {
     env: {
       ...process.env,
@@ -63,35 +96,60 @@ export function startProgram({ role, release, settings, onProgress }: ProgramSta
       if (child.pid === undefined) resolve({ code: null, signal: null, fault });
     });
   });
+  // What it said last may come after its end.
+  const heardAll = ended.then(async () => {
+    if (child.connected) await new Promise((resolve) => child.once('disconnect', resolve));
+  });
+  let lastWords: string | null = null;
+  let passed: (report: SelfTestReport | null) => void = () => {};
+  const tested = new Promise<SelfTestReport | null>((resolve) => {
+    passed = resolve;
+  });
+  let heard: (isHeard: boolean) => void = () => {};
+  const taking = new Promise<boolean>((resolve) => {
+    heard = resolve;
+  });
   const ready = new Promise<boolean>((resolve) => {
     child.on('message', (wire) => {
       const message = programMessage.safeParse(wire).data;
       if (message === undefined) return;
       if ('progress' in message) onProgress?.(message.progress);
+      else if ('tested' in message) passed(message.tested);
+      else if ('taking' in message) heard(true);
+      else if ('failed' in message) lastWords = message.failed;
       else resolve(true);
     });
-    void ended.then(() => resolve(false));
+    void heardAll.then(() => {
+      resolve(false);
+      passed(null);
+      heard(false);
+    });
   });
   // From here on a child that was spawned and one that was adopted are the same thing.
   void ready.then(() => {
     if (child.connected) child.disconnect();
   });
   const identity = child.pid === undefined ? null : (identify(child.pid) ?? { pid: child.pid, startTime: 0 });
-  return {
+  const program: RunningProgram = {
     identity,
     ready,
     ended,
+    lastWords: () => lastWords,
     signal: (name) => {
       child.kill(name);
     },
   };
+  return { child, program, tested, taking };
 }
 
-/** A child of an agent that died: it can be watched and ended, but nobody is told how it ends. */
-export function adoptProgram(identity: ProcessIdentity): RunningProgram {
+/** A child of an agent that died: it can be watched and ended, but nobody is told how it ends. It serves, unless told otherwise. */
+export function adoptProgram(
+  identity: ProcessIdentity,
+  ready: Promise<boolean> = Promise.resolve(true),
+): RunningProgram {
   return {
     identity,
-    ready: Promise.resolve(true),
+    ready,
     ended: new Promise((resolve) => {
       const poll = setInterval(() => {
         if (isAlive(identity)) return;
@@ -99,6 +157,7 @@ export function adoptProgram(identity: ProcessIdentity): RunningProgram {
         resolve({ code: null, signal: null });
       }, adoptedPollMs);
     }),
+    lastWords: () => null,
     signal: (name) => {
       sendSignal(identity, name);
     },

@@ -10,22 +10,29 @@ declare module 'bittorrent-dht' {
   export interface Item {
     v: Uint8Array;
     seq?: number;
+    /** Of a mutable item. */
+    sig?: Uint8Array;
   }
 
   export interface ClientOptions {
     socket: EventEmitter;
-    bootstrap: Address[];
+    /** False: none, and nobody is asked at the start. */
+    bootstrap: Address[] | false;
     host?: string;
     maxAge: number;
     maxPeers: number;
     timeout: number;
     timeBucketOutdated: number;
-    verify(signature: Uint8Array, value: Uint8Array, publicKey: Uint8Array): boolean;
+    /** Without it there are no signed items. */
+    verify?(signature: Uint8Array, value: Uint8Array, publicKey: Uint8Array): boolean;
   }
 
   export class Client extends EventEmitter {
     constructor(options: ClientOptions);
-    listen(port: number, host: string): void;
+    readonly nodeId: Buffer;
+    listen(port?: number, host?: string): void;
+    /** Asked, and kept if it answers. */
+    addNode(node: Address): void;
     address(): { address: string; port: number };
     lookup(infoHash: Buffer, done: (error: Error | null) => void): () => void;
     announce(infoHash: Buffer, port: number, done: (error: Error | null) => void): void;
@@ -35,8 +42,7 @@ declare module 'bittorrent-dht' {
         v: Buffer;
         seq: number;
         salt?: Buffer;
-        sign(said: Uint8Array): Buffer;
-      },
+      } & ({ sign(said: Uint8Array): Buffer } | { sig: Buffer }),
       done: (error: (Error & { code?: number }) | null, key: Buffer, copies: number) => void,
     ): void;
     get(

@@ -1,9 +1,8 @@
 // The command line: which commands there are, and how each ends. What they do is in the command-*.ts of their names.
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { CommandFault } from './command-fault.ts';
 import { usageHint } from './command-options.ts';
+import { packageVersion } from './version-of-package.ts';
 
 /** Loaded when asked for: a command should not wait for the packages of the others. */
 const commands: Record<string, () => Promise<Command>> = {
@@ -13,12 +12,16 @@ const commands: Record<string, () => Promise<Command>> = {
   ring: async () => (await import('./command-ring.ts')).ringCommand(),
   node: async () => (await import('./command-node.ts')).nodeCommand(),
   key: async () => (await import('./command-key.ts')).keyCommand(),
+  release: async () => (await import('./command-release.ts')).releaseCommand(),
+  deploy: async () => (await import('./command-deploy.ts')).deployCommand(),
+  rollback: async () => (await import('./command-deploy.ts')).rollbackCommand(),
   keeper: async () => (await import('./command-keeper.ts')).keeperCommand(),
   status: async () => (await import('./command-status.ts')).statusCommand(),
   token: async () => (await import('./command-token.ts')).tokenCommand(),
   passwd: async () => (await import('./command-passwd.ts')).passwdCommand(),
   backup: async () => (await import('./command-backup.ts')).backupCommand(),
   restore: async () => (await import('./command-restore.ts')).restoreCommand(),
+  bundle: async () => (await import('./command-bundle.ts')).bundleCommand(),
   rebuild: async () => (await import('./command-rebuild.ts')).rebuildCommand(),
 };
 
@@ -45,18 +48,24 @@ export async function runCommandLine(args: string[], output: CommandOutput): Pro
 
 async function programFor(name: string, output: CommandOutput): Promise<Command> {
   const program = new Command('murmuration')
+    // What stands behind a command is the command's own.
+    .enablePositionalOptions()
     .description('A real-time timeline server that speaks the Mastodon client API.')
-    .version(versionOfPackage())
+    .version(packageVersion())
     .addHelpText('after', '\nEvery option can also be set in the environment: --data as MURMURATION_DATA.');
   listen(program, output, '"murmuration --help" lists the commands');
   const named = Object.hasOwn(commands, name) ? commands[name] : undefined;
   for (const load of named === undefined ? Object.values(commands) : [named]) {
     const command = await load();
     program.addCommand(command);
-    listen(command, output, usageHint(command));
-    for (const inner of command.commands) listen(inner, output, usageHint(inner));
+    listenWithin(command, output);
   }
   return program;
+}
+
+function listenWithin(command: Command, output: CommandOutput): void {
+  listen(command, output, usageHint(command));
+  for (const inner of command.commands) listenWithin(inner, output);
 }
 
 function listen(command: Command, output: CommandOutput, hint: string): void {
@@ -69,9 +78,4 @@ function listen(command: Command, output: CommandOutput, hint: string): void {
       complain(`${message}${/[.?)]$/.test(message) ? '' : '.'} ${hint}\n`);
     },
   });
-}
-
-function versionOfPackage(): string {
-  const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '..', 'package.json'), 'utf8'));
-  return typeof version === 'string' ? version : 'unknown';
 }

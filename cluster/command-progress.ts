@@ -2,7 +2,8 @@
 import cliProgress from 'cli-progress';
 
 export interface ProgressShown {
-  update(progress: { done: number; total: number; doing: string }): void;
+  /** `said`: in place of the counts and the rate. */
+  update(progress: { done: number; total: number; doing: string; said?: string }): void;
   /** Leaves the last state standing. */
   end(): void;
 }
@@ -19,16 +20,17 @@ function bar(unit: string): ProgressShown {
   const shown = new cliProgress.SingleBar({
     stream: process.stderr,
     clearOnComplete: false,
-    format: (options, { progress }, { doing, done, total, rate }) =>
-      `${cliProgress.Format.BarFormat(progress, { ...options, barsize: 30 })} ${percent(progress)}  ${doing}: ${count(done)} of ${count(total)} ${unit}, ${count(rate)}/s`,
+    format: (options, { progress }, { doing, said }) =>
+      `${cliProgress.Format.BarFormat(progress, { ...options, barsize: 30 })} ${percent(progress)}  ${doing}: ${said}`,
     barCompleteChar: '█',
     barIncompleteChar: '░',
   });
   const beginMs = performance.now();
   let isShown = false;
   return {
-    update({ done, total, doing }) {
-      const payload = { doing, done, total, rate: rateSince(beginMs, done) };
+    update({ done, total, doing, said }) {
+      const counted = `${count(done)} of ${count(total)} ${unit}, ${count(rateSince(beginMs, done))}/s`;
+      const payload = { doing, said: said ?? counted };
       if (!isShown) shown.start(total, done, payload);
       isShown = true;
       shown.setTotal(total);
@@ -42,14 +44,13 @@ function lines(unit: string): ProgressShown {
   const beginMs = performance.now();
   let lastMs = beginMs;
   return {
-    update({ done, total, doing }) {
+    update({ done, total, doing, said }) {
       const nowMs = performance.now();
       if (nowMs - lastMs < lineEveryMs) return;
       lastMs = nowMs;
       const share = percent(total === 0 ? 1 : done / total);
-      console.error(
-        `${doing}: ${count(done)} of ${count(total)} ${unit} (${share}), ${count(rateSince(beginMs, done))}/s`,
-      );
+      const counted = `${count(done)} of ${count(total)} ${unit} (${share}), ${count(rateSince(beginMs, done))}/s`;
+      console.error(`${doing}: ${said === undefined ? counted : `${share}, ${said}`}`);
     },
     end() {},
   };

@@ -1,12 +1,12 @@
 // `murmuration start`: options, data folder, release, agent, and what the signals mean.
 import { hostname } from 'node:os';
-import { join } from 'node:path';
 import { Command } from 'commander';
 import { pino } from 'pino';
 import { z } from 'zod';
 import { type Agent, createAgent } from './agent.ts';
 import { openClusterPlace } from './agent-cluster-place.ts';
 import { openDataFolder } from './agent-data-folder.ts';
+import { type Deploys, deployedBefore, openDeploys } from './agent-deploys.ts';
 import { lockDataFolder } from './agent-lock.ts';
 import { builtRelease, givenRelease, markUsed } from './agent-release.ts';
 import {
@@ -19,6 +19,7 @@ import {
   rolesText,
   whole,
 } from './command-options.ts';
+import { rateText } from './command-rate.ts';
 import { greeting } from './command-start-greeting.ts';
 import { weightMost } from './invite-admission.ts';
 import {
@@ -29,9 +30,7 @@ import {
   type RateLimit,
   type TrustedProxy,
 } from './settings.ts';
-
-/** The folder that holds package.json. */
-const packageRoot = join(import.meta.dirname, '..');
+import { packageRoot, packageVersion } from './version-of-package.ts';
 
 /** Requests are counted in windows of this length. */
 const rateWindowS = 300;
@@ -66,6 +65,10 @@ const startOptions = z.object({
   clusterHost: addressText.optional(),
   clusterPort: whole(0, 65_535).optional(),
   capacity: whole(1, weightMost).optional(),
+  swarmPort: whole(0, 65_535).optional(),
+  upRate: rateText.optional(),
+  downRate: rateText.optional(),
+  drain: whole(0, 3600),
 });
 
 /** Undefined when it is no such list. */
@@ -119,7 +122,12 @@ export function startCommand(): Command {
         '60',
       ),
     )
-    .addOption(option('--release <DIR>', 'run this built release (default: build this checkout)'))
+    .addOption(
+      option(
+        '--release <DIR>',
+        'run this built release until another is deployed (default: build this checkout)',
+      ),
+    )
     .addOption(option('--idle-actor <SECONDS>', 'put a user to sleep after so long without a message', '600'))
     .addOption(option('--min-free <PERCENT>', 'accept only deletes with less of the disk free', '5'))
     .addOption(option('--name <NAME>', 'the name of this machine in logs and status', hostname()))
@@ -148,6 +156,21 @@ export function startCommand(): Command {
         'what fails together: no account has two copies on cores of one machine',
         hostname(),
       ),
+    )
+    .addOption(
+      option(
+        '--swarm-port <N>',
+        'the TCP port by which releases come and go (default: the port after the cluster port, or any that is free)',
+      ),
+    )
+    .addOption(option('--up-rate <BYTES>', 'of releases, send at most this a second: 500K, 20M'))
+    .addOption(option('--down-rate <BYTES>', 'of releases, receive at most this a second'))
+    .addOption(
+      option(
+        '--drain <SECONDS>',
+        'over how long connections are moved when gateways change their code',
+        '30',
+      ),
     );
   return command.action(async () => {
     await runServer(readOptions(command, startOptions));
@@ -160,8 +183,9 @@ async function runServer(options: StartOptions): Promise<void> {
   const stop = watchSignals();
   const data = openDataFolder(options.data);
   const lock = await lockDataFolder(data);
-  const release = await releaseOf(options.release, () => {});
   const log = agentLog(options.logLevel);
+  const deployed = await deployedBefore({ data, root: packageRoot, agentVersion: packageVersion(), log });
+  const release = deployed.release?.folder ?? (await releaseOf(options.release, () => {}));
   const place = await openClusterPlace({ ...options, data, release, log });
   const shared = {
     data,
@@ -180,11 +204,14 @@ async function runServer(options: StartOptions): Promise<void> {
   };
   const { host, port, publicUrl, trustedProxy } = options;
   const hasCore = place.roles.includes('core');
+  const opened: { deploys: Deploys | null } = { deploys: null };
   const agent = createAgent(
     {
       command: 'start',
       data,
       release,
+      otherReleases: deployed.release !== null || deployed.state.trial !== null ? 'adopted' : 'ended',
+      crashed: (role, times) => opened.deploys?.crashed(role, times),
       core: hasCore ? core : null,
       gateway: { ...shared, host, port, publicUrl, trustedProxy },
       gateways: place.roles.includes('gateway') ? options.gateways : 0,
@@ -198,6 +225,18 @@ async function runServer(options: StartOptions): Promise<void> {
     if (!hasCore) place.cluster.run();
     const started = await agent.start();
     if (hasCore) place.cluster.run();
+    opened.deploys = await openDeploys({
+      ...deployed,
+      root: packageRoot,
+      started: release,
+      agent,
+      place,
+      hasGateways: place.roles.includes('gateway'),
+      swarmPort: options.swarmPort ?? place.port + 1,
+      rates: { up: options.upRate ?? null, down: options.downRate ?? null },
+      drainMs: options.drain * 1000,
+      log,
+    });
     console.log(greeting(started, { data, release, place }));
   } catch (error) {
     if (!stop.asked) {
@@ -208,6 +247,7 @@ async function runServer(options: StartOptions): Promise<void> {
   const uses = setInterval(() => markUsed(release), 3_600_000);
   const killed = await stopping;
   clearInterval(uses);
+  await opened.deploys?.close();
   await place.cluster.close();
   lock.release();
   if (killed.length > 0) console.log(`Had to be killed: ${killed.join(', ')}. Nothing acknowledged is lost.`);

@@ -8,6 +8,7 @@ export const clusterShown = z.looseObject({
   node: z.number(),
   epoch: z.number(),
   conflict: z.string().nullable(),
+  copiedKeys: z.array(z.looseObject({ node: z.number(), addresses: z.array(z.string()) })).default([]),
   keepers: z.array(z.number()),
   replication: z.object({ machines: z.number(), owners: z.number(), writes: z.number() }),
   ring: z.looseObject({ cores: z.array(z.number()), next: z.array(z.number()).nullable() }),
@@ -61,6 +62,7 @@ export function drawCluster(shown: ClusterShown, nowMs: number): string {
     ...(conflict === null
       ? []
       : [`  TWO MANIFESTS OF ONE EPOCH: ${conflict}. Nothing is signed until that is mended.`]),
+    ...shown.copiedKeys.map((copied) => copiedLine(copied, nodes)),
     ...nodes.flatMap(clockLine),
     '',
     ...table([heads, ...rows]),
@@ -83,6 +85,12 @@ function keeperLine({ keepers, nodes }: ClusterShown): string {
     return 'the keeper’s key is on no machine that can be reached: all runs on, but nothing can be changed';
   if (names.length === 1) return `kept by ${names[0]}`;
   return `the keeper’s key is on ${names.join(' and ')}: take it away (DATA/keeper.key) from all but one`;
+}
+
+function copiedLine({ node, addresses }: ClusterShown['copiedKeys'][number], nodes: NodeShown[]): string {
+  const name = nodes.find((one) => one.node === node)?.name ?? String(node);
+  const places = addresses.join(' and ');
+  return `  TWO PROCESSES HAVE THE KEY OF ${name} (${places}): a data folder was copied. Stop one; let it join with a folder of its own.`;
 }
 
 /** Half of what a clock may be ahead of one that gives it a lease (replica-leases.ts). */

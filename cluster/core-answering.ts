@@ -24,6 +24,11 @@ const unstored = {
   rejection: { code: 'unavailable', message: 'Too few machines have what was written last. Try again soon.' },
 } as const satisfies Outcome<never>;
 
+/** What was written too few machines have in time: whether they ever will is not known. */
+class UnstoredError extends Error {
+  override readonly name = 'UnstoredError';
+}
+
 /** Other owners of a partition may live and still not get to write, with a full disk, say. */
 const storedWithinMs = 5000;
 
@@ -63,13 +68,24 @@ export async function answerUnderTerms(options: UnderTerms): Promise<Outcome<unk
 }
 
 async function answered(options: UnderTerms, terms: ReadonlyMap<number, number>): Promise<Outcome<unknown>> {
-  const { cluster, isRead, nowMs, completeThroughMs, answer } = options;
-  const outcome = await answer();
+  const { cluster, isRead, nowMs, completeThroughMs } = options;
+  const outcome = await outcomeOf(options);
+  // It tells nothing of what is here, and may have waited for that already.
+  if (!outcome.ok && outcome.rejection.code === 'unavailable') return outcome;
   const storing = cluster.stored(terms.keys());
   if (storing !== null && !(await isStoredInTime(storing))) return isRead ? unstored : unknown;
   for (const [partition, term] of terms)
     if (cluster.term(partition) !== term) return isRead ? moved : unknown;
   return dated(outcome, completeThroughMs, nowMs);
+}
+
+async function outcomeOf({ answer }: UnderTerms): Promise<Outcome<unknown>> {
+  try {
+    return await answer();
+  } catch (error) {
+    if (error instanceof UnstoredError) return unknown;
+    throw error;
+  }
 }
 
 /** A page of statuses says since when it may lack some, if that is longer than people would notice. */
@@ -82,9 +98,10 @@ function isPage(value: unknown): value is { completeThroughMs: number | null } {
   return typeof value === 'object' && value !== null && 'completeThroughMs' in value;
 }
 
-/** Rejects when too few machines have it in time: whether they ever will is not known. */
+/** Rejects with an `UnstoredError` when too few machines have it in time. */
 export async function storedInTime(storing: Promise<void> | null): Promise<void> {
-  if (storing !== null && !(await isStoredInTime(storing))) throw new Error(unknown.rejection.message);
+  if (storing !== null && !(await isStoredInTime(storing)))
+    throw new UnstoredError(unknown.rejection.message);
 }
 
 function isStoredInTime(storing: Promise<void>): Promise<boolean> {

@@ -2,6 +2,7 @@
 import { Counter, type Registry } from 'prom-client';
 import { versionMs } from '../runtime/version.ts';
 import { addGauge } from './core-gauge.ts';
+import type { Taken } from './core-takeovers.ts';
 import type { Term } from './peer-messages.ts';
 import type { Replica } from './replica.ts';
 
@@ -21,7 +22,10 @@ export class ClusterMetrics {
   readonly #repairedFacts: Counter;
   readonly #taken: Counter;
   readonly #lost: Counter;
+  readonly #failovers: Counter;
+  readonly #handovers: Counter;
   #served: ReadonlyMap<number, number> = new Map();
+  #lagMs: () => number = () => 0;
 
   constructor(registry: Registry) {
     this.#registry = registry;
@@ -35,6 +39,14 @@ export class ClusterMetrics {
       'Partitions this core began to serve: at a start, a failover or a change of the ring',
     );
     this.#lost = this.#counter('terms_lost_total', 'Partitions it serves no more');
+    this.#failovers = this.#counter(
+      'failovers_total',
+      'Partitions it took over from a core that had not given them back',
+    );
+    this.#handovers = this.#counter(
+      'handovers_total',
+      'Partitions it took over from a core that had given them back',
+    );
     this.#gauge('partitions_served', 'Partitions this core answers for', () => this.#served.size);
   }
 
@@ -60,12 +72,16 @@ export class ClusterMetrics {
     this.#gauge(
       'watermark_lag_seconds',
       'How old the newest moment is up to which it has taken in everything',
-      // Alone it is now. Before the first statement of everybody it has waited as long as it runs.
-      () =>
-        cluster.isAlone
-          ? 0
-          : Math.max(0, now() - Math.max(startedMs, versionMs(replica.horizon.watermark()))) / 1000,
+      () => this.lagMs() / 1000,
     );
+    // Alone it is now. Before the first statement of everybody it has waited as long as it runs.
+    this.#lagMs = () =>
+      cluster.isAlone ? 0 : Math.max(0, now() - Math.max(startedMs, versionMs(replica.horizon.watermark())));
+  }
+
+  /** How old the newest moment is up to which this core has taken in everything. */
+  lagMs(): number {
+    return this.#lagMs();
   }
 
   /** Everything that is served from now on. */
@@ -74,6 +90,12 @@ export class ClusterMetrics {
     for (const [partition, term] of served) if (this.#served.get(partition) !== term) this.#taken.inc();
     for (const partition of this.#served.keys()) if (!served.has(partition)) this.#lost.inc();
     this.#served = served;
+  }
+
+  /** Of what it serves since now others served before. */
+  took({ failovers, handovers }: Taken): void {
+    this.#failovers.inc(failovers);
+    this.#handovers.inc(handovers);
   }
 
   /** A comparison of digests has brought facts that were lacking here. */

@@ -8,6 +8,7 @@ import { unpackWire } from '../runtime/wire-bytes.ts';
 import { CoreInterest } from './core-interest.ts';
 import type { CoreLog } from './core-log.ts';
 import { CoreReplicaStore } from './core-replica-store.ts';
+import { type Taken, Takeovers } from './core-takeovers.ts';
 import { UnderWay } from './core-under-way.ts';
 import { bitsOf } from './partition-set.ts';
 import type { Copy, PeerMessage, Term } from './peer-messages.ts';
@@ -43,6 +44,8 @@ export interface CoreClusterOptions {
   /** All authors that somebody here receives. */
   authors(): Iterable<AccountId>;
   serving(version: number, terms: readonly Term[]): void;
+  /** Some of it others served before. */
+  taken(taken: Taken): void;
   /** These partitions are served no more: what is in memory of their accounts is somebody else's now. */
   lost(partitions: ReadonlySet<number>): void;
 }
@@ -65,6 +68,7 @@ export class CoreCluster {
   readonly #store: CoreReplicaStore;
   readonly interest: CoreInterest;
   readonly underWay = new UnderWay();
+  readonly #takeovers: Takeovers;
   readonly #waiting: Written[] = [];
   readonly #timer: NodeJS.Timeout;
   #served: ReadonlySet<number> = new Set();
@@ -85,6 +89,7 @@ export class CoreCluster {
     const { store, node, boot, clock, ring, epoch, isFounder, chance } = options;
     this.#options = options;
     this.#store = new CoreReplicaStore(store, node);
+    this.#takeovers = new Takeovers(node);
     this.replica = new Replica({
       self: { node, boot, incarnation: store.incarnation },
       store: this.#store,
@@ -112,7 +117,10 @@ export class CoreCluster {
           options.repaired(facts);
         },
         missed: () => {
-          options.log.warn({}, 'the log of another core does not go back far enough: all is scanned again');
+          options.log.warn(
+            {},
+            'the log of another core does not go back far enough: what it would have brought is asked for',
+          );
           options.missed();
         },
         ahead: (peer) =>
@@ -149,6 +157,7 @@ export class CoreCluster {
   }
 
   linked(identity: PeerIdentity): void {
+    this.#takeovers.linked(identity.node);
     this.replica.linked(identity);
   }
 
@@ -159,6 +168,7 @@ export class CoreCluster {
 
   /** Its bytes may be views of a frame that is gone when this returns. */
   receive(node: number, message: PeerMessage): void {
+    if (message.kind === 'serving') this.#takeovers.heard(node, message);
     this.replica.receive(node, kept(message));
   }
 
@@ -327,6 +337,7 @@ export class CoreCluster {
     this.#served = served;
     if (lost.size > 0) this.#options.lost(lost);
     for (const partition of lost) for (const done of [...(this.#waitingFor.get(partition) ?? [])]) done();
+    this.#options.taken(this.#takeovers.serving(terms));
     this.#options.serving(version, terms);
   }
 

@@ -4,6 +4,7 @@ import type { Reader } from '../runtime/behaviours.ts';
 import { afterPrefix, keyOf } from '../runtime/key.ts';
 import type { StatusId } from '../runtime/status-id.ts';
 import { makeVersion } from '../runtime/version.ts';
+import type { Peers } from './core-options.ts';
 import type { LinkPeer } from './link-peer.ts';
 
 /** Of deletions: actors/views.ts calls them so. Their keys end in the versions, their values are the ids. */
@@ -40,4 +41,11 @@ function recentDeletions(reader: Pick<Reader, 'views'>, nowMs: number): StatusId
 
 function idOf(value: unknown): StatusId {
   return Buffer.from(value as Uint8Array).toString('latin1') as StatusId;
+}
+
+/** No gateway goes by these tokens any more when it resolves. */
+export async function forgetTokens(tokens: string[], to: Peers): Promise<void> {
+  const changed = { statuses: [], accounts: [], tokens };
+  for (const peer of to.peers) if (peer.role === 'gateway') peer.sendChanged(changed);
+  await to.fence();
 }

@@ -10,7 +10,7 @@ import type { Elsewhere } from './core-elsewhere.ts';
 import { inTime } from './in-time.ts';
 
 export interface CoreGatheringOptions {
-  store: Pick<Store, 'newestOf'>;
+  store: Pick<Store, 'newestOf' | 'underWay'>;
   reader: Reader;
   /** Sees what is on its way to the disk. */
   writing: PointReader;
@@ -18,6 +18,13 @@ export interface CoreGatheringOptions {
   cluster: CoreCluster | null;
   elsewhere(): Elsewhere | null;
   statusKey(id: StatusId): Key;
+}
+
+interface Others {
+  cluster: CoreCluster;
+  elsewhere: Elsewhere;
+  /** What is on its way to this disk. */
+  underWay: Promise<void> | null;
 }
 
 /** How long a core may take to say that it sends what somebody here wants. */
@@ -38,29 +45,38 @@ export class CoreGathering {
     this.#options = options;
   }
 
-  /** At once when everything is here. */
+  /**
+   * At once when everything is here. With several machines an answer to a write may come before what it wrote is announced, after others
+   * in the log: whoever reads then finds it only in what is gathered, so that waits for what is on its way to this disk.
+   */
   gather(wanted: Wanted): Gathering | Promise<Gathering> {
-    const { store, reader, cluster, elsewhere } = this.#options;
+    const { store, cluster, elsewhere } = this.#options;
+    const underWay = cluster === null || cluster.isAlone ? null : store.underWay;
     const other = elsewhere();
     if (cluster !== null && other !== null && !cluster.hasAll)
-      return inTime(this.#gather(wanted, cluster, other), withinMs, failed(unconfirmed));
-    return {
-      statuses: store.newestOf(wanted.recent),
-      found: wanted.ranges.map((range) => reader.views(range)),
-      failed: null,
-      read: null,
-    };
+      return inTime(
+        this.#gather(wanted, { cluster, elsewhere: other, underWay }),
+        withinMs,
+        failed(unconfirmed),
+      );
+    return underWay === null ? this.#here(wanted) : underWay.then(() => this.#here(wanted));
+  }
+
+  #here({ recent, ranges }: Wanted): Gathering {
+    const { store, reader } = this.#options;
+    const found = ranges.map((range) => reader.views(range));
+    return { statuses: store.newestOf(recent), found, failed: null, read: null };
   }
 
   async #gather(
     { recent, ranges, withFacts }: Wanted,
-    cluster: CoreCluster,
-    elsewhere: Elsewhere,
+    { cluster, elsewhere, underWay }: Others,
   ): Promise<Gathering> {
     const isElsewhere = (author: AccountId): boolean => !cluster.isHere(author);
     // First all that is written from now on comes by itself: then nothing falls between.
     if ([...recent.authors].some(isElsewhere) && !(await cluster.interest.confirmed(confirmedWithinMs)))
       return failed(unconfirmed);
+    await underWay;
     const [statuses, found] = await Promise.all([elsewhere.newest(recent), elsewhere.ranges(ranges)]);
     if (!statuses.ok) return failed(statuses.rejection);
     if (!found.ok) return failed(found.rejection);

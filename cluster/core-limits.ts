@@ -9,6 +9,9 @@ interface Window {
 /** Keys counted at once; beyond that the oldest windows are forgotten. */
 const mostKeys = 500_000;
 
+/** Failed logins an address or a name may have in ten minutes. */
+export const failedLogIns = { most: 20, windowS: 600 };
+
 /** Counts by key in fixed windows. */
 export class Limit {
   readonly #windows = new Map<string, Window>();

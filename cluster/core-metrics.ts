@@ -5,6 +5,7 @@ import { ClusterMetrics } from './core-cluster-metrics.ts';
 import { gatewayMetrics } from './core-gateway-metrics.ts';
 import { addGauge } from './core-gauge.ts';
 import type { CoreSessions } from './core-sessions.ts';
+import { SwapMetrics } from './core-swap-metrics.ts';
 import type { LinkEvent, LinkMeter } from './link-meter.ts';
 import type { LinkPeer } from './link-peer.ts';
 import type { WireMeter } from './wire-meter.ts';
@@ -24,7 +25,10 @@ export class CoreMetrics implements LinkMeter {
   readonly wires: WireMeter;
   /** What it does as one of several. */
   readonly cluster: ClusterMetrics;
+  /** What becomes of its behaviours. */
+  readonly swaps: SwapMetrics;
   readonly #links: Counter<'event'>;
+  #crashed = 0;
   /** Counted at every request: a map costs a tenth of a labelled counter. */
   readonly #rejections = new Map<string, number>();
   readonly #requests = new Map<string, number>();
@@ -49,6 +53,7 @@ export class CoreMetrics implements LinkMeter {
     });
     this.wires = { count: (event, by) => wires.inc({ event }, by) };
     this.cluster = new ClusterMetrics(this.#registry);
+    this.swaps = new SwapMetrics(this.#registry);
     this.#watchTally(
       'murmuration_core_requests_total',
       'Requests to the core, by kind',
@@ -133,6 +138,20 @@ export class CoreMetrics implements LinkMeter {
 
   rejected(reason: string): void {
     this.#rejections.set(reason, (this.#rejections.get(reason) ?? 0) + 1);
+  }
+
+  /** An actor failed and begins anew. */
+  crashed(): void {
+    this.#crashed++;
+    this.swaps.failed();
+  }
+
+  /** How the core does, by which a release is judged. */
+  health(): { asked: number; failed: number; crashed: number; lagMs: number } {
+    let asked = 0;
+    for (const count of this.#requests.values()) asked += count;
+    const failed = this.#rejections.get('unavailable') ?? 0;
+    return { asked, failed, crashed: this.#crashed, lagMs: Math.round(this.cluster.lagMs()) };
   }
 
   #watchTally(name: string, help: string, label: string, tally: ReadonlyMap<string, number>): void {

@@ -4,10 +4,13 @@ import { versionMs } from '../runtime/version.ts';
 import { Core } from './core.ts';
 import { CoreMetrics } from './core-metrics.ts';
 import type { CoreOptions } from './core-options.ts';
+import { CoreProduct } from './core-product.ts';
 
 /** Opens the store and starts a core on it. Rejects with what the store says when it can't be opened. */
-export async function openCore(options: CoreOptions): Promise<Core> {
-  const { product, folder, node, onFault, limits } = options;
+export async function openCore({ product: first, ...options }: CoreOptions): Promise<Core> {
+  const { folder, node, onFault, limits } = options;
+  // Nobody else keeps the first one: it is freed when another has taken its place.
+  const product = new CoreProduct(first);
   // One time for all: a clock that is set back stands still here until it is there again, and versions that had to run ahead of it take it
   // along. An id made from it is never older than a version given before, or a cursor could skip it.
   let latestMs = 0;
@@ -24,19 +27,21 @@ export async function openCore(options: CoreOptions): Promise<Core> {
     now,
     onFault,
     onTrouble: (error) => options.log.warn({ err: error }, 'something in the background of the store failed'),
-    derive: (entry, read) => product.derive(entry, read),
-    addressed: (change) => product.addressed(change),
-    withdraw: (fact, read) => product.withdraw(fact, read),
-    viewsFormat: product.viewsFormat,
-    listed: (key, value) => product.listed(key, value),
-    statusKey: (id) => product.statusKey(id),
-    words: (fact) => product.words(fact),
+    derive: (entry, read) => product.current.derive(entry, read),
+    addressed: (change) => product.current.addressed(change),
+    withdraw: (fact, read) => product.current.withdraw(fact, read),
+    viewsFormat: product.current.viewsFormat,
+    listed: (key, value) => product.current.listed(key, value),
+    statusKey: (id) => product.current.statusKey(id),
+    words: (fact) => product.current.words(fact),
     onCommitted: (entries, position) => opened.core?.committed(entries, position),
     onAdopted: (entries) => opened.core?.adopted(entries),
     onCommitTimed: (ms, entries) => metrics.committed(ms, entries),
     ...(limits === undefined ? {} : { limits }),
+    schema: options.schema,
+    lock: options.lock,
   });
   opening = store;
-  opened.core = new Core(store, { ...options, now, wall: options.now }, metrics);
+  opened.core = new Core(store, { ...options, now, wall: options.now }, metrics, product);
   return opened.core;
 }

@@ -1,7 +1,10 @@
 // What a core is opened with, and whom it serves.
+import type { StoreLock } from '../runtime/store-lock.ts';
 import type { StoreLimits } from '../runtime/store-options.ts';
+import type { StateSchema } from '../runtime/store-schema.ts';
 import type { Product } from './core-behaviours.ts';
 import type { CoreLog } from './core-log.ts';
+import type { TrialBounds } from './core-trial-scripts.ts';
 import type { LinkPeer } from './link-peer.ts';
 import type { Ring } from './ring.ts';
 
@@ -26,7 +29,13 @@ export interface CoreOptions {
   /** The disk failed: nothing more is accepted; the process must end. */
   onFault(error: Error): void;
   limits?: Partial<StoreLimits>;
+  /** What it reads and writes of stored state; absent: the first schema. */
+  schema?: StateSchema;
+  /** The store's, where it is held already. */
+  lock?: StoreLock;
   slice?: number;
+  /** How long a trial of other behaviours may take, and how much memory. */
+  trial?: Partial<TrialBounds>;
 }
 
 /** A core's part in a cluster. */

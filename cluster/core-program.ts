@@ -9,9 +9,11 @@ import { connectColleagues } from './core-colleagues.ts';
 import { LinkedGateways } from './core-gateways.ts';
 import { openCore } from './core-opening.ts';
 import type { CoreShare } from './core-options.ts';
+import { standBy, storeFolderIn } from './core-standby.ts';
 import { linkPath } from './link-door.ts';
 import { linkFileName, newLinkKey, removeLinkFile, writeLinkFile } from './link-file.ts';
 import type { HandleRequest } from './link-handling.ts';
+import { noteLeft, takeLeftNote } from './link-left.ts';
 import type { CoreList, LinkRole } from './link-messages.ts';
 import type { LinkPeer } from './link-peer.ts';
 import { linkKeyOf } from './link-proof.ts';
@@ -22,12 +24,14 @@ import { answerCluster } from './mesh-answering.ts';
 import type { MeshPorts } from './mesh-ports.ts';
 import { type NodeIdentity, openNodeIdentity } from './node-identity.ts';
 import { sameBytes } from './packed.ts';
+import { releaseRanges } from './release-manifest.ts';
 import { releaseVersion } from './release-version.ts';
-import { type CoreSettings, coreSettings, readSettings, tellAgent } from './settings.ts';
+import { type CoreSettings, coreSettings, endWith, readSettings, tellAgent } from './settings.ts';
 import { steadyClock } from './steady-clock.ts';
 import { noWireMeter } from './wire-meter.ts';
 
-const storeFolder = 'store';
+/** How long gateways have for the answers of what they asked before. */
+const leaveWithinMs = 1000;
 
 async function start(): Promise<void> {
   const settings = readSettings(coreSettings, process.env);
@@ -36,6 +40,18 @@ async function start(): Promise<void> {
   process.on('SIGINT', () => {});
   const product = await loadBehaviours(settings.release);
   const identity = await openNodeIdentity(settings.data);
+  const shared = {
+    product,
+    node: identity.number,
+    now: steadyClock({ wallMs: Date.now, monoMs: () => performance.now() }),
+    chance: Math.random,
+    rateLimit: settings.rateLimit,
+    signUpsAnHour: settings.signUpsAnHour,
+    idleMs: settings.idleActorS * 1000,
+    schema: releaseRanges.stateSchema,
+    log,
+  };
+  const lock = settings.mode === 'standby' ? await standBy({ ...shared, data: settings.data }) : undefined;
   // The core's metrics, once there are some: nothing happens on wires before that.
   let wires = noWireMeter;
   // Before the core: it is to know the manifest, and to whom it can speak. Nothing is opened yet.
@@ -52,21 +68,15 @@ async function start(): Promise<void> {
           meter: { count: (event, by) => wires.count(event, by) },
         });
   const core = await openCore({
-    product,
-    folder: join(settings.data, storeFolder),
-    node: identity.number,
-    now: steadyClock({ wallMs: Date.now, monoMs: () => performance.now() }),
-    chance: Math.random,
-    rateLimit: settings.rateLimit,
-    signUpsAnHour: settings.signUpsAnHour,
-    idleMs: settings.idleActorS * 1000,
-    log,
+    ...shared,
+    folder: storeFolderIn(settings.data),
     onFault(error) {
       log.fatal({ err: error }, 'the disk failed: nothing was acknowledged that is not on it; the core ends');
       // Not by `exit`: after a page that could not be written LMDB's memory is not sound, and freeing it can abort half-way.
       process.kill(process.pid, 'SIGKILL');
     },
     limits: { minFreePercent: settings.minFreePercent },
+    ...(lock === undefined ? {} : { lock }),
     ...(mesh === null ? {} : { cluster: shareOf(mesh) }),
   });
   if (mesh === null) {
@@ -127,7 +137,7 @@ async function serve({
     log,
     meter: core.metrics,
     // An empty store has had no core before this one, and so no gateway that may still hold a lease of it.
-    hadPredecessor: core.store.position > 0,
+    hadPredecessor: !takeLeftNote(storeFolderIn(data)) && core.store.position > 0,
   });
   core.serve(links);
   const linkKey = linkKeyOf(mesh.manifest.manifest.cluster);
@@ -157,18 +167,22 @@ async function serve({
     isStopping = true;
     log.info({}, 'the core stops');
     written
-      .then(() => core.handOver())
-      .then(() => links.close())
-      .then(() => colleagues.close())
-      .then(() => mesh.close())
-      .then(() => core.close())
-      .then(() => removeLinkFile(linkFile, incarnation))
+      .then(() => end())
       .then(() => process.exit(0))
       .catch((error: unknown) => {
         log.error({ err: error }, 'the core could not stop in order');
         process.exit(1);
       });
   });
+  async function end(): Promise<void> {
+    await core.handOver();
+    // Whoever looks for a core from now on waits for the next one.
+    await removeLinkFile(linkFile, incarnation);
+    const areAllGone = await links.leave(leaveWithinMs);
+    await Promise.all([links.close(), colleagues.close(), mesh.close()]);
+    if (areAllGone) noteLeft(storeFolderIn(data));
+    await core.close();
+  }
   await written;
   log.info({ port: links.port, clusterPort: mesh.port, position: core.store.position }, 'the core serves');
   tellAgent({ ready: true });
@@ -229,13 +243,14 @@ function portsOf({
     otherPaths: {
       [linkPath]: (request, socket, head, publicKey) => links.takeUpgrade(request, socket, head, publicKey),
     },
-    report: () => ({ ...cluster.report(), gateways: gateways.list() }),
+    report: () => ({ ...cluster.report(), health: core.metrics.health(), gateways: gateways.list() }),
+    swap: async ({ release, isOneWay }) => {
+      const swapped = await core.swap(release, { isOneWay });
+      return swapped.ok ? { ok: true, value: JSON.stringify(swapped.value) } : swapped;
+    },
     progressOf: (node) => (node === mesh.node ? cluster.progress() : cluster.replica.progressOf(node)),
     servers: () => cluster.servers(),
   };
 }
 
-start().catch((error: unknown) => {
-  process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exit(1);
-});
+start().catch(endWith);

@@ -2,7 +2,7 @@
 import type { Item } from '../actors/items.ts';
 import type { Tick } from '../actors/messages.ts';
 import type { Found, Need } from '../runtime/reading.ts';
-import type { Pushes } from '../runtime/user-actors.ts';
+import type { Pushes } from '../runtime/user-actors-options.ts';
 import type { Version } from '../runtime/version.ts';
 import type { Elsewhere } from './core-elsewhere.ts';
 import { CoreQuestions, type Settled } from './core-questions.ts';

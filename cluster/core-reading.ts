@@ -2,6 +2,7 @@
 import { exchanges } from '../actors/exchanges.ts';
 import { factKind } from '../actors/facts.ts';
 import type { Ask, queries, RequestKind } from '../actors/messages.ts';
+import type { AccountId } from '../runtime/account-id.ts';
 import type { Outcome, Reader } from '../runtime/behaviours.ts';
 import { accountKeyLength, afterPrefix, kindOf } from '../runtime/key.ts';
 import { answerNeeds, mostFound, type Need } from '../runtime/reading.ts';
@@ -30,6 +31,23 @@ export interface CoreReadingOptions {
 /** How long a search waits for the index to take in what was just written. */
 const searchWaitMs = 500;
 const instanceMs = 10_000;
+
+/** All that is on this disk. */
+export function readerOf(
+  store: Pick<Store, 'reader' | 'search'>,
+  serves: (account: AccountId) => boolean,
+): Reader {
+  const { reader } = store;
+  return {
+    fact: (key) => reader.fact(key),
+    view: (key) => reader.view(key),
+    facts: (range) => reader.facts(range),
+    views: (range) => reader.views(range),
+    recent: (author, below, most) => reader.recent(author, below, most),
+    find: (words, bounds) => store.search({ words: [...words], ...bounds }),
+    serves,
+  };
+}
 
 export function isExchange(kind: RequestKind): kind is ExchangeKind {
   return Object.hasOwn(exchanges, kind);

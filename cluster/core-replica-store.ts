@@ -21,6 +21,8 @@ export class CoreReplicaStore implements ReplicaStore {
   #again: NodeJS.Timeout | null = null;
   /** Facts that are on their way to the disk, and of whose message replication will say that it has arrived. */
   readonly #arriving = new Map<string, Entry>();
+  /** Nothing is taken in any more, and nobody is told. */
+  #isClosed = false;
 
   constructor(store: Store, node: number) {
     this.#store = store;
@@ -80,6 +82,7 @@ export class CoreReplicaStore implements ReplicaStore {
   }
 
   adopt(adoption: Adoption, done: () => void): void {
+    if (this.#isClosed) return;
     if (this.#waiting.length > 0 || !this.#tryAdopting(adoption, done)) {
       this.#waiting.push({ adoption, done });
       this.#again ??= setTimeout(() => this.#goOn(), againMs);
@@ -138,15 +141,17 @@ export class CoreReplicaStore implements ReplicaStore {
   }
 
   keep(records: readonly (readonly [string, unknown])[], done: () => void): void {
-    this.#store.records.write(records).then(done, () => {});
+    // What is on its way to the disk at the end may lead to more: the store would write that after it has closed.
+    if (!this.#isClosed) this.#store.records.write(records).then(done, () => {});
   }
 
   kept(name: string): unknown {
     return this.#store.records.read(name);
   }
 
-  /** Stops trying. */
+  /** To be called before the store closes. */
   close(): void {
+    this.#isClosed = true;
     if (this.#again !== null) clearTimeout(this.#again);
     this.#waiting.length = 0;
   }

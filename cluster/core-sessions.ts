@@ -2,7 +2,7 @@
 import type { Item } from '../actors/items.ts';
 import type { Tick } from '../actors/messages.ts';
 import type { AccountId } from '../runtime/account-id.ts';
-import type { Pushes } from '../runtime/user-actors.ts';
+import type { Pushes } from '../runtime/user-actors-options.ts';
 import { printCursor, type Version } from '../runtime/version.ts';
 import type { CoreRows } from './core-rows.ts';
 import type { LinkPeer } from './link-peer.ts';

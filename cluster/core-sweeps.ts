@@ -62,17 +62,24 @@ export class CoreSweeps {
       const writes = keys.map((key) => ({ key, value: null }));
       if (writes.length === 0) break;
       const submitted = this.#store.submit(writes, { deletes: true, live: true });
-      if (!submitted.ok) {
-        this.#log.warn(
-          { account, reason: submitted.rejection.message },
-          'sweeping a deleted account is put off to the next start',
-        );
+      const reason = submitted.ok ? await reasonOf(submitted.value.done) : submitted.rejection.message;
+      if (reason !== null) {
+        this.#log.warn({ account, reason }, 'sweeping a deleted account is put off to the next start');
         return;
       }
-      await submitted.value.done;
       swept += keys.length;
       after = keys.at(-1) ?? null;
     }
     if (swept > 0) this.#log.info({ account, facts: swept }, 'what was left of a deleted account is gone');
+  }
+}
+
+/** Why it did not come about; null: it did. Too few machines may have it, for one. */
+async function reasonOf(done: Promise<void>): Promise<string | null> {
+  try {
+    await done;
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
   }
 }

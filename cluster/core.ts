@@ -6,35 +6,37 @@ import type { Entry, Outcome, Reader } from '../runtime/behaviours.ts';
 import { type Key, partitionOfKey } from '../runtime/key.ts';
 import { needId } from '../runtime/reading.ts';
 import type { Store } from '../runtime/store.ts';
-import { type Pushes, UserActors } from '../runtime/user-actors.ts';
+import { UserActors } from '../runtime/user-actors.ts';
+import type { Pushes } from '../runtime/user-actors-options.ts';
 import { type Version, versionMs } from '../runtime/version.ts';
-import { accountsAsked, answerUnderTerms, moved, storedInTime } from './core-answering.ts';
-import type { Product, ProductMessage } from './core-behaviours.ts';
+import { accountsAsked, answerUnderTerms } from './core-answering.ts';
+import type { ProductMessage } from './core-behaviours.ts';
 import { changedBy } from './core-changes.ts';
 import type { Allowance, Counted } from './core-client.ts';
-import { CoreCluster, partitionsOf } from './core-cluster.ts';
-import { tellDeletions } from './core-deletions.ts';
+import { CoreCluster } from './core-cluster.ts';
+import { forgetTokens, tellDeletions } from './core-deletions.ts';
 import { CoreDoubles } from './core-doubles.ts';
 import { type Colleagues, type Elsewhere, elsewhereOf } from './core-elsewhere.ts';
 import { CoreGathering } from './core-gathering.ts';
-import { Limit } from './core-limits.ts';
+import { failedLogIns, Limit } from './core-limits.ts';
 import type { CoreMetrics } from './core-metrics.ts';
 import { CoreOperations, isOperators, isService, type ServiceKind } from './core-operations.ts';
 import type { CoreOptions, CoreShare, Peers } from './core-options.ts';
+import type { CoreProduct } from './core-product.ts';
 import { CorePushing } from './core-pushing.ts';
-import { type Answering, CoreReading, isExchange, type QueryKind } from './core-reading.ts';
+import { type Answering, CoreReading, isExchange, type QueryKind, readerOf } from './core-reading.ts';
 import { CoreRows, type RowQueries } from './core-rows.ts';
 import { CoreServices } from './core-services.ts';
 import { CoreSessions } from './core-sessions.ts';
+import { CoreSwap, type Swapped, type SwapReport, type SwapTerms } from './core-swap.ts';
 import { CoreSweeps } from './core-sweeps.ts';
+import { CoreWriting } from './core-writing.ts';
 import type { Handled } from './link-handling.ts';
 import type { LinkPeer } from './link-peer.ts';
 import type { Term } from './peer-messages.ts';
 
 type CommandKind = keyof typeof commands;
 
-/** Failed logins an address or a name may have in ten minutes. */
-const failedLogIns = { most: 20, windowS: 600 };
 const idleEveryMs = 15_000;
 /** How long a core that stops waits for others to take what it serves. */
 const handOverMs = 2000;
@@ -47,7 +49,9 @@ function isCommand(kind: RequestKind): kind is CommandKind {
 export class Core {
   readonly store: Store;
   readonly metrics: CoreMetrics;
-  readonly #options: CoreOptions;
+  readonly #options: Omit<CoreOptions, 'product'>;
+  readonly #product: CoreProduct;
+  readonly #swapping: CoreSwap;
   readonly #actors: UserActors<unknown, ProductMessage, Item>;
   readonly #rows: CoreRows;
   readonly #sessions = new CoreSessions();
@@ -62,33 +66,27 @@ export class Core {
   readonly #reader: Reader;
   /** Null: there is only this core. */
   readonly cluster: CoreCluster | null;
-  #product: Product;
   #client: Colleagues | null = null;
   /** Null: there are no other cores to ask. */
   #elsewhere: Elsewhere | null = null;
   #peers: Peers = noPeers;
   #served: ReadonlySet<number> = new Set();
   #hasServed = false;
-  #lastWrite: Promise<void> = Promise.resolve();
   #ticked: Version | null = null;
 
-  constructor(store: Store, options: CoreOptions, metrics: CoreMetrics) {
+  constructor(
+    store: Store,
+    options: Omit<CoreOptions, 'product'>,
+    metrics: CoreMetrics,
+    product: CoreProduct,
+  ) {
     this.store = store;
     this.metrics = metrics;
     this.#options = options;
-    this.#product = options.product;
-    const { reader } = store;
-    this.#reader = {
-      fact: (key) => reader.fact(key),
-      view: (key) => reader.view(key),
-      facts: (range) => reader.facts(range),
-      views: (range) => reader.views(range),
-      recent: (author, below, most) => reader.recent(author, below, most),
-      find: (words, bounds) => store.search({ words: [...words], ...bounds }),
-      serves: (account) => this.cluster?.isOpen(partitionOf(account)) ?? true,
-    };
+    this.#product = product;
+    this.#reader = readerOf(store, (account) => this.cluster?.isOpen(partitionOf(account)) ?? true);
     this.cluster = options.cluster === undefined ? null : this.#share(options.cluster);
-    this.#rows = new CoreRows(this.#reader, () => this.#product.queries as unknown as RowQueries);
+    this.#rows = new CoreRows(this.#reader, () => product.current.queries as unknown as RowQueries);
     this.#pushing = new CorePushing({
       sessions: this.#sessions,
       rows: this.#rows,
@@ -100,33 +98,35 @@ export class Core {
     this.#reading = new CoreReading({
       store,
       reader: this.#reader,
-      product: () => this.#product,
+      product: () => product.current,
       now: options.now,
       held: () => this.cluster?.held() ?? new Uint8Array(0),
       others: () => this.#others(),
     });
     this.#doubles = new CoreDoubles({
       fact: (key) => store.reader.fact(key),
-      product: () => this.#product,
+      product: () => product.current,
       isServed: (account) => this.cluster?.isOpen(partitionOf(account)) ?? true,
       ask: (account, message) => this.#actors.ask(account, message),
       client: () => this.#client,
     });
+    const writing = new CoreWriting({ store, cluster: this.cluster });
     const gathering = new CoreGathering({
       store,
       reader: this.#reader,
       writing: store.writerReader,
       cluster: this.cluster,
       elsewhere: () => this.#elsewhere,
-      statusKey: (id) => this.#product.statusKey(id),
+      statusKey: (id) => product.current.statusKey(id),
     });
     this.#actors = new UserActors({
-      behaviours: options.product,
+      behaviours: () => product.current,
+      codeName: product.name,
       facts: {
         reader: this.#reader,
         writing: store.writerReader,
         refusal: (intent) => store.refusal({ deletes: intent === 'deletes' }),
-        submit: (writes, how) => this.#submit(writes, how),
+        submit: (writes, how) => writing.submit(writes, how),
         gather: (wanted) => gathering.gather(wanted),
       },
       now: options.now,
@@ -135,6 +135,8 @@ export class Core {
       fence: () => this.#peers.fence(),
       sweep: (account) => this.#sweeps.begin(account),
       crashed: (account, error) => this.#crashed(account, error),
+      migrated: (tookMs) => metrics.swaps.migrated(tookMs),
+      stayed: (account, error) => this.#swapping.stayed(account, error),
       hasAll: () => this.#others() === null,
       interest: (author, isWanted) => this.cluster?.interest.changed(author, isWanted),
       start: this.cluster?.start ?? store.version,
@@ -149,7 +151,7 @@ export class Core {
       reader: store.reader,
       writerReader: store.writerReader,
       refusal: (how: { deletes: boolean }) => store.refusal(how),
-      submit: (...asked: Parameters<Store['submit']>) => this.#submitted(...asked),
+      submit: (...asked: Parameters<Store['submit']>) => writing.submitted(...asked),
       remaining: (...asked: Parameters<Store['remaining']>) => store.remaining(...asked),
     };
     this.#sweeps = new CoreSweeps({ store: facts, log: options.log });
@@ -160,7 +162,7 @@ export class Core {
       logIns,
       accountMade: (account) => this.#actors.tell(account, { kind: 'accountChanged', account, exists: true }),
       retire: (account) => this.#actors.ask(account, { kind: 'retire', account }),
-      forget: (tokens) => this.#forget(tokens),
+      forget: (tokens) => forgetTokens(tokens, this.#peers),
     });
     this.#operations = new CoreOperations({
       services: secrets,
@@ -173,6 +175,15 @@ export class Core {
     });
     metrics.watch({ store, sessions: this.#sessions, actors: this.#actors });
     if (this.cluster !== null) metrics.cluster.watch(this.cluster, options.now);
+    metrics.swaps.watch(this.#actors);
+    this.#swapping = new CoreSwap({
+      product,
+      actors: this.#actors,
+      reader: this.#reader,
+      metrics: metrics.swaps,
+      log: options.log,
+      ...(options.trial === undefined ? {} : { trial: options.trial }),
+    });
     this.#idle = setInterval(() => this.#tidy(), idleEveryMs);
     this.#idle.unref();
   }
@@ -180,6 +191,16 @@ export class Core {
   /** Everything committed has been handed to the actors that want it, and to the gateways. */
   get isQuiet(): boolean {
     return this.#actors.isIdle && this.#pushing.isIdle;
+  }
+
+  /** What behaviours run, and how far the last swap is. */
+  get behaviours(): SwapReport {
+    return this.#swapping.report;
+  }
+
+  /** The behaviours in this release's folder take the place of those that run, if a trial shows them fit. As CoreSwap has it. */
+  swap(folder: string, terms?: SwapTerms): Promise<Outcome<Swapped>> {
+    return this.#swapping.swap(folder, terms);
   }
 
   /** Whom to push to; called once, before the first request. */
@@ -203,12 +224,13 @@ export class Core {
       announce: (entries, isOwn) => this.#announce(entries, isOwn),
       repaired: (facts) => this.metrics.cluster.repaired(facts),
       missed: () => this.#actors.missed(),
-      mayMeet: (key) => this.#product.isOnce(key),
+      mayMeet: (key) => this.#product.current.isOnce(key),
       met: (key, one, other) => this.#doubles.met(key, one, other),
       heard: (entries) => this.#heard(entries),
       authors: () => this.#actors.authors(),
       reached: (version) => this.#actors.reached(version),
       serving: (version, terms) => this.#serving(version, terms),
+      taken: (taken) => this.metrics.cluster.took(taken),
       lost: (partitions) => {
         const isGone = (account: AccountId): boolean => partitions.has(partitionOf(account));
         this.#actors.forget(isGone);
@@ -222,7 +244,8 @@ export class Core {
     const { cluster, store } = this;
     if (cluster === null) return;
     this.#client = client;
-    const mergeViews = (key: Key, values: readonly unknown[]) => this.#product.mergeViews(key, values);
+    const mergeViews = (key: Key, values: readonly unknown[]) =>
+      this.#product.current.mergeViews(key, values);
     this.#elsewhere = elsewhereOf({ client, store, local: this.#reader, cluster, mergeViews });
   }
 
@@ -273,7 +296,7 @@ export class Core {
 
   /** Enough machines have them. */
   #announce(entries: Entry[], isOwn: boolean): void {
-    const changed = changedBy(entries, this.#product);
+    const changed = changedBy(entries, this.#product.current);
     if (changed !== null) {
       for (const peer of this.#peers.peers) if (peer.role === 'gateway') peer.sendChanged(changed);
     }
@@ -377,34 +400,6 @@ export class Core {
     for (const gone of this.#sessions.detachAll(peer)) this.#detach(gone);
   }
 
-  /** Waits for all that was submitted before, too: an answer that repeats an earlier one must not come before it is safe. */
-  #submit(
-    writes: Parameters<Store['submit']>[0],
-    how: { deletes: boolean; live: boolean; nowMs: number },
-  ): Promise<void> {
-    if (writes.length === 0) return this.#lastWrite;
-    const submitted = this.#submitted(writes, how);
-    if (!submitted.ok) return Promise.reject(new Error(submitted.rejection.message));
-    this.#lastWrite = submitted.value.done;
-    return this.#lastWrite;
-  }
-
-  /** As the store does it; but done when enough machines have it. */
-  #submitted(...[writes, how]: Parameters<Store['submit']>): ReturnType<Store['submit']> {
-    const { cluster, store } = this;
-    if (cluster === null || cluster.isAlone) return store.submit(writes, how);
-    const partitions = partitionsOf(writes.map(({ key }) => key));
-    for (const partition of partitions)
-      if (!cluster.isOpen(partition)) return { ok: false, rejection: moved.rejection };
-    const submitted = store.submit(writes, how);
-    if (!submitted.ok) return submitted;
-    const { position, done, entries } = submitted.value;
-    const stored = done.then(() => storedInTime(cluster.stored(partitions, position)));
-    // Somebody else may wait for it, or nobody.
-    stored.catch(() => {});
-    return { ok: true, value: { entries, position, done: stored } };
-  }
-
   #flush(pushes: Pushes<Item>, watermark: Version): void {
     const isQuiet = pushes.sessions.size === 0 && pushes.topics.size === 0;
     if (isQuiet && this.#ticked === watermark) return;
@@ -414,14 +409,9 @@ export class Core {
     this.#pushing.push({ pushes, watermark, isComplete: isSole && this.#actors.isIdle });
   }
 
-  async #forget(tokens: string[]): Promise<void> {
-    const changed = { statuses: [], accounts: [], tokens };
-    for (const peer of this.#peers.peers) if (peer.role === 'gateway') peer.sendChanged(changed);
-    await this.#peers.fence();
-  }
-
   /** The actor starts anew; its sessions, which it has forgotten, are told to read anew and attach again. */
   #crashed(account: AccountId, error: unknown): void {
+    this.metrics.crashed();
     this.#options.log.error({ account, err: error }, 'an actor failed and starts anew');
     const item: Item = { kind: 'resync', version: this.#actors.watermark };
     const numbers = this.#sessions.of(account);
@@ -450,6 +440,7 @@ export class Core {
   /** Finishes what was taken in, then closes the store. */
   async close(): Promise<void> {
     clearInterval(this.#idle);
+    this.#swapping.close();
     this.#doubles.close();
     await this.#sweeps.stop();
     this.cluster?.close();

@@ -1,17 +1,12 @@
 // What a DHT message must hold before bittorrent-dht may see it. The library trusts every shape: an integer where it expects bytes
 // ends the process. So it gets each message written anew from the fields that were looked at, and from no others.
+import { compactBytes } from './dht-address.ts';
 import { type Bencoded, readBencode, writeBencode } from './dht-bencode.ts';
+import { type Check, type Fields, isError, ofLength, type Shape, shaped } from './dht-shape.ts';
 
 /** BEP 44: what one item can hold. */
 export const itemMostBytes = 999;
 export const saltMostBytes = 64;
-
-type Fields = ReadonlyMap<string, Bencoded>;
-type Check = (value: Bencoded) => boolean;
-interface Shape {
-  must: readonly string[];
-  may: readonly string[];
-}
 
 /** The message as the library may have it; null when it is none that nodes of ours send. */
 export function checkedMessage(payload: Buffer): Buffer | null {
@@ -47,26 +42,16 @@ function queryOf(message: Fields): [string, Bencoded][] | null {
   ];
 }
 
-/** Fields that the shape does not name are left out: a later library may send some. */
 function fieldsOf(given: Bencoded | undefined, shape: Shape): Map<string, Bencoded> | null {
-  if (!(given instanceof Map)) return null;
-  const fields = new Map<string, Bencoded>();
-  for (const name of [...shape.must, ...shape.may]) {
-    const value = given.get(name);
-    if (value === undefined) continue;
-    if (checks.get(name)?.(value) !== true) return null;
-    fields.set(name, value);
-  }
-  if (shape.must.some((name) => !fields.has(name))) return null;
+  const fields = shaped(given, shape, checks);
   // An item without its proof is of no use, and the library takes it for another kind.
-  const item = itemFields.filter((name) => fields.has(name)).length;
+  const item = itemFields.filter((name) => fields?.has(name) === true).length;
   return item === 0 || item === itemFields.length ? fields : null;
 }
 
 const itemFields = ['v', 'k', 'sig', 'seq'];
-/** IPv4 address and port. */
-const addressBytes = 6;
-const contactBytes = 20 + addressBytes;
+/** An id and where it is. */
+const contactBytes = 20 + compactBytes;
 
 const checks: ReadonlyMap<string, Check> = new Map<string, Check>([
   ['id', ofLength(20)],
@@ -86,7 +71,7 @@ const checks: ReadonlyMap<string, Check> = new Map<string, Check>([
     (value) =>
       Buffer.isBuffer(value) && value.length % contactBytes === 0 && value.length <= 64 * contactBytes,
   ],
-  ['values', (value) => Array.isArray(value) && value.every(ofLength(addressBytes))],
+  ['values', (value) => Array.isArray(value) && value.every(ofLength(compactBytes))],
 ]);
 
 const queryShapes: ReadonlyMap<string, Shape> = new Map<string, Shape>([
@@ -100,13 +85,3 @@ const queryShapes: ReadonlyMap<string, Shape> = new Map<string, Shape>([
 ]);
 
 const replyShape: Shape = { must: ['id'], may: ['token', 'nodes', 'values', ...itemFields] };
-
-function isError(error: Bencoded): boolean {
-  if (!Array.isArray(error) || error.length !== 2) return false;
-  const [code, text] = error;
-  return typeof code === 'number' && Buffer.isBuffer(text) && text.length <= 500;
-}
-
-function ofLength(length: number): Check {
-  return (value) => Buffer.isBuffer(value) && value.length === length;
-}

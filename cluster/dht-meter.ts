@@ -8,6 +8,12 @@ export type DhtEvent =
   | 'malformed'
   /** The library threw over a packet that had passed all checks. */
   | 'faults'
+  /** Plain packets, through the door, and those of them that were dropped: too many, no message of BEP 5, or not for strangers. */
+  | 'door-in'
+  | 'door-out'
+  | 'door-flood'
+  | 'door-malformed'
+  | 'door-refused'
   | DropReason;
 
 export interface DhtMeter {

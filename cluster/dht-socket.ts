@@ -1,10 +1,11 @@
-// The socket under bittorrent-dht: what it sends is sealed, and only what a member sealed, in a form we know, reaches it.
+// The socket under bittorrent-dht: what it sends is sealed, and only what a member sealed, in a form we know, reaches it. What no member
+// sealed is dropped, unless there is a door (dht-door.ts), which has a bittorrent-dht of its own.
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { EventEmitter } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import type { DhtGuard, DropReason } from './dht-guard.ts';
+import type { DhtGuard } from './dht-guard.ts';
 import { checkedMessage } from './dht-message.ts';
-import type { DhtMeter } from './dht-meter.ts';
+import type { DhtEvent, DhtMeter } from './dht-meter.ts';
 import type { LinkClock } from './link-clock.ts';
 import type { LinkLog } from './link-log.ts';
 
@@ -19,6 +20,9 @@ export interface DhtSocketOptions {
 
 const reportEveryMs = 60_000;
 
+/** Takes a packet that no member sealed, or says why not. */
+export type Door = (packet: Buffer, from: RemoteInfo) => DhtEvent | null;
+
 /** As much of a `dgram` socket as the library uses. */
 export class DhtSocket extends EventEmitter {
   readonly #options: DhtSocketOptions;
@@ -27,6 +31,7 @@ export class DhtSocket extends EventEmitter {
   #reportedMs = Number.NEGATIVE_INFINITY;
   /** Whose packet is being handled, and what it was sealed with: answers go back in the same call. */
   #handled: { from: RemoteInfo; key: Uint8Array } | null = null;
+  #door: Door | null = null;
   #isClosed = false;
 
   constructor(options: DhtSocketOptions) {
@@ -64,6 +69,21 @@ export class DhtSocket extends EventEmitter {
     this.#socket.send(frame, port, host, sent);
   }
 
+  /** From now on strangers come in here; null: by no way. */
+  openTo(door: Door | null): void {
+    this.#door = door;
+  }
+
+  /** To strangers only. An address that cannot be is no fault: they name it. */
+  sendPlain(
+    bytes: Buffer,
+    { port, host, sent }: { port: number; host: string; sent: (error: Error | null) => void },
+  ): void {
+    if (this.#isClosed) return;
+    if (port < 1 || port > 65_535) sent(new RangeError(`no port: ${port}`));
+    else this.#socket.send(bytes, port, host, sent);
+  }
+
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -74,28 +94,37 @@ export class DhtSocket extends EventEmitter {
     const { guard, meter, log, wallMs } = this.#options;
     meter.count('packets-in', 1);
     const opened = guard.open(packet, wallMs());
-    if (opened.kind === 'dropped') {
-      this.#drop(opened.why, from);
-      return;
-    }
-    const message = checkedMessage(opened.payload);
-    if (message === null) {
-      this.#drop('malformed', from);
-      return;
-    }
     try {
-      this.#handled = { from, key: opened.key };
-      // Everything the library does with a packet it does before this returns.
-      this.emit('message', message, from);
+      const dropped =
+        opened.kind === 'payload'
+          ? this.#receiveSealed(opened, from)
+          : (opened.why === 'misfit' || opened.why === 'stranger') && this.#door !== null
+            ? this.#door(packet, from)
+            : opened.why;
+      if (dropped !== null) this.#drop(dropped, from);
     } catch (error) {
       meter.count('faults', 1);
       log.warn({ error: String(error), from: from.address }, 'the DHT failed over a packet');
-    } finally {
-      this.#handled = null;
     }
   }
 
-  #drop(why: DropReason | 'malformed', from: RemoteInfo): void {
+  #receiveSealed(
+    { payload, key }: { payload: Buffer; key: Uint8Array },
+    from: RemoteInfo,
+  ): 'malformed' | null {
+    const message = checkedMessage(payload);
+    if (message === null) return 'malformed';
+    try {
+      this.#handled = { from, key };
+      // Everything the library does with a packet it does before this returns.
+      this.emit('message', message, from);
+    } finally {
+      this.#handled = null;
+    }
+    return null;
+  }
+
+  #drop(why: DhtEvent, from: RemoteInfo): void {
     const { meter, log, clock } = this.#options;
     meter.count(why, 1);
     this.#dropped.set(why, (this.#dropped.get(why) ?? 0) + 1);

@@ -17,7 +17,13 @@ const spkiHead = Buffer.from('302a300506032b6570032100', 'hex');
 const pkcs8Head = Buffer.from('302e020100300506032b657004220420', 'hex');
 
 /** What a signature is for. It is signed along, so that none can stand in for another. */
-export type SignatureLabel = 'manifest' | 'handover' | 'invite' | 'admission';
+export type SignatureLabel =
+  | 'manifest'
+  | 'handover'
+  | 'invite'
+  | 'admission'
+  | 'release'
+  | 'release-handover';
 
 export interface KeyPair {
   publicKey: Uint8Array;

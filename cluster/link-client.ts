@@ -36,7 +36,8 @@ const graceMs = 5000;
 const heldMost = 1000;
 /** A link that lasted this long was a good one: after it the pauses start short again. */
 const goodLinkMs = 5000;
-const lookMs = 100;
+/** A look is one question to the file system, and whoever asks for something waits for this. */
+const lookMs = 20;
 
 /** Of this machine's core. Starts at once and goes on until `close`. Throws for a name that is none. */
 export function connectCore({ linkFile, ...options }: CoreLinkOptions): CoreClient {
@@ -84,7 +85,7 @@ export class CoreLink implements CoreClient {
   call<K extends RequestKind>(kind: K, ask: Ask<K>, counted?: Counted): Promise<Answered<K>> {
     const nowMs = this.#clock.nowMs();
     const call = new PendingCall(kind, ask, counted, nowMs + this.#callTimeoutMs);
-    if (this.#connection?.isUpAt(nowMs)) this.#connection.call(call);
+    if (this.#connection?.takesCallsAt(nowMs)) this.#connection.call(call);
     else this.#hold(call, nowMs);
     return call.answered;
   }

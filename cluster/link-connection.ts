@@ -56,6 +56,8 @@ export class LinkConnection {
   #state: 'greeting' | 'open' | 'closed' = 'greeting';
   readonly #introducing: Introducing;
   #lease: HeldLease | null = null;
+  /** The core takes no more requests, and this end says goodbye when those are answered that it took. */
+  #isLeaving = false;
   readonly #pending = new Map<number, SomePendingCall>();
   #lastCall = 0;
   #wanted: ReadonlySet<string> = new Set();
@@ -103,6 +105,11 @@ export class LinkConnection {
   /** Open, and the lease holds by the clock of now. */
   isUpAt(nowMs: number): boolean {
     return this.#state === 'open' && this.#lease !== null && this.#lease.holds(nowMs);
+  }
+
+  /** The same, and the core takes requests. */
+  takesCallsAt(nowMs: number): boolean {
+    return !this.#isLeaving && this.isUpAt(nowMs);
   }
 
   call(pending: SomePendingCall): void {
@@ -310,6 +317,10 @@ export class LinkConnection {
       case 'askMetrics':
         void this.#tellMetrics(message.id);
         return;
+      case 'leaving':
+        this.#isLeaving = true;
+        this.#leave();
+        return;
     }
   }
 
@@ -325,6 +336,12 @@ export class LinkConnection {
       this.#options.meter.count('malformed-answers', 1);
       this.#options.malformedAnswer(pending.kind);
     }
+    this.#leave();
+  }
+
+  /** Caches are of use to the last: what is answered now may yet go into them, and all are dropped at the end. */
+  #leave(): void {
+    if (this.#isLeaving && this.#pending.size === 0) this.end('the core is going away');
   }
 
   async #tellMetrics(id: number): Promise<void> {

@@ -143,6 +143,8 @@ export const fromCore = union({
   /** Confirms the ping with this id, and with it the lease: link-lease.ts. */
   pong: numbered,
   askMetrics: numbered,
+  /** The core is about to end, and what was asked before this came is answered yet: nothing more is to be asked, and a goodbye is waited for. */
+  leaving: struct({}),
 });
 export type FromCore = Infer<typeof fromCore>;
 

@@ -126,6 +126,10 @@ export class Peer implements LinkPeer {
       this.#outbox.post(fromCore.encode({ kind: 'cores', ...list }), 100 + 200 * list.cores.length);
   }
 
+  sendLeaving(): void {
+    if (this.isOpen) this.#outbox.post(fromCore.encode({ kind: 'leaving' }));
+  }
+
   fence(): Promise<void> {
     if (!this.isOpen) return this.#untilLeaseIsOver();
     // One fence a flush serves all who ask for one in this turn: it goes behind everything, so it promises rather more.

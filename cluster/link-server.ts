@@ -76,6 +76,11 @@ export interface LinkServer {
    * lease is over, or it has told them. Fences wait for that, too.
    */
   tookOver(): void;
+  /**
+   * Nobody new is let in, and every gateway is told to ask for nothing more. Resolves when all have had their answers and said goodbye, or
+   * after `withinMs`: true when nobody can hold a lease any more.
+   */
+  leave(withinMs: number): Promise<boolean>;
   /** Ends all links and stops listening. Fences that wait for a lease still wait for it. */
   close(): Promise<void>;
 }
@@ -123,6 +128,9 @@ class AllLinks implements LinkServer {
   #checkedAtMs: number;
   /** Until then somebody whose link is gone may use a cache. */
   #leasesOverAtMs: number;
+  #isLeaving = false;
+  /** Somebody has gone. */
+  #left: () => void = () => {};
   readonly #stopChecking: () => void;
 
   constructor(http: Server, options: LinkServerOptions) {
@@ -168,6 +176,22 @@ class AllLinks implements LinkServer {
     await Promise.all(waits);
   }
 
+  async leave(withinMs: number): Promise<boolean> {
+    this.#isLeaving = true;
+    for (const peer of this.peers) if (peer.role === 'gateway') peer.sendLeaving();
+    await new Promise<void>((resolve) => {
+      const cancel = this.#clock.after(withinMs, resolve);
+      this.#left = () => {
+        if ([...this.peers].some(({ role }) => role === 'gateway')) return;
+        cancel();
+        resolve();
+      };
+      this.#left();
+    });
+    const isAnybodyHere = [...this.peers].some(({ role }) => role === 'gateway');
+    return !isAnybodyHere && this.#leasesOverAtMs <= this.#clock.nowMs();
+  }
+
   async close(): Promise<void> {
     this.#stopChecking();
     for (const peer of [...this.peers]) peer.end('the core is going away', closeCode.goingAway);
@@ -189,7 +213,7 @@ class AllLinks implements LinkServer {
     // Browsers name the page they come from. No page has any business here.
     const isRefused =
       request.headers.origin !== undefined || request.url !== linkPath || !(socket instanceof Socket);
-    if (isRefused || this.#strangers >= strangersMost || this.peers.size >= peersMost) {
+    if (isRefused || this.#isLeaving || this.#strangers >= strangersMost || this.peers.size >= peersMost) {
       this.#turnAway(socket, isRefused, null);
       return;
     }
@@ -204,7 +228,7 @@ class AllLinks implements LinkServer {
     const admitted = remote?.admits(publicKey) ?? { ok: false, reason: 'no links of other machines here' };
     const isFull =
       this.#strangers >= strangersMost || this.peers.size >= peersMost || this.#isFull(publicKey);
-    if (remote === undefined || !admitted.ok || isFull || request.url !== linkPath) {
+    if (remote === undefined || !admitted.ok || isFull || this.#isLeaving || request.url !== linkPath) {
       const isRefused = !admitted.ok || request.url !== linkPath;
       this.#turnAway(connection, isRefused, admitted.ok ? null : admitted.reason);
       return;
@@ -273,6 +297,10 @@ class AllLinks implements LinkServer {
   }
 
   #welcome(socket: WebSocket, introduced: Introduction, remote: RemoteEnd | null): void {
+    if (this.#isLeaving) {
+      socket.close(closeCode.goingAway);
+      return;
+    }
     const { role } = introduced;
     const name = remote === null ? introduced.name : `${introduced.name}@${remote.machine}`;
     const peer = new Peer({
@@ -300,6 +328,7 @@ class AllLinks implements LinkServer {
     this.#meter.count('links-closed', 1);
     this.#options.log.info({ peer: peer.name, role: peer.role, reason }, 'a link is gone');
     this.#options.onPeerGone(peer, reason);
+    this.#left();
   }
 
   #take(peer: Peer, data: RawData, isBinary: boolean): void {

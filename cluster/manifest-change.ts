@@ -1,7 +1,7 @@
 // The rules by which the keeper changes the manifest: each gives the manifest as it would be, or says why not. Pure; several may
 // be applied one after the other, and `signNext` makes the outcome the next epoch.
 import type { KeyObject } from 'node:crypto';
-import { publicKeyOf, signUnder } from './ed25519.ts';
+import { publicKeyBytes, publicKeyOf, signUnder } from './ed25519.ts';
 import { inviteLifeMostMs } from './invite-certificate.ts';
 import {
   dhtKeyBytes,
@@ -128,6 +128,14 @@ export function finishRing(manifest: Manifest): Change {
 export function abortRing(manifest: Manifest): Change {
   if (manifest.ring.next === null) return rejected('not-under-way', 'no change of the ring is under way');
   return changed(withRing(manifest, { ...manifest.ring, next: null }));
+}
+
+/** From now on releases are believed that this key has signed, or one it hands over to. */
+export function trustRelease(manifest: Manifest, key: Uint8Array): Change {
+  if (key.length !== publicKeyBytes) return rejected('unsound', `a release key has ${publicKeyBytes} bytes`);
+  if (manifest.releaseKey !== null && sameBytes(manifest.releaseKey, key))
+    return rejected('key-known', 'that is the release key already');
+  return changed({ ...manifest, releaseKey: key });
 }
 
 /** A new key for the DHT. The former one still opens packets, until `retireDhtKey`. */

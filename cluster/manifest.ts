@@ -75,6 +75,8 @@ export const manifestCodec = struct({
   ring,
   /** Cores that are revoked and still in the ring: they count as away until a change of the ring takes them out. */
   departed: list(struct({ node: uint, machine: text(machineMost), weight: uint }), membersMost),
+  /** Signs releases, or has handed that over; null: nobody does. */
+  releaseKey: optional(publicKey),
 });
 export type Manifest = Infer<typeof manifestCodec>;
 
@@ -112,6 +114,7 @@ export function foundingManifest(founding: {
     dhtKeys: [founding.dhtKey],
     ring: { cores: [founding.member.node], next: null },
     departed: [],
+    releaseKey: null,
   };
 }
 

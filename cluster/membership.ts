@@ -81,8 +81,9 @@ export function credible(
   members: readonly Pick<Member, 'node' | 'roles'>[],
 ): MemberEntry[] {
   const cores = new Set(members.flatMap(({ node, roles }) => (roles.includes('core') ? [node] : [])));
-  return entries.filter(({ node, boot, role, core }) => {
+  return entries.filter(({ node, boot, role, core, agent }) => {
     if (node === from.node && boot === from.boot && role !== from.role) return false;
+    if (agent !== null && role !== 'agent') return false;
     return role === 'core' ? core !== null && cores.has(node) : core === null;
   });
 }

@@ -7,12 +7,28 @@ import { type Admission, admission } from './invite-admission.ts';
 import { inviteLifeMostMs } from './invite-certificate.ts';
 import type { Manifest } from './manifest.ts';
 import type { MeshKeeper } from './mesh-keeper.ts';
+import type { MeshReleases } from './mesh-releases.ts';
 import { unpacked } from './packed.ts';
+import { handoverFromJson, handoverJson } from './release-handover.ts';
 
 const nodeNamed = z.union([z.int().min(1), z.string().min(1).max(40)]);
 export const meshCommand = z.discriminatedUnion('do', [
   z.object({ do: z.literal('status') }),
   z.object({ do: z.literal('ringShow') }),
+  z.object({ do: z.literal('deployShow') }),
+  z.object({
+    do: z.literal('deploy'),
+    /** A signed pointer: release-pointer.ts. */
+    pointer: z.base64().max(2000),
+    handovers: z.array(handoverJson).max(16),
+  }),
+  /** Of this machine's own agent: the core is to run the behaviours of this release folder. */
+  z.object({
+    do: z.literal('swap'),
+    release: z.string().startsWith('/').max(4000),
+    /** It may be one from which there is no way back. */
+    isOneWay: z.boolean(),
+  }),
   z.object({
     do: z.literal('invite'),
     roles: z
@@ -23,6 +39,7 @@ export const meshCommand = z.discriminatedUnion('do', [
   }),
   z.object({ do: z.enum(['ringAdd', 'ringRemove', 'revoke']), node: nodeNamed }),
   z.object({ do: z.literal('revokeInvite'), id: z.string().regex(/^[0-9a-f]{32}$/) }),
+  z.object({ do: z.literal('trustRelease'), key: z.string().regex(/^[0-9a-f]{64}$/) }),
   z.object({ do: z.enum(['ringAbort', 'rotateKey', 'retireKey', 'rotateKeeper']) }),
   /** Of a core that a newcomer has knocked at. */
   z.object({ do: z.literal('admit'), admission: z.base64() }),
@@ -40,6 +57,7 @@ export interface MeshCommandsOptions {
   contacts(): InviteContact[];
   status(): object;
   ring(): object;
+  deploys: Pick<MeshReleases, 'deploy' | 'show'>;
 }
 
 /** `isLast`: it came from a core that took this one for the keeper's, and goes no further. */
@@ -53,12 +71,29 @@ export async function doCommand(
   const command = read.value;
   if (command.do === 'status') return { ok: true, value: JSON.stringify(options.status()) };
   if (command.do === 'ringShow') return { ok: true, value: JSON.stringify(options.ring()) };
+  if (command.do === 'deployShow') return { ok: true, value: JSON.stringify(options.deploys.show()) };
+  if (command.do === 'deploy') return await deploy(command, options);
+  if (command.do === 'swap')
+    return { ok: false, rejection: { code: 'forbidden', message: 'swap is for the machine’s own agent' } };
   if (!isLast && !(await options.isKeeper())) return await options.forward(json);
   return await asKeeper(command, options);
 }
 
+/** Whoever may bring it: the signature says whose it is. */
+async function deploy(
+  { pointer, handovers }: Extract<MeshCommand, { do: 'deploy' }>,
+  { deploys }: MeshCommandsOptions,
+): Promise<Outcome<string>> {
+  const outcome = await deploys.deploy({
+    pointer: Buffer.from(pointer, 'base64'),
+    handovers: handovers.map(handoverFromJson),
+    info: null,
+  });
+  return outcome.ok ? { ok: true, value: JSON.stringify(outcome.value) } : outcome;
+}
+
 async function asKeeper(
-  command: Exclude<MeshCommand, { do: 'status' | 'ringShow' }>,
+  command: Exclude<MeshCommand, { do: 'status' | 'ringShow' | 'deployShow' | 'deploy' | 'swap' }>,
   { keeper, contacts, manifest }: MeshCommandsOptions,
 ): Promise<Outcome<string>> {
   switch (command.do) {
@@ -78,6 +113,8 @@ async function asKeeper(
     }
     case 'revokeInvite':
       return done(await keeper.change({ do: 'revokeInvite', id: Buffer.from(command.id, 'hex') }));
+    case 'trustRelease':
+      return done(await keeper.change({ do: 'trustRelease', key: Buffer.from(command.key, 'hex') }));
     case 'ringAbort':
     case 'rotateKey':
     case 'retireKey':

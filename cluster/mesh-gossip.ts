@@ -5,16 +5,23 @@ import type { SignedManifest } from './manifest.ts';
 import { credible, type Membership, tellEveryMs } from './membership.ts';
 import type { MeshLink } from './mesh-dialing.ts';
 import type { ManifestHeld } from './mesh-manifest.ts';
-import { commandCall, type MemberEntry, type MeshOnly } from './mesh-messages.ts';
-import { sameBytes } from './packed.ts';
+import { commandCall, type MemberEntry, type MeshOnly, type ReleaseNews } from './mesh-messages.ts';
+import type { ReleaseOffered } from './mesh-release.ts';
 import { answerCall, WireCalls } from './wire-calls.ts';
 import type { FarewellReason } from './wire-close.ts';
 import type { WirePeer } from './wire-end.ts';
 import type { WireAddress } from './wire-hello.ts';
 import type { WireMeter } from './wire-meter.ts';
 
+/** The release pointer that is passed on. */
+export interface GossipedRelease {
+  news(): ReleaseNews | null;
+  offer(news: ReleaseNews, from: string): Promise<ReleaseOffered>;
+}
+
 export interface MeshGossipOptions {
   manifest: ManifestHeld;
+  release: GossipedRelease;
   membership: Membership;
   /** All that this process tells others: itself first. */
   entries(): MemberEntry[];
@@ -72,6 +79,7 @@ export class MeshGossip {
     };
     this.#links.set(link, gossiping);
     this.#pushIfOlder(gossiping);
+    this.#pushRelease(link);
     this.#tellOne(link, this.#options.entries());
     this.tellSoon();
   }
@@ -96,6 +104,8 @@ export class MeshGossip {
       case 'members':
         this.#heard(gossiping, message.entries);
         return;
+      case 'pointer':
+        return await this.#offeredRelease(link, message);
       case 'places':
         this.#options.places(message.addresses, peer);
         return;
@@ -122,6 +132,11 @@ export class MeshGossip {
   pushManifest(): void {
     for (const gossiping of this.#links.values()) this.#pushIfOlder(gossiping);
     this.tellSoon();
+  }
+
+  /** To everybody: who has it already does nothing. */
+  pushRelease(): void {
+    for (const link of this.#links.keys()) this.#pushRelease(link);
   }
 
   /** Something about this process has changed. Several changes at once are told once. */
@@ -189,6 +204,16 @@ export class MeshGossip {
     }
   }
 
+  async #offeredRelease(link: MeshLink, news: ReleaseNews): Promise<void> {
+    const offered = await this.#options.release.offer(news, link.peer.hello.name);
+    if (offered.kind === 'older') this.#pushRelease(link);
+  }
+
+  #pushRelease(link: MeshLink): void {
+    const news = this.#options.release.news();
+    if (news !== null) link.control({ kind: 'pointer', ...news });
+  }
+
   #heard(gossiping: Gossiping, entries: MemberEntry[]): void {
     const { node, role } = gossiping.link.peer.hello;
     const from = { node, boot: gossiping.boot, role, isCore: role === 'core' };
@@ -223,12 +248,4 @@ export class MeshGossip {
 
 export function bootOf(link: MeshLink): string {
   return Buffer.from(link.peer.hello.boot).toString('hex');
-}
-
-/** Both ends have a manifest of one epoch, and not the same one: the handshake refuses it, and somebody has to be told. */
-export function isConflicting(
-  peer: { epoch: number; manifestHash: Uint8Array },
-  own: { epoch: number; hash: Uint8Array },
-): boolean {
-  return peer.epoch === own.epoch && !sameBytes(peer.manifestHash, own.hash);
 }

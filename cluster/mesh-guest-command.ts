@@ -1,7 +1,7 @@
 // What the operators of a machine that may have no core can ask of the cluster: to look, and to take that machine out. Pure.
 import type { Outcome } from '../runtime/behaviours.ts';
 import type { Manifest } from './manifest.ts';
-import { nodeOf, readCommand } from './mesh-commands.ts';
+import { type MeshCommand, nodeOf, readCommand } from './mesh-commands.ts';
 
 /** The command as it is to be done, or why it is not: asked by operators of this node. */
 export function guestCommand(
@@ -11,7 +11,7 @@ export function guestCommand(
   const read = readCommand(json);
   if (!read.ok) return read;
   const command = read.value;
-  if (command.do === 'status' || command.do === 'ringShow') return { ok: true, value: json };
+  if (open.has(command.do)) return { ok: true, value: json };
   if (command.do === 'revoke') {
     const named = nodeOf(command.node, manifest);
     if (!named.ok) return named;
@@ -21,5 +21,8 @@ export function guestCommand(
   return { ok: false, rejection: { code: 'forbidden', message: refusal } };
 }
 
+/** To look is free, and a deploy is whoever's who signed it. */
+const open: ReadonlySet<MeshCommand['do']> = new Set(['status', 'ringShow', 'deployShow', 'deploy']);
+
 const refusal =
-  'a machine without a core can only show the status and the ring, and revoke itself: ask on a machine that has a core';
+  'a machine without a core can only show the status and the ring, deploy, and revoke itself: ask on a machine that has a core';

@@ -17,6 +17,7 @@ import {
   revokeInvite,
   rotateDhtKey,
   signNext,
+  trustRelease,
 } from './manifest-change.ts';
 import type { ManifestHeld } from './mesh-manifest.ts';
 import { sameBytes } from './packed.ts';
@@ -36,7 +37,8 @@ export interface MeshKeeperOptions {
 export type KeeperChange =
   | { do: 'ringAdd' | 'ringRemove' | 'revoke'; node: number }
   | { do: 'ringAbort' | 'rotateKey' | 'retireKey' }
-  | { do: 'revokeInvite'; id: Uint8Array };
+  | { do: 'revokeInvite'; id: Uint8Array }
+  | { do: 'trustRelease'; key: Uint8Array };
 
 export class MeshKeeper {
   readonly #options: MeshKeeperOptions;
@@ -122,6 +124,8 @@ export class MeshKeeper {
         return revoke(manifest, change.node);
       case 'revokeInvite':
         return revokeInvite(manifest, change.id, this.#options.wallMs());
+      case 'trustRelease':
+        return trustRelease(manifest, change.key);
       case 'rotateKey':
         return rotateDhtKey(manifest, randomBytes(dhtKeyBytes));
       case 'retireKey':

@@ -3,12 +3,13 @@ import type { Outcome } from '../runtime/behaviours.ts';
 import { contactsMost, type InviteContact } from './invite.ts';
 import { type Keeper, readKeeperNow, successorOf } from './keeper.ts';
 import type { Manifest } from './manifest.ts';
-import { doCommand } from './mesh-commands.ts';
+import { doCommand, readCommand } from './mesh-commands.ts';
 import { guestCommand } from './mesh-guest-command.ts';
 import { MeshKeeper } from './mesh-keeper.ts';
 import type { ManifestHeld } from './mesh-manifest.ts';
 import type { MemberEntry } from './mesh-messages.ts';
-import type { CorePlace } from './mesh-ports.ts';
+import type { CorePlace, SwapOrder } from './mesh-ports.ts';
+import type { MeshReleases } from './mesh-releases.ts';
 import { keepersAmong } from './mesh-status.ts';
 import { sameBytes } from './packed.ts';
 import type { RingChange } from './ring-keeper.ts';
@@ -33,6 +34,9 @@ export interface MeshOperatorsOptions {
   ask(node: number, json: string): Promise<Outcome<string>> | null;
   status(): object;
   ring(): object;
+  deploys: MeshReleases;
+  /** Runs the behaviours of a release folder from now on. */
+  swap(order: SwapOrder): Promise<Outcome<string>>;
 }
 
 export class MeshOperators {
@@ -60,7 +64,7 @@ export class MeshOperators {
 
   /** Never rejects. `isLast`: it goes no further than this core. */
   async command(json: string, { isLast }: { isLast: boolean }): Promise<Outcome<string>> {
-    const { status, ring } = this.#options;
+    const { status, ring, deploys } = this.#options;
     try {
       return await doCommand(
         json,
@@ -74,6 +78,7 @@ export class MeshOperators {
           contacts: () => this.#contacts(),
           status,
           ring,
+          deploys,
         },
       );
     } catch (error) {
@@ -87,12 +92,21 @@ export class MeshOperators {
    */
   async commandOf({ hello, publicKey }: WirePeer, json: string): Promise<Outcome<string>> {
     if (hello.role === 'core') return await this.command(json, { isLast: true });
+    if (hello.role === 'agent' && hello.node === this.#options.node) return await this.#agents(json);
     if (hello.role !== 'operator') return forbidden(`commands are for operators, not for a ${hello.role}`);
     const member = this.#manifest.members.find(({ key }) => sameBytes(key, publicKey));
     if (member === undefined) return forbidden('this machine is no member of the cluster');
     if (member.roles.includes('core')) return await this.command(json, { isLast: false });
     const allowed = guestCommand(json, { node: member.node, manifest: this.#manifest });
     return allowed.ok ? await this.command(allowed.value, { isLast: false }) : allowed;
+  }
+
+  /** Of this machine's own agent. */
+  async #agents(json: string): Promise<Outcome<string>> {
+    const read = readCommand(json);
+    if (!read.ok) return read;
+    if (read.value.do !== 'swap') return forbidden('an agent can only have behaviours changed');
+    return await this.#options.swap(read.value);
   }
 
   /** To be called now and then: ends a change of the ring when it is time, and notices when the key has come or gone. */

@@ -1,4 +1,5 @@
 // What the mesh of a core is given, and what it tells: declared apart from the mesh, for whoever stands on the other side.
+import type { Outcome } from '../runtime/behaviours.ts';
 import type { LinkClock } from './link-clock.ts';
 import type { VerifiedManifest } from './manifest.ts';
 import type { CoreEntry } from './mesh-messages.ts';
@@ -47,9 +48,17 @@ export interface MeshEvents {
 }
 
 /** What this core says of itself to the others, once a second. */
-export interface CoreReport extends Omit<CoreEntry, 'addresses' | 'keeper'> {
+export interface CoreReport extends Omit<CoreEntry, 'addresses' | 'keeper' | 'rollout'> {
   /** Those linked to it by links that are none of the mesh's. */
   gateways: { node: number; name: string; version: string; pid: number; sinceMs: number }[];
+}
+
+/** Of the machine's own agent. */
+export interface SwapOrder {
+  /** The folder of a release. */
+  release: string;
+  /** It may be one from which there is no way back. */
+  isOneWay: boolean;
 }
 
 /** What the mesh needs of the core behind it. */
@@ -62,6 +71,8 @@ export interface MeshPorts {
   progressOf?(node: number): CoreProgress | null;
   /** Who serves what, as far as this core knows: for people who look. */
   servers?(): { partition: number; node: number; term: number }[];
+  /** The machine's own agent has a release whose behaviours are to run here from now on. The answer is for people. */
+  swap?(order: SwapOrder): Promise<Outcome<string>>;
   /** Upgrades on the cluster port that are no wires: `/link`, for the gateways of other machines. */
   otherPaths?: Readonly<Record<string, TakeUpgrade>>;
 }

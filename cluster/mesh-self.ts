@@ -3,7 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { networkInterfaces } from 'node:os';
 import type { VerifiedManifest } from './manifest.ts';
 import { noHash } from './manifest.ts';
-import type { CoreEntry, MemberEntry } from './mesh-messages.ts';
+import type { AgentEntry, CoreEntry, MemberEntry } from './mesh-messages.ts';
+import type { CoreReport } from './mesh-ports.ts';
 import { addressesMost, type WireAddress, type WireHello, type WireRole } from './wire-hello.ts';
 
 export interface MeshSelf {
@@ -49,7 +50,11 @@ export function helloOf(
   };
 }
 
-export function entryOf(self: MeshSelf, epoch: number, core: CoreEntry | null): MemberEntry {
+export function entryOf(
+  self: MeshSelf,
+  epoch: number,
+  says: { core?: CoreEntry; agent?: AgentEntry },
+): MemberEntry {
   return {
     node: self.node,
     role: self.role,
@@ -59,8 +64,28 @@ export function entryOf(self: MeshSelf, epoch: number, core: CoreEntry | null): 
     epoch,
     boot: Buffer.from(self.boot).toString('hex'),
     sinceMs: self.sinceMs,
-    core,
+    core: says.core ?? null,
+    agent: says.agent ?? null,
   };
+}
+
+/** Of a core, and of the gateways linked to it that nobody else can speak for. */
+export function coreEntriesOf(
+  self: MeshSelf,
+  epoch: number,
+  { core, gateways }: { core: CoreEntry; gateways: CoreReport['gateways'] },
+): MemberEntry[] {
+  return [
+    entryOf(self, epoch, { core }),
+    ...gateways.map((gateway) => ({
+      ...gateway,
+      role: 'gateway' as const,
+      epoch,
+      boot: `${gateway.name} ${gateway.pid}`,
+      core: null,
+      agent: null,
+    })),
+  ];
 }
 
 /** What others are told: the address given, or all that the machine has when it listens at all of them. */

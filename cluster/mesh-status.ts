@@ -1,6 +1,7 @@
 // What a core can say of its cluster: nodes, ring, keeper, and how many copies there are. Pure: made of the manifest and the members.
 import type { Manifest, Role, VerifiedManifest } from './manifest.ts';
 import { ringCoresOf } from './manifest.ts';
+import type { CopiedKey } from './mesh-copied-keys.ts';
 import type { MemberEntry } from './mesh-messages.ts';
 import { mostOwners, quorum, type Ring } from './ring.ts';
 import type { RingChange } from './ring-keeper.ts';
@@ -46,6 +47,8 @@ export interface MeshStatus {
   manifestHash: string;
   /** Two manifests of one epoch were seen. */
   conflict: string | null;
+  /** Nodes whose key two processes have. */
+  copiedKeys: CopiedKey[];
   /** Nodes whose cores say that they have the keeper's key. */
   keepers: number[];
   replication: { machines: number; owners: number; writes: number };
@@ -58,12 +61,21 @@ export interface StatusParts {
   self: number;
   verified: VerifiedManifest;
   conflict: string | null;
+  copiedKeys: readonly CopiedKey[];
   entries: readonly MemberEntry[];
   ring: Ring;
   change: RingChange | null;
 }
 
-export function statusOf({ self, verified, conflict, entries, ring, change }: StatusParts): MeshStatus {
+export function statusOf({
+  self,
+  verified,
+  conflict,
+  copiedKeys,
+  entries,
+  ring,
+  change,
+}: StatusParts): MeshStatus {
   const { manifest, hash } = verified;
   const owned = ownedBy(ring);
   const known = [
@@ -81,6 +93,7 @@ export function statusOf({ self, verified, conflict, entries, ring, change }: St
     epoch: manifest.epoch,
     manifestHash: hex(hash),
     conflict,
+    copiedKeys: [...copiedKeys],
     keepers: keepersAmong(entries),
     replication: replicationOf(manifest),
     ring: { ...manifest.ring, change },

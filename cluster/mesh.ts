@@ -1,13 +1,15 @@
 // The mesh of a cluster's cores, as one core has it: links to all others, the manifest, who is there, commands. What cores say of the
 // data they share passes through unread.
+import { join } from 'node:path';
 import type { Outcome } from '../runtime/behaviours.ts';
 import { type Keeper, readKeeper } from './keeper.ts';
 import { type LinkClock, machineClock } from './link-clock.ts';
 import type { VerifiedManifest } from './manifest.ts';
 import { Membership } from './membership.ts';
-import { judgeHello } from './mesh-admission.ts';
+import { letIn } from './mesh-admission.ts';
+import { CopiedKeys, placeOf, takenByText } from './mesh-copied-keys.ts';
 import { type DialedCore, MeshDialing, type MeshLink, type MeshReceiver } from './mesh-dialing.ts';
-import { bootOf, isConflicting, MeshGossip } from './mesh-gossip.ts';
+import { bootOf, MeshGossip } from './mesh-gossip.ts';
 import { MeshLinks } from './mesh-links.ts';
 import { ManifestHeld } from './mesh-manifest.ts';
 import { keepManifest, readManifest } from './mesh-manifest-file.ts';
@@ -19,9 +21,11 @@ import {
   meshMessages,
 } from './mesh-messages.ts';
 import { MeshOperators } from './mesh-operators.ts';
-import type { CorePlace, MeshEvents, MeshOptions, MeshPorts } from './mesh-ports.ts';
+import type { CorePlace, MeshEvents, MeshOptions, MeshPorts, SwapOrder } from './mesh-ports.ts';
+import { openReleaseHeld, type ReleaseHeld } from './mesh-release.ts';
+import { MeshReleases } from './mesh-releases.ts';
 import { MeshRing } from './mesh-ring.ts';
-import { addressesOf, entryOf, helloOf, type MeshSelf, newSelf } from './mesh-self.ts';
+import { addressesOf, coreEntriesOf, helloOf, type MeshSelf, newSelf } from './mesh-self.ts';
 import { type MeshStatus, ringStatusOf, type StatusParts, statusOf } from './mesh-status.ts';
 import { sameBytes } from './packed.ts';
 import { isControl, type PeerMessage } from './peer-messages.ts';
@@ -34,9 +38,11 @@ import { openWireServer, type WireServer } from './wire-server.ts';
 /** Of two nodes that dial each other at once, the link dialed by the smaller number stays: it gets this long to come about. */
 const patienceMs = 1000;
 const lookEveryMs = 500;
+const releaseFileName = 'release.json';
 
 interface Remembered {
   verified: VerifiedManifest;
+  release: ReleaseHeld;
   keeper: Keeper | null;
   cores: { node: number; address: WireAddress }[];
   doors: WireAddress[];
@@ -45,12 +51,19 @@ interface Remembered {
 /** Reads what is known of the cluster; nothing is opened yet. Rejects with a `ClusterFileError` when this node is in none. */
 export async function createMesh(options: MeshOptions): Promise<Mesh> {
   const { file, verified } = await readManifest(options.data);
-  return new Mesh(options, {
+  const release = await openReleaseHeld({
+    path: join(options.data, releaseFileName),
+    releaseKey: () => mesh.manifest.manifest.releaseKey,
+    log: options.log,
+  });
+  const mesh = new Mesh(options, {
     verified,
+    release,
     keeper: await readKeeper(options.data),
     cores: file.cores.map(({ node, host, port }) => ({ node, address: { host, port } })),
     doors: file.doors,
   });
+  return mesh;
 }
 
 export class Mesh {
@@ -63,7 +76,9 @@ export class Mesh {
   readonly #held: ManifestHeld;
   readonly #membership: Membership;
   readonly #links: MeshLinks<MeshLink>;
+  readonly #copiedKeys: CopiedKeys;
   readonly #ring: MeshRing;
+  readonly releases: MeshReleases;
   readonly #operators: MeshOperators;
   readonly #coresListeners = new Set<(cores: CorePlace[]) => void>();
   #open: Opened | null = null;
@@ -87,10 +102,25 @@ export class Mesh {
     });
     this.#membership = new Membership(() => this.#clock.nowMs());
     this.#links = new MeshLinks(this.node);
+    this.#copiedKeys = new CopiedKeys({
+      self: this.node,
+      monoMs: () => this.#clock.nowMs(),
+      found: (copied) => {
+        this.#meter.count('copied-keys', 1);
+        log.error({ ...copied }, 'two processes have the key of one node: a data folder was copied');
+      },
+    });
     this.#ring = new MeshRing(() => this.manifest, {
       monoMs: () => this.#clock.nowMs(),
       progressOf: (node) => this.#progressOf(node),
     });
+    this.releases = new MeshReleases({
+      node: this.node,
+      held: remembered.release,
+      manifest: () => this.manifest,
+      others: () => this.#others(),
+    });
+    remembered.release.onChanged(() => this.#open?.gossip.pushRelease());
     this.#operators = new MeshOperators({
       node: this.node,
       data,
@@ -106,6 +136,8 @@ export class Mesh {
       },
       status: () => this.status(),
       ring: () => ringStatusOf(this.#parts(), this.#open?.ports.servers?.() ?? []),
+      deploys: this.releases,
+      swap: (order) => this.#swap(order),
     });
   }
 
@@ -155,6 +187,7 @@ export class Mesh {
     });
     const gossip = new MeshGossip({
       manifest: this.#held,
+      release: this.#remembered.release,
       membership: this.#membership,
       entries: () => [...this.#own(), ...this.#membership.firstHand()],
       moved: () => this.#moved(),
@@ -233,10 +266,13 @@ export class Mesh {
       return { data: () => {}, control: () => {}, closed: () => {} };
     }
     if (settled.kind === 'instead') {
-      settled.of.link.close('another link has taken its place', 'duplicate');
+      const isOther = settled.of.boot !== boot;
+      const text = isOther ? takenByText(placeOf(hello.addresses)) : 'another link has taken its place';
+      settled.of.link.close(text, 'duplicate');
       this.#open?.gossip.closed(settled.of.link);
       this.#events.unlinked(node);
     }
+    this.#copiedKeys.linked(node, { boot, address: placeOf(hello.addresses) });
     this.#open?.gossip.opened(link);
     this.#open?.dialing.locate(node, [...hello.addresses, ...(this.#open.dialing.addressesOf(node) ?? [])]);
     this.#events.linked({ node, boot, incarnation: incarnation ?? 0, publicKey });
@@ -267,36 +303,20 @@ export class Mesh {
       writable: () => {
         if (role === 'core' && this.#links.isUsed(node, link)) this.#events.writable(node);
       },
-      closed: () => {
+      closed: ({ text, by }) => {
+        if (by === 'there') this.#copiedKeys.ended(text, placeOf(this.#ownAddresses()));
         this.#open?.gossip.closed(link);
         closed();
       },
     };
   }
 
-  async #admits(hello: WireHello, publicKey: Uint8Array): Promise<Admission> {
-    const judged = this.#judge(hello, publicKey);
-    if (judged.ok !== 'newcomer') {
-      const { manifest, hash } = this.manifest;
-      if (judged.ok && isConflicting(hello, { epoch: manifest.epoch, hash }))
-        this.#held.conflicting(`two manifests of epoch ${hello.epoch} are signed`, hello.name);
-      return judged;
-    }
-    const admission = Buffer.from(hello.admission ?? []).toString('base64');
-    const admitted = await this.command(JSON.stringify({ do: 'admit', admission }));
-    if (!admitted.ok)
-      return {
-        ok: false,
-        reason: admitted.rejection.code === 'unavailable' ? 'unknown-key' : 'bad-admission',
-        text: admitted.rejection.message,
-      };
-    const again = this.#judge(hello, publicKey);
-    // The keeper's manifest comes before its answer; if not, the newcomer dials again.
-    return again.ok === 'newcomer' ? { ok: false, reason: 'unknown-key', text: 'ask again' } : again;
-  }
-
-  #judge(hello: WireHello, publicKey: Uint8Array) {
-    return judgeHello(hello, publicKey, { manifest: this.manifest.manifest, nowMs: Date.now() });
+  #admits(hello: WireHello, publicKey: Uint8Array): Promise<Admission> {
+    return letIn(hello, publicKey, {
+      manifest: () => this.manifest,
+      conflicting: (reason, from) => this.#held.conflicting(reason, from),
+      command: (json) => this.command(json),
+    });
   }
 
   #changed(verified: VerifiedManifest): void {
@@ -354,6 +374,7 @@ export class Mesh {
       self: this.node,
       verified: this.manifest,
       conflict: this.#held.conflict,
+      copiedKeys: this.#copiedKeys.list(),
       entries: this.#known(),
       ring: this.ring,
       change: this.#ring.change(),
@@ -362,29 +383,25 @@ export class Mesh {
 
   /** All processes of the cluster that have been heard of lately. */
   #known(): MemberEntry[] {
-    return [
-      ...this.#own(),
-      ...this.#membership.all().filter(({ node, role }) => node !== this.node || role !== 'core'),
-    ];
+    return [...this.#own(), ...this.#others()];
+  }
+
+  #others(): MemberEntry[] {
+    return this.#membership.all().filter(({ node, role }) => node !== this.node || role !== 'core');
   }
 
   /** This core, and the gateways that nobody else can speak for. */
   #own(): MemberEntry[] {
-    const { epoch } = this.manifest.manifest;
     const report = this.#open?.ports.report();
     if (report === undefined) return [];
     const { gateways, ...counts } = report;
-    const core = { ...counts, addresses: this.#ownAddresses(), keeper: this.#operators.hasKeeper };
-    return [
-      entryOf(this.#self, epoch, core),
-      ...gateways.map((gateway) => ({
-        ...gateway,
-        role: 'gateway' as const,
-        epoch,
-        boot: `${gateway.name} ${gateway.pid}`,
-        core: null,
-      })),
-    ];
+    const { hasKeeper: keeper } = this.#operators;
+    const core = { ...counts, addresses: this.#ownAddresses(), keeper, rollout: this.releases.rollout() };
+    return coreEntriesOf(this.#self, this.manifest.manifest.epoch, { core, gateways });
+  }
+
+  #swap(order: SwapOrder): Promise<Outcome<string>> {
+    return this.#open?.ports.swap?.(order) ?? Promise.resolve(noSwap);
   }
 
   #hello(incarnation: number): WireHello {
@@ -411,6 +428,11 @@ export class Mesh {
     );
   }
 }
+
+const noSwap: Outcome<never> = {
+  ok: false,
+  rejection: { code: 'unavailable', message: 'this core cannot change its behaviours now' },
+};
 
 interface Opened {
   ports: MeshPorts;

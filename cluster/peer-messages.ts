@@ -137,6 +137,9 @@ export const peerData = union({
     /** Up to where the logs go beyond that: on the sender's disk alone, perhaps. */
     own: uint,
     ownRelay: uint,
+    /** Whoever has both lanes up to these heads lacks nothing up to there that was passed over on the way. */
+    whole: uint,
+    wholeRelay: uint,
     incarnation: uint,
   }),
   /** Authors whose entries the committed lane is to carry, from now on. In order of `version`, from 1. */
@@ -165,8 +168,11 @@ export const peerData = union({
   /** Copies that the receiver lacks. */
   give: struct({ id: uint, entries: list(copy, mostEntries) }),
   given: struct({ id: uint }),
-  /** `asOwner`: of any owner that holds them, for a claim; without: only where they are served. */
-  scan: struct({ id: uint, partitions, after: optional(key), asOwner: bool }),
+  /**
+   * `asOwner`: of any owner that holds them, for a claim; without: only where they are served. `guestsOf`: what lives at these homes and
+   * is addressed to the partitions, and nothing else.
+   */
+  scan: struct({ id: uint, partitions, after: optional(key), asOwner: bool, guestsOf: optional(partitions) }),
   scanned: struct({
     id: uint,
     facts: list(plainFact, 4096),
@@ -174,6 +180,10 @@ export const peerData = union({
     /** Where the sender stood when it read this piece, in both lanes; its own logs are with the first. */
     have: list(position, mostOrigins),
     committed: list(position, mostOrigins),
+    /** Up to where it lacked nothing of each log: see `whole` of `closed`. */
+    whole: list(position, mostOrigins),
+    /** Homes: what lives there and is addressed to the partitions may not all be with the sender. */
+    lacking: partitions,
     terms,
   }),
   /** The scan can't be served: not (any more) the server of these. */

@@ -6,19 +6,23 @@ import { ReleaseBuildError } from './release-build-error.ts';
 import {
   bundleBehaviours,
   bundlePage,
-  bundleProgram,
   checkPageSize,
   kilobytes,
   pageScript,
   requireFile,
 } from './release-bundle.ts';
 import { encodeManifest, manifestFile, type ReleaseManifest, releaseRanges } from './release-manifest.ts';
+import { readManifest } from './release-manifest-reading.ts';
+import { installedVersion } from './release-native.ts';
+import { bundlePrograms, type ProgramsBuilt } from './release-programs.ts';
 
 export interface ReleaseBuildOptions {
   /** The folder with package.json, cluster/, gateway/ and actors/. */
   root: string;
   /** Where the release goes. Replaced whole, or left as it is when the build fails or nothing changed. */
   out: string;
+  /** The id of the release it follows; null unless told. It is in the manifest, so another parent is another release. */
+  parent?: string | null;
   onProgress?: (line: string) => void;
 }
 
@@ -32,14 +36,19 @@ export async function buildRelease(options: ReleaseBuildOptions): Promise<Releas
   const report = options.onProgress ?? (() => {});
   const staging = await makeStaging(out);
   try {
+    const building = bundlePrograms({ root, out: staging, programs: programEntries });
     await allOrFirstFault([
-      bundleProgram({ root, entry: 'cluster/core-program.ts', outfile: join(staging, 'core.mjs') }),
-      bundleProgram({ root, entry: 'gateway/gateway-program.ts', outfile: join(staging, 'gateway.mjs') }),
+      building,
       bundleBehaviours({ root, entry: 'actors/behaviours.ts', outfile: join(staging, 'behaviours.js') }),
       bundlePage({ root, folder: 'gateway/page', out: join(staging, 'page') }),
     ]);
     const pageScriptBytes = await checkPageSize(staging);
-    const manifest = await describeRelease(root, staging);
+    const manifest = await describeRelease({
+      root,
+      folder: staging,
+      parent: options.parent ?? null,
+      programs: await building,
+    });
     await writeFile(join(staging, manifestFile), encodeManifest(manifest));
     await putInPlace(staging, out);
     for (const file of manifest.files) {
@@ -67,21 +76,60 @@ async function makeStaging(out: string): Promise<string> {
 }
 
 /** Unlike `Promise.all`, waits for the slow ones too: nothing may write into the staging folder once it is being removed. */
-async function allOrFirstFault(steps: Promise<void>[]): Promise<void> {
+async function allOrFirstFault(steps: Promise<unknown>[]): Promise<void> {
   for (const step of await Promise.allSettled(steps)) {
     if (step.status === 'rejected') throw step.reason;
   }
 }
 
-async function describeRelease(root: string, folder: string): Promise<ReleaseManifest> {
+/** Programs by the part of a release they are, with where they begin. */
+const programEntries = new Map([
+  ['core', 'cluster/core-program.ts'],
+  ['gateway', 'gateway/gateway-program.ts'],
+]);
+
+async function describeRelease({
+  root,
+  folder,
+  parent,
+  programs,
+}: {
+  root: string;
+  folder: string;
+  parent: string | null;
+  programs: ProgramsBuilt;
+}): Promise<ReleaseManifest> {
   const { name, version } = await readPackage(root);
   const files = await Promise.all(
     (await listFiles(folder)).map(async (path) => {
+      // As it was checked out here, it may have been made executable, or readable by nobody else.
+      await chmod(join(folder, path), 0o644);
       const bytes = await readFile(join(folder, path));
       return { path, size: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') };
     }),
   );
-  return { ...releaseRanges, name, version, parent: null, files };
+  const parts = {
+    behaviours: ['behaviours.js'],
+    core: programs.files.get('core') ?? [],
+    gateway: programs.files.get('gateway') ?? [],
+    page: files.map(({ path }) => path).filter((path) => path.startsWith('page/')),
+  };
+  const native = await nativeVersions(root, programs.native);
+  const manifest = { ...releaseRanges, name, version, parent, native, parts, files };
+  // What the builder makes, every agent must be able to read.
+  const read = readManifest(Buffer.from(encodeManifest(manifest)), null);
+  if (!read.ok) throw new ReleaseBuildError(read.reason);
+  return read.manifest;
+}
+
+async function nativeVersions(root: string, names: readonly string[]): Promise<Record<string, string>> {
+  const versions: Record<string, string> = {};
+  for (const name of names) {
+    const version = await installedVersion(root, name);
+    if (version === null) throw new ReleaseBuildError(`${name} is not installed: run npm install`);
+    versions[name] = version;
+  }
+  return versions;
 }
 
 async function readPackage(root: string): Promise<{ name: string; version: string }> {

@@ -26,10 +26,13 @@ interface ProgramBundle extends Bundle {
 }
 
 /** They carry native code, so they come from node_modules of the machine that runs the release. */
-const nativePackages = ['lmdb', 'uWebSockets.js', 'msgpackr-extract'];
+export const nativePackages = ['lmdb', 'uWebSockets.js'];
+
+/** Native too, but who uses them does without where they are not. */
+export const optionalPackages = ['msgpackr-extract'];
 
 /** Packages written as CommonJS call `require` for what Node brings; an ES module has none of its own. */
-const requireForBundledPackages =
+export const requireForBundledPackages =
   "import { createRequire as createRequireOfRelease } from 'node:module';\n" +
   'const require = createRequireOfRelease(import.meta.url);';
 
@@ -40,7 +43,7 @@ export async function bundleProgram({ root, entry, outfile, external = [] }: Pro
     platform: 'node',
     target: 'node20',
     format: 'esm',
-    external: [...nativePackages, ...external],
+    external: [...nativePackages, ...optionalPackages, ...external],
     banner: { js: requireForBundledPackages },
   });
 }
@@ -109,19 +112,23 @@ async function bundle(
 ): Promise<Bundled> {
   await requireFile(root, entry);
   try {
-    return await build({
-      absWorkingDir: root,
-      entryPoints: [entry],
-      bundle: true,
-      charset: 'utf8',
-      logLevel: 'silent',
-      tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true, useDefineForClassFields: true } },
-      ...options,
-      metafile: true,
-    });
+    return await build({ ...sourceOptions(root), entryPoints: [entry], ...options, metafile: true });
   } catch (cause) {
     throw new ReleaseBuildError(`${entry} cannot be bundled: ${String(cause)}`, { cause });
   }
+}
+
+/** What is the same for all bundles of a release. */
+export function sourceOptions(root: string): BuildOptions {
+  return {
+    absWorkingDir: root,
+    bundle: true,
+    charset: 'utf8',
+    logLevel: 'silent',
+    // The text names the files it is made of: as they are called here, not where a link leads.
+    preserveSymlinks: true,
+    tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true, useDefineForClassFields: true } },
+  };
 }
 
 /** The compressed size of the page's script, in bytes. */

@@ -37,7 +37,7 @@ export interface CopiesOptions {
   partitionOf(key: Key): number;
   /** These are on the disk now, in the relay: those that concern what this node owns. */
   arrived(from: number, entries: readonly Copy[]): void;
-  /** Some of what was to be pushed nobody has any more: whoever listens has to read anew. */
+  /** Some of what was to come a node has only as facts: whoever listens has to read anew, and what lives here as a guest may be missing. */
   missed(): void;
 }
 
@@ -143,18 +143,19 @@ export class Copies {
   #pullLives(node: number, { position: { origin }, said }: Asked, lives: readonly number[]): void {
     const { intake } = this.#options;
     for (const life of lives) {
-      const seqs = (['committed', 'replica'] as const).map((lane) => intake.seqOf(lane, origin, life));
+      const lanes = ['committed', 'replica', 'whole'] as const;
+      const seqs = lanes.map((lane) => intake.seqOf(lane, origin, life));
       // What one node has trimmed another may have still.
       this.#pull(node, said, { origin, incarnation: life, seq: Math.min(...seqs) });
     }
   }
 
-  /** What a linked node wrote may not be stored yet: by others it comes only for what they serve in its place. */
-  #isMeant({ key }: Copy, { position: { origin, incarnation }, said }: Asked): boolean {
-    const { leases, partitionOf } = this.#options;
-    const node = origin % relayBit;
-    if (!leases.isLinked(node) || leases.identity(node)?.incarnation !== incarnation) return true;
-    const home = partitionOf(key);
+  /**
+   * Only whoever serves a home has all that was written there, and nothing that may not be stored. Of other homes a node has copies, too,
+   * but may lack some in between: those are asked of their own servers.
+   */
+  #isMeant({ key }: Copy, { said }: Asked): boolean {
+    const home = this.#options.partitionOf(key);
     return said.terms.some(({ partition }) => partition === home);
   }
 

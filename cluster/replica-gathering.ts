@@ -129,7 +129,8 @@ export class Gathering {
     const id = ++this.#lastId + scanIds;
     this.#scans.set(id, { claim, shared });
     claim.open.add(id);
-    this.#options.send(node, { kind: 'scan', id, partitions: [...shared], after, asOwner: true });
+    const about = { partitions: [...shared], after, asOwner: true, guestsOf: null };
+    this.#options.send(node, { kind: 'scan', id, ...about });
   }
 
   /** `relayed`: called when it is on the disk. False: it is not one of a claim's. */

@@ -48,6 +48,8 @@ export interface IntakeOptions {
   moved(from: number): void;
   /** The peer's log does not go back far enough. */
   trimmed(by: number, lane: Lane): void;
+  /** A lane that had been trimmed goes on from now: what is before will not come by it. */
+  skipped(lane: Lane): void;
 }
 
 /** Nothing heard of a lane for this long, and it is followed anew. */
@@ -59,7 +61,17 @@ const logs = ['own', 'relay'] as const;
 export class Intake {
   readonly #options: IntakeOptions;
   readonly #flows = new Map<number, Record<Lane, Flow>>();
-  readonly #have: Record<Lane, Map<string, Position>> = { replica: new Map(), committed: new Map() };
+  readonly #have: Record<LanePosition['lane'], Map<string, Position>> = {
+    replica: new Map(),
+    committed: new Map(),
+    whole: new Map(),
+  };
+  /** Places that have moved without anything written: if that were never kept, a restart would find them trimmed. */
+  readonly #unwritten: Record<LanePosition['lane'], Set<string>> = {
+    replica: new Set(),
+    committed: new Set(),
+    whole: new Set(),
+  };
   /** Copies below these are not complete: see `Reach`. */
   readonly #bases = new Map<string, number>();
   /** Lanes of nodes whose logs do not go back to where they stood: they go on from where those are now. */
@@ -100,9 +112,9 @@ export class Intake {
    */
   have(): Reach[] {
     const { store } = this.#options;
-    return [...this.#have.replica].flatMap(([place, position]) => {
+    return [...this.#have.replica.values()].flatMap((position) => {
       const { origin, incarnation, seq } = position;
-      const from = Math.max(this.#bases.get(place) ?? 0, store.trimmedUpTo(origin, incarnation));
+      const from = Math.max(this.baseOf(origin, incarnation), store.trimmedUpTo(origin, incarnation));
       const reach = { ...position, from };
       const isMoreHere = (store.read(origin, incarnation, seq, 1)?.entries.length ?? 0) > 0;
       return isMoreHere ? [reach, { ...reach, seq: farSeq }] : [reach];
@@ -119,8 +131,13 @@ export class Intake {
     this.#bases.set(place, Math.max(seq, this.#bases.get(place) ?? 0));
   }
 
+  /** See `base`. 0: none are missing. */
+  baseOf(origin: number, incarnation: number): number {
+    return this.#bases.get(placeOf(origin, incarnation)) ?? 0;
+  }
+
   /** In a lane, of a life of an origin's log. */
-  seqOf(lane: Lane, origin: number, incarnation: number): number {
+  seqOf(lane: LanePosition['lane'], origin: number, incarnation: number): number {
     return this.#have[lane].get(placeOf(origin, incarnation))?.seq ?? 0;
   }
 
@@ -183,7 +200,10 @@ export class Intake {
     const { self, ring, clock } = this.#options;
     const owned = bitsOf(ring().held(self), ring().partitions);
     const isDue = clock.monoMs() - this.#storedMs > storedEveryMs;
-    if (isDue) this.#storedMs = clock.monoMs();
+    if (isDue) {
+      this.#storedMs = clock.monoMs();
+      this.#writePlaces();
+    }
     for (const [node, flows] of this.#flows) {
       if (isDue) this.#sayStored(node, flows.replica);
       for (const flow of [flows.replica, flows.committed]) {
@@ -211,6 +231,33 @@ export class Intake {
       flow.incarnation !== null
     )
       flow.lastMs = this.#options.clock.monoMs();
+  }
+
+  /** Both lanes of a node have come far enough, and up to there nothing was passed over that has not come since. */
+  isWhole(node: number, incarnation: number, { own, relay }: Record<Log, number>): void {
+    this.#isWhole({ origin: node, incarnation, seq: own });
+    this.#isWhole({ origin: relayOf(node), incarnation, seq: relay });
+  }
+
+  #isWhole(position: Position): void {
+    const { origin, incarnation, seq } = position;
+    if (seq <= this.seqOf('whole', origin, incarnation)) return;
+    const place = placeOf(origin, incarnation);
+    this.#have.whole.set(place, position);
+    this.#unwritten.whole.add(place);
+  }
+
+  #writePlaces(): void {
+    const positions = (['replica', 'committed', 'whole'] as const).flatMap((lane) => {
+      const places = [...this.#unwritten[lane]];
+      this.#unwritten[lane].clear();
+      return places.flatMap((place): LanePosition[] => {
+        const position = this.#have[lane].get(place);
+        return position === undefined ? [] : [{ lane, ...position }];
+      });
+    });
+    if (positions.length > 0)
+      this.#options.store.adopt({ copies: [], from: { kind: 'state' }, positions }, () => {});
   }
 
   #follow(node: number, lane: Lane): void {
@@ -246,13 +293,17 @@ export class Intake {
     const flow = this.#flows.get(node)?.[message.lane];
     if (flow === undefined || flow.id !== message.follow || flow.incarnation !== null) return;
     const { own, relay, incarnation } = message;
-    this.#isCut.delete(`${node} ${message.lane}`);
+    // Known on the disk before the place from where it goes on.
+    if (this.#isCut.delete(`${node} ${message.lane}`)) this.#options.skipped(message.lane);
     flow.incarnation = incarnation;
     flow.received = { own, relay };
     flow.done = { own, relay };
     flow.lastMs = this.#options.clock.monoMs();
     // Known from now on under this life of the peer's store: it is the last in the list.
-    for (const log of logs) this.#reached(node, flow, log, flow.done[log]);
+    for (const log of logs) {
+      this.#reached(node, flow, log, flow.done[log]);
+      this.#unwritten[message.lane].add(placeOf(log === 'own' ? node : relayOf(node), incarnation));
+    }
   }
 
   /** A piece of a lane: acknowledged when it is on the disk, with all before it. One that leaves a gap is passed over. */
@@ -279,6 +330,7 @@ export class Intake {
     };
     flow.writing++;
     if (copies.length === 0 && flow.writing === 1) {
+      this.#unwritten[lane].add(placeOf(origin, incarnation));
       finish();
       return;
     }

@@ -20,11 +20,15 @@ export interface OwnerOptions {
   server: Server;
   send: Send;
   partitionOf(key: Key): number;
+  /** Homes of which some may be missing that is addressed to what is owned here. */
+  owed(): number[];
   /** These are on the disk now, in the relay. */
   arrived(from: number, entries: readonly Copy[]): void;
 }
 
 const readAtOnce = 512;
+
+type Scanning = Extract<PeerMessage, { kind: 'scan' }>;
 
 export class Owner {
   readonly #options: OwnerOptions;
@@ -75,7 +79,7 @@ export class Owner {
 
   /** Copies of somebody's log, as far as they are here. */
   pulledBy(node: number, message: Extract<PeerMessage, { kind: 'pull' }>): void {
-    const { store, send, partitionOf, feeds } = this.#options;
+    const { store, send, partitionOf, feeds, intake } = this.#options;
     const { id, origin, incarnation, after, upTo, partitions, committed } = message;
     if (incarnation === 0) {
       const lives = store.livesOf(origin);
@@ -84,13 +88,15 @@ export class Owner {
     }
     const wanted = new Set(partitions);
     const trimmed = store.trimmedUpTo(origin, incarnation);
-    const trimmedUpTo = after < trimmed ? trimmed : 0;
-    const piece = store.read(origin, incarnation, Math.max(after, trimmedUpTo), readAtOnce);
+    const piece = store.read(origin, incarnation, Math.max(after, trimmed), readAtOnce);
     // Trimmed since it was said to be here. A claim must not take that for nothing: it is made again, and scans.
-    if (piece === null || (trimmedUpTo > 0 && !committed)) {
+    if (piece === null || (after < trimmed && !committed)) {
       send(node, { kind: 'unscanned', id });
       return;
     }
+    // What a scan has brought is here as facts.
+    const lacking = Math.max(trimmed, intake.baseOf(origin, incarnation));
+    const trimmedUpTo = after < lacking ? lacking : 0;
     const within = piece.entries.filter(({ seq }) => seq <= upTo);
     const forLane = committed ? new Set(feeds.copiesFor(node, within)) : new Set<Copy>();
     const entries = within.filter((entry) => wanted.has(partitionOf(entry.key)) || forLane.has(entry));
@@ -107,10 +113,31 @@ export class Owner {
     });
   }
 
+  /** What lives at homes that are served here, and is addressed to the partitions. */
+  #guestsFor(node: number, { id, partitions, after }: Scanning, homes: ReadonlySet<number>): void {
+    const { store, send, server, partitionOf } = this.#options;
+    const terms = server
+      .openTerms()
+      .filter(({ partition }) => homes.has(partition) && server.isOpen(partition));
+    if (terms.length === 0) {
+      send(node, { kind: 'unscanned', id });
+      return;
+    }
+    const served = new Set(terms.map(({ partition }) => partition));
+    const { facts: found, next } = store.scan(new Set(partitions), after);
+    const facts = found.filter(({ key }) => served.has(partitionOf(key)));
+    const nothing = { have: [], committed: [], whole: [], lacking: [] };
+    send(node, { kind: 'scanned', id, facts, next, terms, ...nothing });
+  }
+
   /** One piece of a scan, of those partitions that this node can answer for; the terms say which these are. */
-  scannedBy(node: number, message: Extract<PeerMessage, { kind: 'scan' }>): void {
+  scannedBy(node: number, message: Scanning): void {
     const { store, send, scans, server, intake } = this.#options;
-    const { id, partitions, after, asOwner } = message;
+    const { id, partitions, after, asOwner, guestsOf } = message;
+    if (guestsOf !== null) {
+      this.#guestsFor(node, message, new Set(guestsOf));
+      return;
+    }
     const served = partitions.filter((partition) =>
       asOwner ? scans.holds(partition) : server.isOpen(partition),
     );
@@ -124,8 +151,13 @@ export class Owner {
       ...position,
       seq: Math.min(position.seq, intake.seqOf('replica', position.origin, position.incarnation)),
     }));
+    const whole = intake.originsOf('replica').map((position) => ({
+      ...position,
+      seq: intake.seqOf('whole', position.origin, position.incarnation),
+    }));
     const { facts, next } = store.scan(new Set(served), after);
     const terms = server.openTerms().filter(({ partition }) => served.includes(partition));
-    send(node, { kind: 'scanned', id, facts, next, have, committed, terms });
+    const lacking = this.#options.owed();
+    send(node, { kind: 'scanned', id, facts, next, have, committed, whole, lacking, terms });
   }
 }

@@ -4,6 +4,7 @@ import type { Lane } from './peer-messages.ts';
 import { Copies } from './replica-copies.ts';
 import { Feeds } from './replica-feeds.ts';
 import { Grants } from './replica-grants.ts';
+import { Guests } from './replica-guests.ts';
 import { Heartbeats } from './replica-heartbeats.ts';
 import { Horizon } from './replica-horizon.ts';
 import { Intake } from './replica-intake.ts';
@@ -20,7 +21,7 @@ import { Server } from './replica-server.ts';
 import { Serving } from './replica-serving.ts';
 import { Statements } from './replica-statements.ts';
 import { Stored } from './replica-stored.ts';
-import type { Ring } from './ring.ts';
+import { quorum, type Ring } from './ring.ts';
 
 /** A node that is further behind than this does not ask for what others serve. */
 const currentWithinMs = 1500;
@@ -42,6 +43,7 @@ export class Parts {
   readonly server: Server;
   readonly serving: Serving;
   readonly scans: Scans;
+  readonly guests: Guests;
   readonly repair: Repair;
   readonly kept: KeptTime;
   readonly horizon: Horizon;
@@ -70,6 +72,8 @@ export class Parts {
     this.serving = this.#makeServing();
     this.scans = this.#makeScans();
     this.scans.found();
+    this.guests = this.#makeGuests();
+    this.guests.owe(this.scans.missing());
     this.repair = this.#makeRepair();
     this.horizon = new Horizon({
       partitions: ring.partitions,
@@ -148,20 +152,34 @@ export class Parts {
       },
       moved: (from) => this.statements.take(from),
       trimmed: (by, lane) => this.#trimmed(by, lane),
+      skipped: (lane) => this.#missed(lane === 'committed'),
     });
   }
 
   /**
    * A node's log does not go back as far as this one would need: what both of them own is scanned again, and not answered for meanwhile.
-   * Of all else that node wrote no change of the ring has ended before this one had it. But what it addressed to this one's partitions,
-   * any of them, came by the other lane, and is now with their other owners only.
+   * Of all else that node wrote no change of the ring has ended before this one had it. Nor does it lack anything where nothing is stored
+   * without it: that others have all of that, nobody could say.
    */
   #trimmed(by: number, lane: Lane): void {
+    if (lane === 'committed') return;
     const ring = this.#known.ring();
-    const held = ring.held(this.#options.self.node);
-    const lacking = lane === 'committed' ? held : held.filter((partition) => ring.holds(by, partition));
+    const { node } = this.#options.self;
+    const isStoredByOthers = (partition: number): boolean => {
+      const { owners } = ring.placement(partition);
+      return owners.filter((owner) => owner !== node).length >= quorum(owners.length);
+    };
+    const lacking = ring
+      .held(node)
+      .filter((partition) => ring.holds(by, partition) && isStoredByOthers(partition));
     this.scans.lose(lacking);
+    this.guests.owe(lacking);
     this.server.giveUp(lacking);
+  }
+
+  /** Something will come by no lane. `addressed`: perhaps also what lives elsewhere and is addressed to what is owned here. */
+  #missed(addressed: boolean): void {
+    if (addressed) this.guests.oweAll();
     this.#options.events.missed();
   }
 
@@ -237,8 +255,25 @@ export class Parts {
       serverOf: (partition) => serving.serverOf(partition),
       termsOf: (node) => serving.termsOf(node),
       identity: (node) => leases.identity(node),
+      lacks: (homes) => this.guests.owe(homes),
       progressed: (facts) => events.scanned(facts, this.scans.missing().length),
       held: () => events.scanned(0, this.scans.missing().length),
+    });
+  }
+
+  #makeGuests(): Guests {
+    const { self, store, clock, send, events } = this.#options;
+    const { scans, serving } = this;
+    return new Guests({
+      self: self.node,
+      store,
+      clock,
+      ring: this.#known.ring,
+      send,
+      holds: (partition) => scans.holds(partition),
+      serverOf: (partition) => serving.serverOf(partition),
+      termsOf: (node) => serving.termsOf(node),
+      found: () => events.missed(),
     });
   }
 
@@ -277,7 +312,7 @@ export class Parts {
         relay.wrote();
         if (entries.length > 0) events.arrived(from, 'pulled', entries);
       },
-      missed: () => events.missed(),
+      missed: () => this.#missed(true),
     });
   }
 
@@ -333,6 +368,7 @@ export class Parts {
       server,
       send,
       partitionOf,
+      owed: () => this.guests.owed(),
       arrived: (from, entries) => {
         relay.wrote();
         events.arrived(from, 'pulled', entries);

@@ -4,7 +4,8 @@ import type { Version } from '../runtime/version.ts';
 import type { Copy, Lane, PeerMessage, PlainFact, Position } from './peer-messages.ts';
 
 export interface LanePosition extends Position {
-  lane: Lane;
+  /** `whole`: up to there both lanes were here, and nothing is missing that was passed over on the way. */
+  lane: Lane | 'whole';
 }
 
 export interface Adoption {

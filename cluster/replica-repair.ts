@@ -21,11 +21,15 @@ export interface RepairOptions {
 }
 
 const comparedAtOnce = 1000;
-/** Digests differ while entries are under way: only those that differ again count. */
-const differencesBeforeRepair = 2;
+/**
+ * Digests differ while entries are under way, and a lane that has lost some is followed anew after a while: what differs for longer
+ * no lane will bring. What a repair brings goes to others, too, and not in the order in which it was written.
+ */
+const patienceMs = 2500;
 
 export class Repair {
   readonly #options: RepairOptions;
+  /** By server and partition: since when they differ. */
   readonly #differences = new Map<string, number>();
   #next = 0;
   #lastMs = 0;
@@ -50,6 +54,12 @@ export class Repair {
     }
   }
 
+  /** Its lanes have fallen behind meanwhile. */
+  unlinked(node: number): void {
+    for (const name of this.#differences.keys())
+      if (name.startsWith(`${node}:`)) this.#differences.delete(name);
+  }
+
   #tell(partition: number): void {
     const { ring, self, store, send, isLinked } = this.#options;
     const others = holdersOf(ring().placement(partition)).filter((node) => node !== self && isLinked(node));
@@ -60,7 +70,7 @@ export class Repair {
 
   /** From the server of the partition. */
   digest(node: number, { partition, count, sum }: Extract<PeerMessage, { kind: 'digest' }>): void {
-    const { store, holds } = this.#options;
+    const { store, clock, holds } = this.#options;
     if (!holds(partition)) return;
     const name = `${node}:${partition}`;
     const own = store.digest(partition);
@@ -68,9 +78,11 @@ export class Repair {
       this.#differences.delete(name);
       return;
     }
-    const times = (this.#differences.get(name) ?? 0) + 1;
-    this.#differences.set(name, times % differencesBeforeRepair);
-    if (times >= differencesBeforeRepair) this.#compare(node, partition, null);
+    const sinceMs = this.#differences.get(name) ?? clock.monoMs();
+    this.#differences.set(name, sinceMs);
+    if (clock.monoMs() - sinceMs < patienceMs) return;
+    this.#differences.delete(name);
+    this.#compare(node, partition, null);
   }
 
   #compare(node: number, partition: number, after: Key | null): void {

@@ -31,6 +31,8 @@ export interface ScansOptions {
   serverOf(partition: number): number | null;
   termsOf(node: number): ReadonlyMap<number, number>;
   identity(node: number): PeerIdentity | null;
+  /** What lives at these homes and is addressed to what is scanned may be missing where that is served. */
+  lacks(homes: readonly number[]): void;
   /** How many are there, for who waits. */
   progressed(facts: number): void;
   held(): void;
@@ -107,6 +109,16 @@ export class Scans {
     if (changed) this.#keep(this.#held, () => {});
   }
 
+  /** What the ring gives to others, by now: true if there was any. */
+  loseForeign(): boolean {
+    const { ring, self } = this.#options;
+    const foreign = [...this.#held, ...this.#holding].filter(
+      (partition) => !ring().holds(self.node, partition),
+    );
+    this.lose(foreign);
+    return foreign.length > 0;
+  }
+
   #hold(partitions: readonly number[]): void {
     for (const partition of partitions) this.#holding.add(partition);
     this.#keep(new Set([...this.#held, ...this.#holding]), () => {
@@ -139,7 +151,8 @@ export class Scans {
       if (terms.size === 0) continue;
       const id = ++this.#lastId;
       this.#scan = { id, server, terms, from: [], target: null, pieceMs: clock.monoMs(), after: null };
-      send(server, { kind: 'scan', id, partitions: [...terms.keys()], after: null, asOwner: false });
+      const about = { partitions: [...terms.keys()], asOwner: false, guestsOf: null };
+      send(server, { kind: 'scan', id, after: null, ...about });
       return;
     }
   }
@@ -153,6 +166,7 @@ export class Scans {
       scan.from = [
         ...message.have.map((position) => ({ lane: 'replica' as const, ...position })),
         ...message.committed.map((position) => ({ lane: 'committed' as const, ...position })),
+        ...message.whole.map((position) => ({ lane: 'whole' as const, ...position })),
       ];
     }
     for (const [partition, term] of scan.terms) {
@@ -160,6 +174,7 @@ export class Scans {
         scan.terms.delete(partition);
     }
     scan.pieceMs = clock.monoMs();
+    this.#options.lacks(message.lacking);
     const copies = message.facts.map((fact) => ({ ...fact, live: false }));
     store.adopt({ copies, from: { kind: 'state' }, positions: [] }, () => {
       if (this.#scan !== scan) return;
@@ -168,8 +183,8 @@ export class Scans {
       if (scan.terms.size === 0) this.#scan = null;
       else if (message.next !== null) {
         scan.after = message.next;
-        const partitions = [...scan.terms.keys()];
-        send(node, { kind: 'scan', id: scan.id, partitions, after: message.next, asOwner: false });
+        const about = { partitions: [...scan.terms.keys()], asOwner: false, guestsOf: null };
+        send(node, { kind: 'scan', id: scan.id, after: message.next, ...about });
       } else this.#scanned(scan, message);
     });
   }

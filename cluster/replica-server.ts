@@ -63,6 +63,7 @@ export class Server {
   #yieldedMs = Number.NEGATIVE_INFINITY;
   #yieldPauseMs = yieldEveryMs;
   #renewedMs = Number.NEGATIVE_INFINITY;
+  #isClosing = false;
 
   constructor(options: ServerOptions) {
     this.#options = options;
@@ -164,6 +165,8 @@ export class Server {
     }
     this.#renew();
     this.#claims.tick();
+    // What it has given back it must not take again.
+    if (this.#isClosing) return;
     const { claim, better } = this.#turns.look();
     if (claim.size > 0) this.#claims.begin(claim);
     if (better.size > 0) this.#askToYield(better);
@@ -208,7 +211,7 @@ export class Server {
   /** A claim has come to its end: is it served now? */
   #serve({ partition, term }: Term): boolean {
     this.#turns.served(partition);
-    if (this.#backing.isOf({ partition, term }) && this.#isLive(partition)) {
+    if (!this.#isClosing && this.#backing.isOf({ partition, term }) && this.#isLive(partition)) {
       this.#serving.set(partition, { term, isOpen: true, storedMs: null });
       this.#yieldPauseMs = yieldEveryMs;
     }
@@ -268,8 +271,9 @@ export class Server {
     changed();
   }
 
-  /** Gives back all, in order: the process is about to stop. */
+  /** Gives back all, in order, and claims nothing any more: the process is about to stop. */
   close(): void {
+    this.#isClosing = true;
     for (const [partition, served] of this.#serving) this.#finish(partition, served);
     this.#options.changed();
   }

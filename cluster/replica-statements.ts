@@ -81,6 +81,8 @@ export class Statements {
         relay: Math.max(upTo.relay, atStart.relay),
         own: store.head('own'),
         ownRelay: store.head('relay'),
+        whole: stored.wholeUpTo.own,
+        wholeRelay: stored.wholeUpTo.relay,
         incarnation: store.incarnation,
       });
     }
@@ -133,6 +135,7 @@ export class Statements {
       if (intake.seqOf(lane, relayOf(node), incarnation) < relay) return;
     }
     this.#open.delete(node);
+    intake.isWhole(node, incarnation, { own: statement.whole, relay: statement.wholeRelay });
     horizon.take(node, statement);
     moved();
   }

@@ -65,7 +65,13 @@ export class Stored {
   readonly #pending: Record<Log, Written[]> = { own: [], relay: [] };
   /** Of partitions that are served no more: they hold nothing up, and go out when they are stored after all. */
   readonly #orphans: Record<Log, Written[]> = { own: [], relay: [] };
+  /** About to be passed over, when that is on the disk. */
+  #leaving: readonly Orphan[] = [];
   readonly #acknowledged = new Map<number, Acknowledged>();
+  /** Where the logs stood before the first entry was passed over that is not stored at its place in the relay by now; null: there is none. */
+  #whole: Record<Log, number> | null = null;
+  /** Entries that were passed over: on their way into the relay. */
+  #relaying = 0;
   #waiting: Waiting[] = [];
 
   constructor(options: StoredOptions) {
@@ -73,10 +79,19 @@ export class Stored {
     this.version = options.version;
     this.atStart = { own: options.own, relay: options.relay };
     for (const { log, ...one } of options.orphans) this.#orphans[log].push(one);
+    // What had been passed over before these was not kept.
+    if (options.orphans.length > 0) this.#whole = { own: 0, relay: 0 };
     for (const log of logs) {
       if (options[log] > 0)
         this.#pending[log].push({ seq: options[log], partition: anyPartition, version: options.version });
     }
+  }
+
+  /** Up to where nobody lacks what was passed over who has come as far as is said to be stored. */
+  get wholeUpTo(): Readonly<Record<Log, number>> {
+    const { upTo, atStart } = this;
+    const own = Math.max(upTo.own, atStart.own);
+    return this.#whole ?? { own, relay: Math.max(upTo.relay, atStart.relay) };
   }
 
   /** Entries not yet stored are waiting, in the own log. */
@@ -147,19 +162,23 @@ export class Stored {
     );
     if (found.length === 0) return;
     // On disk first: what is passed over must not be forgotten by a restart.
-    this.#options.keep([...this.#listed(), ...found], () => {
+    this.#leaving = [...this.#leaving, ...found];
+    this.#options.keep(this.#listed(), () => {
+      this.#leaving = this.#leaving.filter((one) => !found.includes(one));
       for (const { log, ...one } of found) {
         const place = this.#pending[log].findIndex(({ seq }) => seq === one.seq);
         if (place < 0) continue;
         this.#pending[log].splice(place, 1);
         this.#orphans[log].push(one);
+        this.#whole ??= { ...this.wholeUpTo };
       }
       this.advance();
     });
   }
 
   #listed(): Orphan[] {
-    return [...logs].flatMap((log) => this.#orphans[log].map((one) => ({ log, ...one })));
+    const passed = [...logs].flatMap((log) => this.#orphans[log].map((one) => ({ log, ...one })));
+    return [...passed, ...this.#leaving];
   }
 
   /** It was passed over, and is still not stored. */
@@ -186,11 +205,12 @@ export class Stored {
         this.#orphans[log] = orphans.filter(({ seq, partition }) => !this.#isServed(log, seq, partition));
         for (const orphan of orphans) {
           if (this.#orphans[log].includes(orphan)) continue;
-          this.#options.late(log, orphan.seq, () => this.#options.keep(this.#listed(), () => {}));
+          this.#pass(log, orphan);
           moved = true;
         }
       }
     }
+    this.#mend();
     const waiting = this.#waiting;
     if (waiting.length > 0) {
       this.#waiting = [];
@@ -200,6 +220,23 @@ export class Stored {
       }
     }
     if (moved) this.#options.moved();
+  }
+
+  /** What was passed over is stored after all: it goes out by the relay. */
+  #pass(log: Log, { seq }: Written): void {
+    const { late, keep } = this.#options;
+    this.#relaying++;
+    late(log, seq, () => {
+      this.#relaying--;
+      keep(this.#listed(), () => {});
+      this.#mend();
+    });
+  }
+
+  /** Is all that was passed over stored by now, in the relay? On its way there it may have been passed over once more. */
+  #mend(): void {
+    const { own, relay } = this.#orphans;
+    if (own.length + relay.length + this.#relaying + this.#pending.relay.length === 0) this.#whole = null;
   }
 
   /** Others may serve it by now who have less. */

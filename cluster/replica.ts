@@ -37,6 +37,8 @@ export class Replica {
     this.scans = scans;
     this.leases = leases;
     this.horizon = horizon;
+    // The ring has changed while this node was down, or just before.
+    if (scans.loseForeign()) this.#parts.intake.ringChanged();
   }
 
   /** Of the ring that this node knows. */
@@ -82,6 +84,8 @@ export class Replica {
     this.#parts.feeds.unlinked(node);
     this.#parts.intake.unlinked(node);
     this.scans.unlinked(node);
+    this.#parts.guests.unlinked(node);
+    this.#parts.repair.unlinked(node);
     this.horizon.forget(node);
     this.#parts.copies.unlinked(node);
     this.#options.events.wanted();
@@ -175,12 +179,13 @@ export class Replica {
         this.#parts.owner.scannedBy(node, message);
         return;
       case 'scanned':
-        if (!gathering.scanned(node, message, () => this.#parts.relay.wrote()))
-          this.scans.scanned(node, message);
+        if (gathering.scanned(node, message, () => this.#parts.relay.wrote())) return;
+        if (!this.#parts.guests.scanned(node, message)) this.scans.scanned(node, message);
         return;
       case 'unscanned':
         gathering.unscanned(message.id);
         this.scans.unscanned(message.id);
+        this.#parts.guests.unscanned(message.id);
         return;
       case 'digest':
         this.#parts.repair.digest(node, message);
@@ -218,6 +223,7 @@ export class Replica {
     this.server.tick();
     this.#parts.intake.tick();
     this.scans.tick();
+    this.#parts.guests.tick();
     this.#parts.repair.tick();
     this.#parts.copies.tick();
     this.#parts.statements.tick();
@@ -278,12 +284,10 @@ export class Replica {
     if (epoch <= this.#epoch) return;
     this.#ring = ring;
     this.#epoch = epoch;
-    const { self } = this.#options;
-    const gone: number[] = [];
-    for (let partition = 0; partition < ring.partitions; partition++)
-      if (!ring.holds(self.node, partition) && this.scans.holds(partition)) gone.push(partition);
     this.server.ringChanged();
-    this.scans.lose(gone);
+    this.scans.loseForeign();
+    // By the lane of what is addressed to this node they do not come from now on: if the ring takes them away before they are here, they are asked for.
+    this.#parts.guests.owe(this.scans.missing());
     this.#parts.intake.ringChanged();
     this.#parts.intake.tick();
     this.stored.advance();

@@ -43,8 +43,11 @@ export type ClusterPlace = z.infer<typeof clusterPlace>;
 
 export const coreSettings = z
   .object({
-    /** `rebuild` drops every derived view, makes it anew from facts, and exits; nothing is served meanwhile. */
-    mode: z.enum(['serve', 'rebuild']),
+    /**
+     * `rebuild` drops every derived view, makes it anew from facts, and exits; nothing is served meanwhile. `standby` tests itself beside
+     * the core that serves, and serves in its place when the agent says so.
+     */
+    mode: z.enum(['serve', 'rebuild', 'standby']),
     /** The node's name, for logs and status. */
     name: z.string().min(1).max(100),
     /** The data folder: it exists. */
@@ -67,12 +70,14 @@ export type CoreSettings = z.infer<typeof coreSettings>;
 
 export const gatewaySettings = z
   .object({
-    /** 0, 1, ...: which of the machine's gateways this is. */
-    index: z.int().min(0).max(63),
+    /** 0, 1, ...: which of the machine's gateways this is. There are twice as many for a while when they are replaced. */
+    index: z.int().min(0).max(255),
     /** The data folder, for core.link. */
     data: absolutePath,
-    /** The release folder, for page/. */
+    /** The release folder. */
     release: absolutePath,
+    /** The release folder whose page/ is shown, where it is another one. */
+    page: absolutePath.optional(),
     host: z.string().min(1).max(255),
     /** Shared by all gateways of the machine. */
     port: portNumber,
@@ -122,18 +127,72 @@ function deepFreeze<T>(value: T): T {
   return Object.freeze(value);
 }
 
+/** What a standby found out about itself. */
+export const selfTestReport = z.object({
+  accounts: z.number(),
+  statuses: z.number(),
+  schema: z.number(),
+  /** All views are derived anew before it serves. */
+  rebuilds: z.boolean(),
+  tookMs: z.number(),
+});
+export type SelfTestReport = z.infer<typeof selfTestReport>;
+
 /** What a program says to the agent that started it, over the IPC channel. */
 export const programMessage = z.union([
   /** It serves, or (rebuild) all is rebuilt. */
   z.object({ ready: z.literal(true) }),
   /** How far a rebuild is. */
   z.object({ progress: z.object({ done: z.number(), total: z.number() }) }),
+  /** A standby is ready to take over. */
+  z.object({ tested: selfTestReport }),
+  /** It has heard the order to take over: the old core may end. */
+  z.object({ taking: z.literal(true) }),
+  /** It ends, and why. */
+  z.object({ failed: z.string().max(10_000) }),
 ]);
 export type ProgramMessage = z.infer<typeof programMessage>;
 
-/** Tells the agent, where there is one: a program goes on without it. */
-export function tellAgent(message: ProgramMessage): void {
-  if (process.connected !== true) return;
+/** What the agent says to a standby: serve, as soon as the store is free. */
+export const agentOrder = z.object({ order: z.literal('take over') });
+export type AgentOrder = z.infer<typeof agentOrder>;
+
+/** What DATA/agent.json says of a process to the process itself: the agent writes it, and sends a SIGHUP. */
+const ownRecord = z.object({
+  children: z.array(
+    z.object({ pid: z.int(), page: z.string().optional(), drainUntilMs: z.int().min(0).optional() }),
+  ),
+});
+
+export interface GatewayNotice {
+  /** The release folder whose page is to be shown; null: as before. */
+  page: string | null;
+  /** Until then its streams are to be ended, spread over the time; null: it goes on. */
+  drainUntilMs: number | null;
+}
+
+/** Null when the agent says nothing of this process. */
+export function gatewayNotice(json: string, pid: number): GatewayNotice | null {
+  let record: unknown;
+  try {
+    record = JSON.parse(json);
+  } catch {
+    return null;
+  }
+  const own = ownRecord.safeParse(record).data?.children.find((child) => child.pid === pid);
+  return own === undefined ? null : { page: own.page ?? null, drainUntilMs: own.drainUntilMs ?? null };
+}
+
+/** Tells the agent, where there is one: a program goes on without it. `told`: it is on its way, or nobody hears it. */
+export function tellAgent(message: ProgramMessage, told: () => void = () => {}): void {
   // An agent that died in between is no reason to stop.
-  process.send?.(message, undefined, undefined, () => {});
+  if (process.connected === true) process.send?.(message, undefined, undefined, told);
+  else told();
+}
+
+/** The last words of a program that can't go on: for the agent, and for whoever reads its log. */
+export function endWith(error: unknown): void {
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`error: ${message}\n`);
+  tellAgent({ failed: message.slice(0, 10_000) }, () => process.exit(1));
 }

@@ -17,6 +17,8 @@ export type WireEvent =
   | 'strangers-failed'
   /** Hellos refused, by why. */
   | `refused-${FarewellReason}`
+  /** Nodes whose key two living processes have. */
+  | 'copied-keys'
   | 'malformed-frames'
   | 'slow-peers'
   | 'silent-peers'

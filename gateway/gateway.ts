@@ -15,8 +15,10 @@ import { nodeinfoEndpoints } from './nodeinfo-endpoints.ts';
 import { oauthAppEndpoints } from './oauth-app-endpoints.ts';
 import { oauthAuthorizeEndpoints } from './oauth-authorize-endpoints.ts';
 import { oauthTokenEndpoints } from './oauth-token-endpoints.ts';
+import { pageEndpoints } from './page-files.ts';
 import { signUpEndpoints } from './sign-up-endpoints.ts';
 import { dropAnchor } from './streaming-anchor.ts';
+import { Draining } from './streaming-draining.ts';
 import { addEvents } from './streaming-events.ts';
 import { StreamingHub } from './streaming-hub.ts';
 import { createStreamingMeter } from './streaming-meter.ts';
@@ -41,6 +43,13 @@ export interface GatewayOptions extends HttpSettings {
 export interface Gateway {
   /** Resolves with the port when a core has been reached once; rejects when it cannot listen. */
   listen(port: number, host: string): Promise<number>;
+  /** Shows the page of another folder from now on. Rejects, and the page is as before, when there is none in it. */
+  showPage(folder: string): Promise<void>;
+  /**
+   * For a gateway whose place others have taken on the port: takes no new connections, ends its streams spread evenly until then (their clients
+   * come back to others, with their cursors), answers what has begun, and stops. Another call moves the end.
+   */
+  drain(untilMs: number): Promise<void>;
   /** Takes nothing new, answers what has begun, ends all streams, and lets go of the cores. */
   stop(): Promise<void>;
 }
@@ -116,7 +125,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     settings: options,
     log,
     metrics,
-    pageFolder: options.pageFolder,
+    pages: options.pageFolder === null ? [] : await pageEndpoints(options.pageFolder),
   });
   const streams = { hub, authenticator, addresses: createAddresses(options) };
   const { pingAfterS, thumpMs } = options;
@@ -136,15 +145,29 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   }
 
   let stopped: Promise<void> | null = null;
+  const draining = new Draining({ sessions: () => hub.sessions(), end: (session) => hub.end(session) });
+  function stopOnce(): Promise<void> {
+    stopped ??= stop();
+    return stopped;
+  }
   return {
     async listen(port, host) {
       const listening = await server.listen(port, host);
       await up;
       return listening;
     },
+    async showPage(folder) {
+      server.setPages(await pageEndpoints(folder));
+    },
+    async drain(untilMs) {
+      const left = server.leave();
+      await draining.until(untilMs);
+      await left;
+      await stopOnce();
+    },
     stop() {
-      stopped ??= stop();
-      return stopped;
+      draining.callOff();
+      return stopOnce();
     },
   };
 }

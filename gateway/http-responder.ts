@@ -23,6 +23,8 @@ export interface ResponderOptions {
 export interface Responder {
   /** Never rejects: what goes wrong is an answer, too. Fills in what the exchange learns on the way. */
   respond(exchange: Exchange, body: Uint8Array | null): Promise<ApiResponse>;
+  /** Requests from now on are answered by these. Throws, and all is as before, when two of them are one. */
+  setEndpoints(endpoints: readonly Endpoint[]): void;
 }
 
 /** What is counted by address when nobody is logged in. */
@@ -30,7 +32,7 @@ const limitedPath = /^\/(?:api|oauth)\//;
 
 export function createResponder(options: ResponderOptions): Responder {
   const { authenticator, addresses, log } = options;
-  const routes = createRoutes(options.endpoints);
+  let routes = createRoutes(options.endpoints);
   const askLimit = createAddressLimit(options.rateLimit);
   // Apart from the other: whoever shares an address with a guesser, or with many readers, can still log in.
   const guessLimit = createAddressLimit(options.rateLimit);
@@ -106,6 +108,9 @@ export function createResponder(options: ResponderOptions): Responder {
         response = answerOf(refusalOf(error, exchange));
       }
       return exchange.limited && response.status !== 429 ? answerOf(tooMany()) : response;
+    },
+    setEndpoints(endpoints) {
+      routes = createRoutes(endpoints);
     },
   };
 }

@@ -16,9 +16,9 @@ import { answerOf, writeAnswer, writePreflight } from './http-answer.ts';
 import { mostBodyBytes } from './http-body.ts';
 import { Exchange } from './http-exchange.ts';
 import { Gathering } from './http-gathering.ts';
+import { untilNobodyWaits } from './http-listener.ts';
 import { createHttpMetrics } from './http-metrics.ts';
 import { createResponder } from './http-responder.ts';
-import { pageEndpoints } from './page-files.ts';
 
 export interface HttpSettings {
   /** `https://example.org`; null: from the Host header. */
@@ -37,8 +37,8 @@ export interface HttpServerOptions {
   log: Logger;
   /** The process's registry: the server adds its own metrics. */
   metrics: Registry;
-  /** The folder with index.html, app.js, app.css; null: no page. */
-  pageFolder: string | null;
+  /** Of page-files.ts; empty: no page. */
+  pages: readonly Endpoint[];
 }
 
 export interface HttpServer {
@@ -46,7 +46,14 @@ export interface HttpServer {
   app: TemplatedApp;
   /** Resolves with the port (useful when 0 was asked for); rejects when it cannot listen. */
   listen(port: number, host: string): Promise<number>;
-  /** Takes no new connections and resolves when every request that has begun is answered. Other routes' sockets are left alone. */
+  /** Another page from now on. */
+  setPages(pages: readonly Endpoint[]): void;
+  /**
+   * Takes no new connections: what the system has accepted for it is taken first, or it would be reset. From now on every answer is the last of
+   * its connection, so that whoever comes again comes to another process.
+   */
+  leave(): Promise<void>;
+  /** The same at once; resolves when every request that has begun is answered. Other routes' sockets are left alone. */
   drain(): Promise<void>;
   /** Ends everything, at once. */
   close(): void;
@@ -59,8 +66,7 @@ const requestIdForm = /^[\w.-]{1,128}$/;
 
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { client, authenticator, settings, log } = options;
-  const pages = options.pageFolder === null ? [] : pageEndpoints(options.pageFolder);
-  const endpoints = [...options.endpoints, ...pages];
+  const endpoints = [...options.endpoints, ...options.pages];
   const addresses = createAddresses(settings);
   const { rateLimit } = settings;
   const responder = createResponder({ endpoints, authenticator, addresses, rateLimit, log });
@@ -173,6 +179,11 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     if (open === 0 && drained !== null) drained();
   }
 
+  function stopListening(): void {
+    if (listening !== null) uWS.us_listen_socket_close(listening);
+    listening = null;
+  }
+
   app.any('/*', take);
 
   return {
@@ -193,10 +204,18 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
         });
       });
     },
+    setPages(pages) {
+      responder.setEndpoints([...options.endpoints, ...pages]);
+    },
+    async leave() {
+      draining = true;
+      // Others listen on the port: what comes from here on is theirs.
+      if (listening !== null) await untilNobodyWaits(uWS.us_socket_local_port(listening));
+      stopListening();
+    },
     drain() {
       draining = true;
-      if (listening !== null) uWS.us_listen_socket_close(listening);
-      listening = null;
+      stopListening();
       if (open === 0) return Promise.resolve();
       return new Promise((resolve) => {
         drained = resolve;

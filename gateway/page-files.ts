@@ -1,8 +1,10 @@
-// The web page as endpoints: its files, read and compressed once when the gateway starts. What the page does is gateway/page/'s part.
+// The web page as endpoints: its files, read and compressed once, when the gateway starts and when it is given another page. What the page
+// does is gateway/page/'s part.
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
-import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+import { promisify } from 'node:util';
+import { brotliCompress, constants, gzip } from 'node:zlib';
 import type { ApiRequest, ApiResponse, Endpoint } from './endpoint.ts';
 
 interface PageFile {
@@ -29,17 +31,22 @@ const types: Record<string, string> = {
 export const pagePolicy =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/** Reads the folder at once; throws when it has no index.html. The page's routes live after `#`, so links to people and posts lead there. */
-export function pageEndpoints(folder: string): Endpoint[] {
-  const names = readdirSync(folder, { withFileTypes: true })
+/**
+ * Rejects when the folder has no index.html. The page's routes live after `#`, so links to people and posts lead there. Compressed on threads
+ * of their own: streams go on meanwhile.
+ */
+export async function pageEndpoints(folder: string): Promise<Endpoint[]> {
+  const names = (await readdir(folder, { withFileTypes: true }))
     .filter((entry) => entry.isFile() && types[extname(entry.name)] !== undefined)
     .map((entry) => entry.name);
   if (!names.includes('index.html'))
     throw new Error(`no index.html in ${folder}: the release is not complete`);
-  const endpoints = names.map((name) => {
-    const file = readPageFile(join(folder, name));
-    return page(name === 'index.html' ? '/' : `/${name}`, (request) => answerFile(file, request));
-  });
+  const endpoints = await Promise.all(
+    names.map(async (name) => {
+      const file = await readPageFile(join(folder, name));
+      return page(name === 'index.html' ? '/' : `/${name}`, (request) => answerFile(file, request));
+    }),
+  );
   return [
     ...endpoints,
     redirection('/tags/:tag', ({ tag = '' }) => `/#/tag/${encodeURIComponent(tag)}`),
@@ -67,17 +74,19 @@ function redirection(
   });
 }
 
-function readPageFile(path: string): PageFile {
-  const identity = readFileSync(path);
-  const parameters = { [constants.BROTLI_PARAM_QUALITY]: 9 };
+const compress = { gzip: promisify(gzip), brotli: promisify(brotliCompress) };
+
+async function readPageFile(path: string): Promise<PageFile> {
+  const identity = await readFile(path);
+  const params = { [constants.BROTLI_PARAM_QUALITY]: 9 };
+  const [zipped, br] = await Promise.all([
+    compress.gzip(identity, { level: 9 }),
+    compress.brotli(identity, { params }),
+  ]);
   return {
     etag: createHash('sha256').update(identity).digest('base64url').slice(0, 22),
     type: types[extname(path)] ?? 'application/octet-stream',
-    bytes: {
-      identity,
-      gzip: gzipSync(identity, { level: 9 }),
-      br: brotliCompressSync(identity, { params: parameters }),
-    },
+    bytes: { identity, gzip: zipped, br },
   };
 }
 

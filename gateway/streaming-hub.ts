@@ -295,6 +295,18 @@ export class StreamingHub {
     this.#attaching.lost(partitions);
   }
 
+  /** Those that are open now. */
+  *sessions(): Generator<Session> {
+    for (const session of this.#table) if (session.isOpen) yield session;
+  }
+
+  /** Ends one stream: its client comes back to another process, with its cursor. */
+  end(session: Session): void {
+    // What the present tick has for it is about to be written.
+    this.#outgoing.flush();
+    session.end(restart);
+  }
+
   /** Ends all streams: their clients come back to another process, with their cursors. */
   close(): void {
     this.isClosing = true;

@@ -181,8 +181,22 @@ export interface Moment {
   chance: number;
 }
 
-/** One kind of actor: a user. `receive` owns the state it is given and may change it in place: nobody else holds it. */
+/**
+ * One kind of actor: a user. `receive` owns the state it is given and may change it in place: nobody else holds it.
+ *
+ * A state passes from one release's code to another's as plain data, of the older one's format: the newer one knows both. So going back
+ * needs no more than going on.
+ */
 export interface ActorBehaviour<State, Message extends { kind: string }, Item> {
+  /** Counts up when `pack` gives another shape. */
+  readonly stateFormat: number;
+  /**
+   * The state as plain data (no functions, nothing of a class of this script's) in this code's format or an older one. Throws when it
+   * can't: then there is no way back. Leaves the state as it is; what it gives may be part of it.
+   */
+  pack(state: State, format: number): unknown;
+  /** The state from what another release's `pack` gave, in this code's format or an older one. Changes nothing of it; throws when it can't. */
+  migrate(packed: unknown, format: number): State;
   /** The state from facts. Subscribes to nothing. */
   load(account: AccountId, reader: Reader): State;
   /** What a message may write: what can't be written now is refused before `receive` sees it, so that no state runs ahead of the disk. */
@@ -212,6 +226,10 @@ export interface Behaviours<State, Message extends { kind: string }, Item> {
   withdraw(fact: FoundFact, read: PointReader): ViewWrite[];
   /** Changes when `derive` gives other views than before for the same facts: a store written by an older one derives them anew. */
   viewsFormat: number;
+  /** Changes when keys or records of facts have another shape. */
+  factsFormat: number;
+  /** Changes when the product and the programs around it say other things to each other: messages, items, rows. */
+  seamFormat: number;
   route(entry: Entry, read: PointReader): Route<Item>[];
   touched(entry: Entry): Touched;
   /** For the list of an author's newest statuses: its id, when this fact is one that followers may see. */
@@ -231,4 +249,23 @@ export interface Behaviours<State, Message extends { kind: string }, Item> {
   mergeViews(key: Key, values: readonly Wire[]): Wire;
   /** Pure reads, by the kind of request. */
   queries: Readonly<Record<string, (reader: Reader, ask: never, nowMs: number) => Outcome<unknown>>>;
+  /**
+   * Tries another release's behaviours on samples before they take this one's place. Pure; but they may throw, hang or grow without
+   * bound, so it is to be called where that harms nobody. `load` gives whatever the other script exports as its behaviours.
+   */
+  tryOut(load: () => unknown, real: RealSamples): Verdict;
 }
+
+/** What is there, to be tried on beside what is made up. */
+export interface RealSamples {
+  /** States as `pack` gave them, in the running format. Made anew with each call. */
+  states(): unknown[];
+  facts: readonly FoundFact[];
+}
+
+export type Verdict =
+  /** `oneWay`: why there is no way back to what runs now; null: there is one. */
+  | { kind: 'fit'; oneWay: string | null }
+  | { kind: 'unfit'; reason: string }
+  /** It changes what is stored or said, which a core has to be started for. */
+  | { kind: 'programs'; reason: string };

@@ -59,6 +59,11 @@ export class GroupCommit implements Staged {
     }
   }
 
+  /** Resolves when what was added so far is on the disk, whatever is added meanwhile; null: it is there. */
+  get underWay(): Promise<void> | null {
+    return this.open.isEmpty ? (this.inFlight?.done ?? null) : this.open.done;
+  }
+
   /** Resolves when everything added so far is on the disk; rejects when it is not. */
   async drain(): Promise<void> {
     while (this.fault === null && (this.inFlight !== null || !this.open.isEmpty)) {

@@ -124,10 +124,18 @@ const charactersOf = (bytes: Buffer, end: number): string => latin1(bytes, 0, en
 export interface EnvironmentOptions {
   folder: string;
   mapSizeBytes: number;
+  /** Beside the program that writes, if need be. What is not there yet is empty then. */
   readOnly?: boolean;
+  /** Looks at `meta` before any other table is opened, and so before one that is missing is made. What it throws is thrown. */
+  inspect?: ((meta: Table<Wire>) => void) | undefined;
 }
 
-export function openEnvironment({ folder, mapSizeBytes, readOnly = false }: EnvironmentOptions): Environment {
+export function openEnvironment({
+  folder,
+  mapSizeBytes,
+  readOnly = false,
+  inspect = () => {},
+}: EnvironmentOptions): Environment {
   const root: RootDatabase<Uint8Array, string> = open({
     path: folder,
     // Otherwise a folder whose name has a dot in it would be taken for the name of a file.
@@ -147,16 +155,25 @@ export function openEnvironment({ folder, mapSizeBytes, readOnly = false }: Envi
 
   const databases = new Map<TableName, Database<Uint8Array, string>>();
   function table<Value>(name: TableName, decode: (bytes: Buffer, end: number) => Value): Table<Value> {
-    const database = root.openDB<Uint8Array, string>({
+    const database: Database<Uint8Array, string> | undefined = root.openDB<Uint8Array, string>({
       name,
       keyEncoder,
       encoder: encoderFor(decode),
       useVersions: name === 'meta',
     } as unknown as { name: string });
+    // Only who may not write is not given a table that is missing.
+    if (database === undefined) return emptyTable();
     databases.set(name, database);
     return tableOf<Value>(database as unknown as Database<Value, string>);
   }
 
+  const metaTable = table('meta', wireOf);
+  try {
+    inspect(metaTable);
+  } catch (error) {
+    void root.close();
+    throw error;
+  }
   const tables: Tables = {
     facts: table('facts', factOf),
     presence: table('facts', (bytes) => isPresent(bytes)),
@@ -170,11 +187,10 @@ export function openEnvironment({ folder, mapSizeBytes, readOnly = false }: Envi
     postings: table('postings', charactersOf),
     terms: table('terms', charactersOf),
     unindexed: table('unindexed', charactersOf),
-    meta: table('meta', wireOf),
+    meta: metaTable,
   };
   const meta = databases.get('meta');
-  if (meta === undefined) throw new Error('the store has no meta table');
-  let incarnation = meta.getEntry(incarnationKey)?.version ?? null;
+  let incarnation = meta?.getEntry(incarnationKey)?.version ?? null;
 
   function apply(changes: readonly Change[]): void {
     for (const change of changes) {
@@ -193,11 +209,12 @@ export function openEnvironment({ folder, mapSizeBytes, readOnly = false }: Envi
       return incarnation;
     },
     async adopt(next) {
+      if (meta === undefined) throw new Error('the store is opened for reading');
       await settled(meta.put(incarnationKey, new Uint8Array([nil]), next));
       incarnation = next;
     },
     async commit(changes) {
-      if (incarnation === null) throw new Error('the store has no incarnation yet');
+      if (incarnation === null || meta === undefined) throw new Error('the store has no incarnation yet');
       const isOurs = await settled(meta.ifVersion(incarnationKey, incarnation, () => apply(changes)));
       if (!isOurs) throw new TakenOverError();
     },
@@ -248,6 +265,10 @@ export class TakenOverError extends Error {
     super('another program has taken over this data folder; nothing was written');
     this.name = 'TakenOverError';
   }
+}
+
+function emptyTable<Value>(): Table<Value> {
+  return { get: () => undefined, range: () => [], keys: () => [] };
 }
 
 function tableOf<Value>(database: Database<Value, string>): Table<Value> {

@@ -25,12 +25,35 @@ export class FolderInUseError extends Error {
 export type LockPlace = 'abstract' | 'file';
 const usualPlace: LockPlace = process.platform === 'linux' ? 'abstract' : 'file';
 const answerTimeoutMs = 2_000;
+/** Between two attempts of who waits for it. */
+const againMs = 5;
+
+export interface LockOptions {
+  place?: LockPlace;
+  withinMs?: number;
+}
 
 /**
  * Rejects with `FolderInUseError` while another program, or this one, holds the folder. The lock is a listening socket named
- * after the folder's inode; who connects is told the holder's process id.
+ * after the folder's inode; who connects is told the holder's process id. `withinMs`: how long to wait for the holder to let go.
  */
-export async function lockFolder(folder: string, place: LockPlace = usualPlace): Promise<StoreLock> {
+export async function lockFolder(
+  folder: string,
+  { place = usualPlace, withinMs = 0 }: LockOptions = {},
+): Promise<StoreLock> {
+  const endMs = performance.now() + withinMs;
+  for (;;) {
+    try {
+      return await lockNow(folder, place);
+    } catch (error) {
+      const isHeld = error instanceof FolderInUseError || hasCode(error, 'EADDRINUSE');
+      if (!isHeld || performance.now() >= endMs) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, againMs));
+  }
+}
+
+async function lockNow(folder: string, place: LockPlace): Promise<StoreLock> {
   const { dev, ino } = statSync(folder, { bigint: true });
   const name = `murmuration-${dev}-${ino}`;
   const address = place === 'abstract' ? `\0${name}` : join(tmpdir(), `${name}.socket`);

@@ -4,7 +4,9 @@ import type { Addressing, Entry, FoundFact, PointReader, ViewWrite } from './beh
 import type { Wire } from './fact.ts';
 import type { Key } from './key.ts';
 import type { StatusId } from './status-id.ts';
+import type { StoreLock } from './store-lock.ts';
 import type { Position } from './store-position.ts';
+import type { StateSchema } from './store-schema.ts';
 
 /** What the store asks of the product. All pure. */
 export interface StoreProduct {
@@ -48,6 +50,10 @@ export interface StoreOptions extends StoreProduct {
   /** How long a transaction took, from its start to the end of its fsync. */
   onCommitTimed?: ((ms: number, entries: number) => void) | undefined;
   limits?: Partial<StoreLimits> | undefined;
+  /** What can be read of stored state, and what is written. A store that can't be read is not opened. Default: `firstSchema`. */
+  schema?: StateSchema | undefined;
+  /** The folder's, when the caller holds it already: it is released with the store, or when that can't be opened. */
+  lock?: StoreLock | undefined;
   /** Percent of the disk that is free, instead of asking the file system. For tests. */
   freePercent?: (() => number) | undefined;
 }

@@ -8,7 +8,7 @@ import type { StoreRows } from './store-rows.ts';
 
 export function storeReader(
   tables: Pick<Tables, 'facts' | 'views'>,
-  rows: StoreRows,
+  rows: Pick<StoreRows, 'committed'>,
   recent: RecentIndex,
 ): CommittedReader {
   return {

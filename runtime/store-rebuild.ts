@@ -41,11 +41,20 @@ export function isRebuildUnfinished(environment: Environment): boolean {
 /** The views were derived by a product that gave others. Never so for a store without facts: it gets the format of today. */
 export async function hasOtherFormat(environment: Environment, viewsFormat: number): Promise<boolean> {
   if (environment.meta.get(formatKey) === viewsFormat) return false;
-  const isEmpty = environment.presence.keys({ from: '\0', to: afterAllKeys, most: 1 }).length === 0;
-  if (!isEmpty) return true;
+  if (!isEmpty(environment)) return true;
   await environment.commit([formatChange(viewsFormat)]);
   environment.refresh();
   return false;
+}
+
+/** Opening it derives no views anew. */
+export function hasViewsOf(environment: Environment, viewsFormat: number): boolean {
+  if (isRebuildUnfinished(environment)) return false;
+  return environment.meta.get(formatKey) === viewsFormat || isEmpty(environment);
+}
+
+function isEmpty({ presence }: Environment): boolean {
+  return presence.keys({ from: '\0', to: afterAllKeys, most: 1 }).length === 0;
 }
 
 function formatChange(viewsFormat: number) {

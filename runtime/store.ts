@@ -33,11 +33,13 @@ import { type Comparison, hasOtherFormat, isRebuildUnfinished, type RebuildRepor
 import { StoreRebuilding } from './store-rebuilding.ts';
 import { StoreRecords } from './store-records.ts';
 import { StoreScan } from './store-scan.ts';
+import { assertReadable, firstSchema, nextMark, type StateSchema, schemaKey } from './store-schema.ts';
 import type { StoreStatistics } from './store-statistics.ts';
 import type { TrimFloor } from './store-trim.ts';
 import { StoreWorks } from './store-works.ts';
 import { StoreWriter, type SubmitOptions, type Submitted } from './store-writer.ts';
 import { noVersion, type Version } from './version.ts';
+import { packWire } from './wire-bytes.ts';
 
 /** The folder or what is in it can't be used: `cause` is what the system said. */
 export class StoreOpenError extends Error {
@@ -51,7 +53,7 @@ export class StoreOpenError extends Error {
 
 /**
  * Opens the store of a folder, making it when absent. Rejects with `FolderInUseError` while another program holds it, and with
- * `StoreOpenError` when the system or the database does not let it be opened.
+ * `StoreOpenError` when the system or the database does not let it be opened, or its state has a schema that can't be read.
  * A rebuild that was cut short, or that a change of what is derived asks for, is done first.
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
@@ -61,13 +63,19 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   } catch (error) {
     throw new StoreOpenError(folder, error);
   }
-  const lock = await lockFolder(folder);
+  const lock = options.lock ?? (await lockFolder(folder));
+  const schema = options.schema ?? firstSchema;
   let environment: Environment | null = null;
   try {
     const limits = { ...defaultLimits, ...options.limits };
     assertDataFile(folder);
-    environment = openEnvironment({ folder, mapSizeBytes: limits.mapSizeBytes });
+    environment = openEnvironment({
+      folder,
+      mapSizeBytes: limits.mapSizeBytes,
+      inspect: (meta) => assertReadable(meta.get(schemaKey), schema),
+    });
     await settleIncarnation(environment, folder);
+    await markSchema(environment, schema);
     const store = new Store({ environment, lock, options, limits });
     const isOld = await hasOtherFormat(environment, options.viewsFormat);
     if (isOld || isRebuildUnfinished(environment)) await store.rebuild();
@@ -78,6 +86,14 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     await lock.release();
     throw new StoreOpenError(folder, error);
   }
+}
+
+/** Before anything of that schema is written. */
+async function markSchema(environment: Environment, schema: StateSchema): Promise<void> {
+  const mark = nextMark(environment.meta.get(schemaKey), schema);
+  if (mark === null) return;
+  await environment.commit([{ kind: 'put', table: 'meta', key: schemaKey, bytes: packWire(mark) }]);
+  environment.refresh();
 }
 
 interface Parts {
@@ -255,6 +271,11 @@ export class Store {
    */
   submit(writes: readonly FactWrite[], options: SubmitOptions): Outcome<Submitted> {
     return this.#writer.submit(writes, options);
+  }
+
+  /** Resolves when what was taken in so far is on the disk, where `newestOf` and readers find it; null: it is there. */
+  get underWay(): Promise<void> | null {
+    return this.#writer.commit.underWay;
   }
 
   /** The newest listed statuses over many authors, newest first. */

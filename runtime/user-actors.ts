@@ -1,63 +1,12 @@
 // User actors: started by their first message, stopped when idle, with bounded mailboxes; and the one interpreter of their effects.
 import type { AccountId } from './account-id.ts';
+import { ActorCodes, type Coded, type CodesReport } from './actor-codes.ts';
 import { type ActorRef, type ActorSystem, openActorSystem } from './actor-system.ts';
-import type {
-  Behaviours,
-  Effect,
-  Entry,
-  Moment,
-  Outcome,
-  PointReader,
-  Reader,
-  Rejection,
-  RuntimeMessage,
-} from './behaviours.ts';
-import type { FactWrite } from './fact.ts';
+import type { Effect, Entry, Moment, Outcome, PointReader, Rejection, RuntimeMessage } from './behaviours.ts';
 import { type Announcement, FanOut, type Receiver } from './fan-out.ts';
 import type { Gathering, Wanted } from './gathering.ts';
+import type { Pushes, UserActorsOptions } from './user-actors-options.ts';
 import type { Version } from './version.ts';
-
-/** What the actors need of a store. */
-export interface Facts {
-  readonly reader: Reader;
-  /** Sees writes that are on their way. */
-  readonly writing: PointReader;
-  /** Null when such a write would be taken now. */
-  refusal(intent: 'writes' | 'deletes'): Rejection | null;
-  /** The versions get the time given, or a later one when such were given before. */
-  submit(writes: FactWrite[], options: { deletes: boolean; live: boolean; nowMs: number }): Promise<void>;
-  gather(wanted: Wanted): Gathering | Promise<Gathering>;
-}
-
-export interface UserActorsOptions<State, Message extends { kind: string }, Item> {
-  behaviours: Behaviours<State, Message, Item>;
-  facts: Facts;
-  /** Milliseconds since 1970. Never goes back, and is never behind a version that was given. */
-  now: () => number;
-  chance: () => number;
-  /** Pushes collected since the last flush, for sessions and topics. Called at most once a turn. */
-  flush(pushes: Pushes<Item>, watermark: Version): void;
-  /** Settles when every gateway has taken in what was sent before. */
-  fence(): Promise<void>;
-  /** Turns the rest of an account's facts into tombstones, in the background. */
-  sweep(account: AccountId): void;
-  /** The behaviour threw: the actor is started anew from facts at its next message. */
-  crashed(account: AccountId, error: unknown): void;
-  /** Everything is on this machine; absent: always. */
-  hasAll?(): boolean;
-  /** Somebody receives what the author announces, or nobody does any more. */
-  interest?(author: AccountId, isWanted: boolean): void;
-  start: Version;
-  idleMs?: number;
-  mailbox?: number;
-  slice?: number;
-}
-
-/** Items and the sessions and topics they are for, in the order in which they were first pushed. */
-export interface Pushes<Item> {
-  sessions: Map<Item, number[]>;
-  topics: Map<Item, string[]>;
-}
 
 type Letter<Message, Item> = {
   message: Message | RuntimeMessage<Item>;
@@ -69,20 +18,27 @@ type Letter<Message, Item> = {
 };
 
 /** An awake user. */
-interface Cell<State, Message, Item> extends Receiver<Item> {
+interface Cell<State, Message extends { kind: string }, Item>
+  extends Receiver<Item>,
+    Coded<State, Message, Item> {
   account: AccountId;
   actor: ActorRef<Letter<Message, Item> | null>;
-  state: State | null;
   /** Letters sent and not yet handled. */
   queued: number;
   lastMs: number;
   lostItems: boolean;
+  /** What is due to it was left over for a later turn. */
+  isLate: boolean;
   /** Which of its lives this is: it begins another, from facts, with every crash. */
   life: number;
 }
 
 const defaultIdleMs = 600_000;
 const defaultMailbox = 1000;
+/** While actors go over to new code, so much is delivered in one turn. */
+const deliveringTurnMs = 10;
+/** For `packed`: nobody waits while all of a million are walked. */
+const mostLookedAt = 10_000;
 
 const movedAway: Rejection = {
   code: 'unavailable',
@@ -100,7 +56,7 @@ export class UserActors<State, Message extends { kind: string }, Item> {
   readonly #cells = new Map<AccountId, Cell<State, Message, Item>>();
   readonly #waiting = new Map<number, { account: AccountId; resolve: (outcome: Outcome<unknown>) => void }>();
   readonly #fanOut: FanOut<Item, Cell<State, Message, Item>>;
-  #behaviours: Behaviours<State, Message, Item>;
+  readonly #codes: ActorCodes<State, Message, Item, Cell<State, Message, Item>>;
   #pushes: Pushes<Item> = noPushes();
   #woken: Cell<State, Message, Item>[] = [];
   /** The item pushed last since the last flush, and the sessions it goes to. */
@@ -113,10 +69,14 @@ export class UserActors<State, Message extends { kind: string }, Item> {
 
   constructor(options: UserActorsOptions<State, Message, Item>) {
     this.#options = options;
-    this.#behaviours = options.behaviours;
     this.#reached = options.start;
+    this.#codes = new ActorCodes(options.behaviours().user, {
+      name: options.codeName ?? '',
+      migrated: (_, tookMs) => options.migrated?.(tookMs),
+      stayed: ({ account }, error) => options.stayed?.(account, error),
+    });
     this.#fanOut = new FanOut({
-      route: (entry, read) => this.#behaviours.route(entry, read),
+      route: (entry, read) => options.behaviours().route(entry, read),
       read: options.facts.writing,
       awake: (account) => this.#cells.get(account),
       wake: (cell) => this.#woken.push(cell),
@@ -157,9 +117,35 @@ export class UserActors<State, Message extends { kind: string }, Item> {
     return this.#fanOut.isIdle;
   }
 
+  /** Awake actors by the code they run on. */
+  get codes(): CodesReport {
+    return this.#codes.report();
+  }
+
   /** All authors that somebody receives. */
   authors(): Iterable<AccountId> {
     return this.#fanOut.authors();
+  }
+
+  /**
+   * The behaviours are others than before: each actor's state is taken over by the new code before its next message, those without one
+   * in the background. What is under way goes on.
+   */
+  swapped(codeName: string): void {
+    this.#codes.swap(this.#options.behaviours().user, codeName, this.#cells.values());
+  }
+
+  /** States of awake actors as plain data, of some all over. They are parts of the actors: to be copied at once. */
+  packed(most: number): unknown[] {
+    const every = Math.max(1, Math.floor(this.#cells.size / most));
+    const packed: unknown[] = [];
+    let place = 0;
+    for (const { state, code } of this.#cells.values()) {
+      if (packed.length === most || place > mostLookedAt) break;
+      if (place++ % every !== 0 || state === null || code?.user !== this.#options.behaviours().user) continue;
+      packed.push(code.user.pack(state, code.user.stateFormat));
+    }
+    return packed;
   }
 
   isAwake(account: AccountId): boolean {
@@ -186,7 +172,7 @@ export class UserActors<State, Message extends { kind: string }, Item> {
     for (const cell of this.#cells.values()) {
       if (!isGone(cell.account)) continue;
       cell.isStopped = true;
-      cell.state = null;
+      this.#codes.forget(cell);
       gone.add(cell);
       this.#cells.delete(cell.account);
       this.#system.stop(cell.actor);
@@ -250,10 +236,13 @@ export class UserActors<State, Message extends { kind: string }, Item> {
       account,
       actor: this.#system.spawn(`${account}-${++this.#lastSpawn}`, (letter) => this.#handle(cell, letter)),
       state: null,
+      code: null,
+      stayedAt: 0,
       queued: 0,
       lastMs: this.#options.now(),
       isStopped: false,
       lostItems: false,
+      isLate: false,
       life: 0,
       due: [],
       dueBatch: null,
@@ -274,10 +263,26 @@ export class UserActors<State, Message extends { kind: string }, Item> {
   #settle(): void {
     const woken = this.#woken;
     this.#woken = [];
+    this.#deliverAll(woken, 0);
+  }
+
+  /** While actors go over to new code each takes longer, and the turn must not: the rest is delivered in the next one. */
+  #deliverAll(woken: readonly Cell<State, Message, Item>[], from: number): void {
+    const endMs = this.#codes.isOver ? Number.POSITIVE_INFINITY : performance.now() + deliveringTurnMs;
     const moment = this.#moment(0);
-    for (const cell of woken) {
+    for (let place = from; place < woken.length; place++) {
+      const cell = woken[place];
+      // Of those left over some have been delivered to before a letter, or are gone.
+      if (cell === undefined || (from > 0 && !cell.isLate)) continue;
       if (cell.queued === 0) this.#deliver(cell, moment);
       else this.#system.send(cell.actor, null);
+      if (endMs === Number.POSITIVE_INFINITY || performance.now() < endMs) continue;
+      for (let late = place + 1; late < woken.length; late++) {
+        const other = woken[late];
+        if (other !== undefined && (from === 0 || other.isLate)) other.isLate = true;
+      }
+      setImmediate(() => this.#deliverAll(woken, place + 1));
+      return;
     }
   }
 
@@ -290,6 +295,8 @@ export class UserActors<State, Message extends { kind: string }, Item> {
     }
     cell.queued--;
     if (letter.life !== undefined && letter.life !== cell.life) return;
+    // It would have been delivered to in the turn in which that was announced: who asks now is to find it.
+    if (cell.isLate) this.#deliver(cell, this.#moment(0));
     if (letter.request !== 0 || letter.message.kind !== 'idle') cell.lastMs = this.#options.now();
     this.#receive(cell, letter.message, this.#moment(letter.request), letter.read ?? null);
   }
@@ -299,6 +306,7 @@ export class UserActors<State, Message extends { kind: string }, Item> {
     const lost = cell.lostItems;
     cell.due = [];
     cell.lostItems = false;
+    cell.isLate = false;
     if (!cell.isStopped && (items.length > 0 || lost))
       this.#receive(cell, { kind: 'deliver', items, lost }, moment);
     this.#fanOut.handled(cell);
@@ -318,8 +326,8 @@ export class UserActors<State, Message extends { kind: string }, Item> {
     read: PointReader | null = null,
   ): void {
     const { request } = moment;
-    const { user } = this.#behaviours;
     try {
+      const user = this.#codes.of(cell);
       const intent = user.intent(message);
       const refusal = intent === 'reads' ? null : this.#options.facts.refusal(intent);
       if (refusal !== null) {
@@ -328,7 +336,7 @@ export class UserActors<State, Message extends { kind: string }, Item> {
       }
       const before = cell.state ?? user.load(cell.account, this.#options.facts.reader);
       const [state, effects] = user.receive(before, message, moment, read ?? this.#options.facts.writing);
-      cell.state = state;
+      this.#codes.keep(cell, state);
       this.#run(cell, effects, 0);
     } catch (error) {
       this.#crash(cell, request, error);
@@ -437,12 +445,13 @@ export class UserActors<State, Message extends { kind: string }, Item> {
     // Somebody has written in the meantime: it stays, without what it has let go of.
     if (cell.queued > 0 || cell.due.length > 0) return;
     cell.isStopped = true;
+    this.#codes.forget(cell);
     this.#cells.delete(cell.account);
     this.#system.stop(cell.actor);
   }
 
   #crash(cell: Cell<State, Message, Item>, request: number, error: unknown): void {
-    cell.state = null;
+    this.#codes.forget(cell);
     cell.life++;
     this.#fanOut.drop(new Set([cell]));
     this.#reply(request, {

@@ -22,6 +22,7 @@ const tools: Tool[] = [
   { commands: ['strace'], debianPackages: ['strace'], neededBy: 'tests/chaos' },
   { commands: ['ip'], debianPackages: ['iproute2'], neededBy: 'tests/chaos' },
   { commands: ['iptables'], debianPackages: ['iptables'], neededBy: 'tests/chaos' },
+  { commands: ['aria2c'], debianPackages: ['aria2'], neededBy: 'tests/clients' },
   { commands: ['toot'], debianPackages: ['toot'], neededBy: 'tests/clients' },
   {
     name: 'Mastodon.py',

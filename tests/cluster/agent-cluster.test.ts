@@ -10,6 +10,7 @@ import { type AgentDht, openDht } from '../../cluster/agent-dht.ts';
 import { manifestIn, readClusterFile, writeClusterFile } from '../../cluster/cluster-file.ts';
 import { readKeeper } from '../../cluster/keeper.ts';
 import { readManifest } from '../../cluster/mesh-manifest-file.ts';
+import { openReleaseHeld, type ReleaseHeld } from '../../cluster/mesh-release.ts';
 import { until } from '../support/until.ts';
 import { ask, hex, inviteOf, linkedTo, MeshNodes, type TestCore, type TestNode } from './mesh-nodes.ts';
 import { Witness } from './wire-ends.ts';
@@ -26,6 +27,7 @@ interface TestAgent {
   cluster: AgentCluster;
   dht: AgentDht;
   witness: Witness;
+  release: ReleaseHeld;
 }
 
 /** An agent on what this folder remembers. */
@@ -40,6 +42,12 @@ async function agent(
   const keys = manifestIn(file)?.manifest.dhtKeys ?? [Buffer.from(file.dhtKey ?? '', 'hex')];
   const clusterId = Buffer.from(file.cluster, 'hex');
   const dht = await openDht({ host, keys, clusterId, contacts: file.contacts, log: witness.log });
+  const known: { cluster: AgentCluster | null } = { cluster: null };
+  const release = await openReleaseHeld({
+    path: join(data, 'agent-release.json'),
+    releaseKey: () => known.cluster?.manifest?.manifest.releaseKey ?? null,
+    log: witness.log,
+  });
   const cluster = createAgentCluster({
     data,
     identity,
@@ -48,10 +56,12 @@ async function agent(
     version: '0.1.0',
     dht,
     core: core === null ? null : core.place(),
+    release,
     log: witness.log,
   });
+  known.cluster = cluster;
   nodes.onClose(() => cluster.close());
-  return { cluster, dht, witness };
+  return { cluster, dht, witness, release };
 }
 
 async function settle(

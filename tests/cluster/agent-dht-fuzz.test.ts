@@ -1,5 +1,5 @@
-// Packets nobody meant to send, by strangers and by members gone wrong: the node answers on, holds no more memory, and the others
-// find each other. FUZZ_PACKETS sets how many; a failure prints its seed.
+// Packets nobody meant to send, by strangers and by members gone wrong, and through the door: the node answers on, holds no more memory,
+// and the others find each other. FUZZ_PACKETS sets how many; a failure prints its seed.
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, expect, test } from 'vitest';
@@ -7,8 +7,9 @@ import { z } from 'zod';
 import { writeBencode } from '../../cluster/dht-bencode.ts';
 import { DhtGuard } from '../../cluster/dht-guard.ts';
 import { until } from '../support/until.ts';
-import { samples, spoilt } from './dht-messages.ts';
+import { query, samples, spoilt } from './dht-messages.ts';
 import { DhtNodes, key, portsOf, type TestNode } from './dht-nodes.ts';
+import { fieldOf, Strangers } from './dht-strangers.ts';
 
 const packets = Number(process.env['FUZZ_PACKETS'] ?? 60_000);
 const seed = Number(process.env['FUZZ_SEED'] ?? 20_261_203);
@@ -18,7 +19,11 @@ const growthMostBytes = 3 * 1024 * 1024;
 const atOnce = 40;
 
 const nodes = new DhtNodes();
-afterEach(() => nodes.close());
+const clients = new Strangers();
+afterEach(async () => {
+  await clients.close();
+  await nodes.close();
+});
 
 /** The same numbers for the same seed, 0..1. */
 function chances(from: number): () => number {
@@ -50,9 +55,9 @@ test(
     await first.dht.announce(5000);
     await second.dht.announce(5001);
     // Once as much as the tables of the library and of the guard can hold, so that they are full before it is measured.
-    await storm(first, packets / 2);
+    await storm(first, packets / 2, packet);
     const afterHalf = usedBytes();
-    await storm(first, packets / 2);
+    await storm(first, packets / 2, packet);
     expect(usedBytes() - afterHalf).toBeLessThan(growthMostBytes);
 
     expect(first.counts.of('faults')).toBe(0);
@@ -72,7 +77,87 @@ test(
   120_000 + packets * 4,
 );
 
-async function storm(target: TestNode, count: number): Promise<void> {
+test(
+  `a door that gets ${packets / 2} packets of all kinds answers on, and grows no more`,
+  async () => {
+    console.log(`seed ${seed}`);
+    const rates = { eachASecond: 1e6, eachAtOnce: 1e6, allASecond: 1e6, allAtOnce: 1e6 };
+    const first = await nodes.node({ door: { rates } });
+    const second = await nodes.node({ bootstrap: [first.dht.address] });
+    const shared = Buffer.alloc(20, 1);
+    await first.dht.announceHash(shared, 7000);
+    await second.dht.announceHash(shared, 7001);
+    const asker = await clients.asker();
+    const answer = await asker.ask(first.dht.address, query('get_peers', ['info_hash', shared]));
+    const token = fieldOf(answer, 'r', 'token');
+    if (!Buffer.isBuffer(token)) throw new Error('no token');
+    const sent = plainPackets(token);
+    await storm(first, packets / 4, sent);
+    const afterHalf = usedBytes();
+    await storm(first, packets / 4, sent);
+    expect(usedBytes() - afterHalf).toBeLessThan(growthMostBytes);
+
+    expect(first.counts.of('faults')).toBe(0);
+    expect(first.counts.of('door-malformed')).toBeGreaterThan(packets / 10);
+    expect(first.counts.of('door-refused')).toBeGreaterThan(packets / 200);
+    expect(first.dht.contacts()).toEqual([second.dht.address]);
+    expect(first.dht.strangers().length).toBeLessThanOrEqual(64);
+    const stranger = await clients.client(first.dht.address);
+    expect(await stranger.announce(shared, 9000)).toBeNull();
+    await until(async () => {
+      const found = portsOf(await first.dht.lookupHash(shared)).join();
+      return found.includes('7000') && found.includes('7001') && found.includes('9000');
+    });
+    expect(portsOf(await second.dht.lookupHash(shared))).toEqual([7000, 7001]);
+  },
+  120_000 + packets * 4,
+);
+
+/** As nobody seals them; a third are whole, some are answers to what the node may just have asked, or announce with its own token. */
+function plainPackets(token: Buffer): () => Buffer {
+  const announce = query(
+    'announce_peer',
+    ['info_hash', Buffer.alloc(20, 1)],
+    ['token', token],
+    ['port', 4000],
+    ['implied_port', 1],
+  );
+  const announces = [announce, ...spoilt(announce)].map(writeBencode);
+  const replies = ['pong', 'nodes', 'values', 'error'].flatMap((name) => {
+    const sample = samples[name];
+    return sample === undefined ? [] : [sample, ...spoilt(sample)].map(writeBencode);
+  });
+  return () => {
+    switch (under(8)) {
+      case 0:
+        return bytesOf(under(80));
+      case 1:
+        return mutated(pick(whole));
+      case 2:
+        return fresh(pick(whole));
+      case 3:
+        return pick(whole);
+      case 4:
+        return pick(announces);
+      case 5:
+        return numbered(fresh(pick(replies)));
+      case 6:
+        return mutated(numbered(pick(replies)));
+      default:
+        return pick(misshapen);
+    }
+  };
+}
+
+/** The library counts its questions from 1. */
+function numbered(message: Buffer): Buffer {
+  const changed = Buffer.from(message);
+  const at = changed.indexOf('1:t2:');
+  if (at >= 0) changed.writeUInt16BE(1 + under(3000), at + '1:t2:'.length);
+  return changed;
+}
+
+async function storm(target: TestNode, count: number, packet: () => Buffer): Promise<void> {
   const sender = await nodes.stranger();
   // What it answers is not what is measured.
   sender.socket.removeAllListeners('message');

@@ -251,6 +251,31 @@ describe('an item', () => {
     expect(found !== null && Buffer.compare(found.value, value)).toBe(0);
   });
 
+  test('is put again by who has no key, with the signature it found', async () => {
+    const [first, second, third] = await three();
+    await first.dht.items.put(item(3, 'three'));
+    const found = await second.dht.items.get(publicKey, salt);
+    const signed = {
+      value: Buffer.from('three'),
+      seq: 3,
+      salt,
+      publicKey,
+      signature: found?.signature ?? salt,
+    };
+    expect((await second.dht.items.putSigned(signed)).kind).toBe('stored');
+    const others = await nodes.node();
+    const lone = await nodes.node({ bootstrap: [others.dht.address] });
+    await lone.dht.lookup();
+    expect(await lone.dht.items.putSigned(signed)).toEqual({ kind: 'stored', copies: 1 });
+    expect((await others.dht.items.get(publicKey, salt))?.seq).toBe(3);
+    for (const wrong of [{ seq: 4 }, { value: Buffer.from('four') }, { salt: Buffer.from('x') }])
+      expect(await third.dht.items.putSigned({ ...signed, ...wrong })).toEqual({
+        kind: 'rejected',
+        code: 'unsigned',
+      });
+    expect((await third.dht.items.get(publicKey, salt))?.seq).toBe(3);
+  });
+
   test('that nobody can take is said to be', async () => {
     const { dht } = await nodes.node();
     expect(await dht.items.put(item(1, 'one'))).toEqual({ kind: 'rejected', code: 'nobody' });

@@ -65,6 +65,34 @@ test.each([
   expect(copiesLine(shown)).toBe(words);
 });
 
+/** A cluster of these, by the core of anna. */
+function drawnOf(shown: Partial<ClusterShown>): string[] {
+  const drawn = drawCluster(
+    {
+      cluster: 'c'.repeat(64),
+      node: 4,
+      epoch: 7,
+      conflict: null,
+      copiedKeys: [],
+      keepers: [4],
+      dhtKeys: 1,
+      replication: { machines: 3, owners: 3, writes: 2 },
+      ring: { cores: [4, 3, 5], next: null },
+      nodes: [],
+      ...shown,
+    },
+    0,
+  );
+  return drawn.split('\n');
+}
+
+test('a node key that two processes have is told, with the places of both', () => {
+  const copiedKeys = [{ node: 3, addresses: ['10.0.0.2:8081', '10.0.0.9:8081'] }];
+  expect(drawnOf({ copiedKeys }).find((line) => line.includes('KEY'))).toBe(
+    '  TWO PROCESSES HAVE THE KEY OF 3 (10.0.0.2:8081 and 10.0.0.9:8081): a data folder was copied. Stop one; let it join with a folder of its own.',
+  );
+});
+
 test('a clock that is far from the others’ is told, with how far and to which side', () => {
   const node = (name: string, clockOffsetMs: number): ClusterShown['nodes'][number] => ({
     node: name.length,
@@ -78,21 +106,8 @@ test('a clock that is far from the others’ is told, with how far and to which 
     owned: 1,
     processes: [],
   });
-  const drawn = drawCluster(
-    {
-      cluster: 'c'.repeat(64),
-      node: 4,
-      epoch: 7,
-      conflict: null,
-      keepers: [4],
-      dhtKeys: 1,
-      replication: { machines: 3, owners: 3, writes: 2 },
-      ring: { cores: [4, 3, 5], next: null },
-      nodes: [node('anna', 249), node('ben', 3_210), node('cleo9', -600_000)],
-    },
-    0,
-  );
-  expect(drawn.split('\n').filter((line) => line.includes('clock'))).toEqual([
+  const drawn = drawnOf({ nodes: [node('anna', 249), node('ben', 3_210), node('cleo9', -600_000)] });
+  expect(drawn.filter((line) => line.includes('clock'))).toEqual([
     '  the clock of ben is 3.2 s ahead of the others’: from half a second on a core gets no leases',
     '  the clock of cleo9 is 600.0 s behind the others’: from half a second on a core gets no leases',
   ]);

@@ -60,6 +60,14 @@ describe('a core counts', () => {
     expect(await read(metrics, 'terms_lost_total')).toEqual(ofCore(1));
   });
 
+  test('what it took over from others, in order or not', async () => {
+    const { metrics } = watched();
+    metrics.cluster.took({ failovers: 3, handovers: 0 });
+    metrics.cluster.took({ failovers: 1, handovers: 5 });
+    expect(await read(metrics, 'failovers_total')).toEqual(ofCore(4));
+    expect(await read(metrics, 'handovers_total')).toEqual(ofCore(5));
+  });
+
   test('what was repaired', async () => {
     const { metrics } = watched();
     metrics.cluster.repaired(12);

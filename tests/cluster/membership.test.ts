@@ -14,7 +14,17 @@ function entry(node: number, change: Partial<MemberEntry> = {}): MemberEntry {
     epoch: 1,
     boot: `boot-${node}`,
     sinceMs: 0,
-    core: { addresses: [], keeper: false, serving: 0, held: 0, unheld: 0, clockOffsetMs: 0 },
+    core: {
+      addresses: [],
+      keeper: false,
+      serving: 0,
+      held: 0,
+      unheld: 0,
+      clockOffsetMs: 0,
+      health: null,
+      rollout: null,
+    },
+    agent: null,
     ...change,
   };
 }
@@ -99,6 +109,8 @@ test('it is news when somebody is new or somewhere else, not when somebody only 
         held: 0,
         unheld: 0,
         clockOffsetMs: 0,
+        health: null,
+        rollout: null,
       },
     });
   expect(membership.take(core(1), [there(1)])).toBe(true);

@@ -89,6 +89,8 @@ test('who says of itself that it has a core and the key is not taken for the kee
     held: 0,
     unheld: 0,
     clockOffsetMs: 0,
+    health: null,
+    rollout: null,
   };
   const itself = {
     node: guest.identity.number,
@@ -98,6 +100,7 @@ test('who says of itself that it has a core and the key is not taken for the kee
     epoch: 1,
     boot,
     sinceMs: 0,
+    agent: null,
   };
   visitor.link?.control({
     kind: 'members',

@@ -17,7 +17,7 @@ import {
 } from '../../cluster/manifest.ts';
 import { admit, type Change, signNext } from '../../cluster/manifest-change.ts';
 import { createMesh, type Mesh } from '../../cluster/mesh.ts';
-import type { LinkedCore, MeshPorts } from '../../cluster/mesh-ports.ts';
+import type { CoreReport, LinkedCore, MeshPorts } from '../../cluster/mesh-ports.ts';
 import { type NodeIdentity, openNodeIdentity } from '../../cluster/node-identity.ts';
 import type { PeerMessage } from '../../cluster/peer-messages.ts';
 import type { WireAddress } from '../../cluster/wire-hello.ts';
@@ -38,7 +38,7 @@ export interface TestCore extends TestNode {
   messages: { from: number; message: PeerMessage }[];
   manifests: VerifiedManifest[];
   /** What it says of itself. */
-  says: { serving: number; held: number; unheld: number; clockOffsetMs: number };
+  says: Omit<CoreReport, 'gateways'>;
   place(): WireAddress;
   stop(): Promise<void>;
 }
@@ -164,7 +164,7 @@ export class MeshNodes {
       unlinked: [],
       messages: [],
       manifests: [],
-      says: { serving: 0, held: 0, unheld: 0, clockOffsetMs: 0 },
+      says: { serving: 0, held: 0, unheld: 0, clockOffsetMs: 0, health: null },
       place: () => ({ host: '127.0.0.1', port: mesh.port }),
       async stop() {
         if (isStopped) return;

@@ -30,6 +30,7 @@ function statementsOf({ isAlone = false } = {}) {
       isWaiting: false,
       upTo: { own: 3, relay: 0 },
       atStart: { own: 0, relay: 0 },
+      wholeUpTo: { own: 3, relay: 0 },
     },
     feeds: { committed: () => [peer] },
     intake: {},

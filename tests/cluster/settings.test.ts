@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import {
   type CoreSettings,
   coreSettings,
+  gatewayNotice,
   gatewaySettings,
   publicUrl,
   readSettings,
@@ -84,4 +85,20 @@ test('trusted proxies are addresses and networks of both kinds', () => {
   for (const wrong of [['10.0.0.256'], ['10.0.0.0/33'], ['proxy'], [], '10.0.0.1']) {
     expect(trustedProxy.safeParse(wrong).success, String(wrong)).toBe(false);
   }
+});
+
+test('a gateway reads of the record what the agent says of it alone', () => {
+  const record = JSON.stringify({
+    pid: 1,
+    children: [
+      { pid: 7, page: '/releases/b' },
+      { pid: 8, drainUntilMs: 1000 },
+      { pid: 9, role: 'gateway' },
+    ],
+  });
+  expect(gatewayNotice(record, 7)).toEqual({ page: '/releases/b', drainUntilMs: null });
+  expect(gatewayNotice(record, 8)).toEqual({ page: null, drainUntilMs: 1000 });
+  expect(gatewayNotice(record, 9)).toEqual({ page: null, drainUntilMs: null });
+  for (const other of [record.slice(0, 20), '[]', '{}', record.replaceAll('"pid":7', '"pid":"7"')])
+    expect(gatewayNotice(other, 7)).toBeNull();
 });

@@ -86,6 +86,6 @@ it.each([
   expect([answer.status, answer.headers.get('location')]).toEqual([302, place]);
 });
 
-it('a release without a page is told at the start', () => {
-  expect(() => pageEndpoints(tmpdir())).toThrow(`no index.html in ${tmpdir()}`);
+it('a release without a page is told at the start', async () => {
+  await expect(pageEndpoints(tmpdir())).rejects.toThrow(`no index.html in ${tmpdir()}`);
 });

@@ -25,7 +25,7 @@ function prepare(): { status: number | null; stdout: string } {
 }
 
 beforeAll(() => {
-  for (const name of ['chromium', 'toot', 'python3', 'ip', 'iptables']) plantCommand(name);
+  for (const name of ['chromium', 'aria2c', 'toot', 'python3', 'ip', 'iptables']) plantCommand(name);
 });
 
 test('what is missing, which tests need it and how to get it stand in one line', () => {

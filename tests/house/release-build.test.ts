@@ -1,7 +1,7 @@
 // What a release is: whole, runnable by plain node, the same bytes for the same source, and refused when the source is not fit.
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -10,6 +10,10 @@ import { compileFunction } from 'node:vm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { buildRelease } from '../../cluster/release-build.ts';
 import { pageScriptMostBytes } from '../../cluster/release-bundle.ts';
+import { changesBetween } from '../../cluster/release-changes.ts';
+import { installedVersion } from '../../cluster/release-native.ts';
+import { movedAgainst, releasePieceBytes } from '../../cluster/release-torrent.ts';
+import { makeInfo } from '../../cluster/torrent-making.ts';
 
 const run = promisify(execFile);
 const root = join(import.meta.dirname, '../..');
@@ -81,7 +85,8 @@ describe('a release', () => {
     const manifest = await buildRelease({ root: place, out });
 
     expect(manifest).toMatchObject({ name: 'sparrow', version: '1.2.3', parent: null });
-    expect(manifest.files.map(({ path }) => path)).toEqual([
+    const paths = manifest.files.map(({ path }) => path);
+    expect(paths.filter((path) => !path.startsWith('packages/'))).toEqual([
       'behaviours.js',
       'core.mjs',
       'gateway.mjs',
@@ -89,6 +94,19 @@ describe('a release', () => {
       'page/app.js',
       'page/index.html',
     ]);
+    const { behaviours, core, gateway, page } = manifest.parts;
+    expect([behaviours, page]).toEqual([
+      ['behaviours.js'],
+      ['page/app.css', 'page/app.js', 'page/index.html'],
+    ]);
+    expect(core).toEqual(expect.arrayContaining(['core.mjs', 'packages/zod.mjs']));
+    expect(core).not.toContain('packages/lru-cache.mjs');
+    expect(gateway).toEqual(expect.arrayContaining(['gateway.mjs', 'packages/lru-cache.mjs']));
+    expect(gateway).not.toContain('packages/zod.mjs');
+    expect(manifest.native).toEqual({
+      lmdb: await installedVersion(root, 'lmdb'),
+      'uWebSockets.js': await installedVersion(root, 'uWebSockets.js'),
+    });
     for (const { path, size, sha256 } of manifest.files) {
       const bytes = await readFile(join(out, path));
       expect([path, bytes.length]).toEqual([path, size]);
@@ -109,10 +127,12 @@ describe('a release', () => {
     const gateway = await run(process.execPath, [join(installed, 'gateway.mjs')]);
     expect(JSON.parse(gateway.stdout)).toEqual(['gateway', ...Array(3).fill('function')]);
     // Only native packages are looked up where the release runs; all else travels with it.
-    const programs = [await readFile(join(installed, 'core.mjs'), 'utf8')];
-    const lookedUp = programs.flatMap((text) => [...text.matchAll(/^import .* from "([^"]+)";$/gm)]);
-    const packages = lookedUp.map((match) => match[1] ?? '').filter((name) => !isBuiltin(name));
-    expect([...new Set(packages)]).toEqual(['lmdb']);
+    const programs = Object.entries(await contents(installed)).filter(([path]) => path.endsWith('.mjs'));
+    const lookedUp = programs.flatMap(([, text]) => [...text.matchAll(/^import .* from "([^"]+)";$/gm)]);
+    const packages = lookedUp
+      .map((match) => match[1] ?? '')
+      .filter((name) => !isBuiltin(name) && !name.startsWith('.'));
+    expect([...new Set(packages)].sort()).toEqual(['lmdb', 'uWebSockets.js']);
   });
 
   test('has behaviours that fill the exports they are given and import nothing', async () => {
@@ -124,9 +144,13 @@ describe('a release', () => {
   });
 
   test('is the same bytes when the same source is built in two places', async () => {
-    await buildRelease({ root: place, out });
+    const deep = await plant(join(home, 'a', 'b', 'c', 'other'), source);
+    await chmod(join(deep, 'gateway/page/index.html'), 0o755);
+    await buildRelease({ root: deep, out });
 
     expect(await contents(built)).toEqual(await contents(out));
+    const infos = await Promise.all([built, out].map((folder) => makeInfo({ folder, name: 'sparrow' })));
+    expect(hex(infos[0]?.hash)).toBe(hex(infos[1]?.hash));
   });
 
   test('replaces the one before whole, and leaves nothing beside it', async () => {
@@ -163,7 +187,7 @@ describe('a release', () => {
     expect(lines.find((line) => line.startsWith('page/app.js'))).toMatch(
       /^page\/app\.js: .* KiB compressed$/,
     );
-    expect(lines.length).toBe(6);
+    expect(lines.filter((line) => !line.startsWith('packages/')).length).toBe(6);
   });
 
   test.each([
@@ -173,6 +197,16 @@ describe('a release', () => {
       'a program that does not parse',
       { 'gateway/gateway-program.ts': 'const = 1;' },
       /gateway-program\.ts cannot be bundled/,
+    ],
+    [
+      'a program that takes all of a package',
+      { 'gateway/gateway-program.ts': "import * as all from 'zod';\nconsole.log(all);\n" },
+      /gateway-program\.ts imports all of zod/,
+    ],
+    [
+      'a file that not every system could hold',
+      { 'gateway/page/a b.svg': '<svg/>' },
+      /the manifest is wrong: .*no plain path/,
     ],
     [
       'behaviours that import a built-in module',
@@ -231,7 +265,47 @@ describe('the release of this checkout', () => {
       await rm(home, { recursive: true, force: true });
     }
   });
+
+  test('moves little for a line that changed, and says which part it is in', async () => {
+    const home = await mkdtemp(join(tmpdir(), 'murmuration-release-'));
+    try {
+      const place = join(home, 'root');
+      for (const name of ['actors', 'cluster', 'gateway', 'runtime', 'package.json'])
+        await cp(join(root, name), join(place, name), { recursive: true });
+      await symlink(join(root, 'node_modules'), join(place, 'node_modules'));
+      const built = async (name: string) => {
+        const manifest = await buildRelease({ root: place, out: join(home, name) });
+        const info = await makeInfo({
+          folder: join(home, name),
+          name: 'one',
+          pieceLength: releasePieceBytes,
+        });
+        return { manifest, info };
+      };
+      const before = await built('before');
+      const file = join(place, 'cluster/core.ts');
+      const text = await readFile(file, 'utf8');
+      const changed = text.replace(/^( +)return /m, '$1globalThis.lineMore;\n$1return ');
+      expect(changed).not.toBe(text);
+      await writeFile(file, changed);
+      const after = await built('after');
+      expect(changesBetween(before.manifest, after.manifest)).toEqual({
+        behaviours: false,
+        core: true,
+        gateway: false,
+        page: false,
+      });
+      const { movedBytes, totalBytes } = movedAgainst(before.info, after.info);
+      expect(movedBytes / totalBytes).toBeLessThan(0.05);
+    } finally {
+      await rm(home, { recursive: true, force: true });
+    }
+  });
 });
+
+function hex(bytes: Uint8Array | undefined): string {
+  return Buffer.from(bytes ?? []).toString('hex');
+}
 
 async function contents(folder: string): Promise<Record<string, string>> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });

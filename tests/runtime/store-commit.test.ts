@@ -107,3 +107,23 @@ test('an error of those who are told stops the store, but what is on the disk st
   writes[0]?.succeed();
   await commit.drain();
 });
+
+test('who waits for what is under way waits for nothing that is added later', async () => {
+  const { writes, commit, add, turn } = setUp();
+  expect(commit.underWay).toBeNull();
+  const first = add(1);
+  expect(commit.underWay).toBe(first.done);
+  await turn();
+  expect(commit.underWay).toBe(first.done);
+  const second = add(2);
+  expect(commit.underWay).toBe(second.done);
+  writes[0]?.succeed();
+  await first.done;
+  add(3);
+  writes[1]?.succeed();
+  await second.done;
+  await turn();
+  writes[2]?.succeed();
+  await commit.drain();
+  expect(commit.underWay).toBeNull();
+});

@@ -39,12 +39,12 @@ test.each(['abstract', 'file'] as const)(
   'a lock of kind %s is held, let go of, and taken again',
   async (place) => {
     const folder = newFolder();
-    const lock = await lockFolder(folder, place);
+    const lock = await lockFolder(folder, { place });
 
-    await expect(lockFolder(folder, place)).rejects.toMatchObject({ pid: process.pid });
+    await expect(lockFolder(folder, { place })).rejects.toMatchObject({ pid: process.pid });
     await lock.release();
 
-    const again = await lockFolder(folder, place);
+    const again = await lockFolder(folder, { place });
     await again.release();
   },
 );
@@ -57,8 +57,8 @@ test('a socket file that a dead program left behind does not block', async () =>
   spawnSync(process.execPath, ['-e', script]);
   expect(existsSync(path)).toBe(true);
 
-  const lock = await lockFolder(folder, 'file');
-  await expect(lockFolder(folder, 'file')).rejects.toThrow(FolderInUseError);
+  const lock = await lockFolder(folder, { place: 'file' });
+  await expect(lockFolder(folder, { place: 'file' })).rejects.toThrow(FolderInUseError);
   await lock.release();
 });
 
@@ -109,4 +109,13 @@ test('a copy of the files is another life of the store: it gets an incarnation o
   expect(again.store.incarnation).toBe(incarnation);
   expect(copy.store.incarnation).not.toBe(incarnation);
   expect(copy.store.position).toBe(1);
+});
+
+test('who waits for a lock has it as soon as its holder lets go of it', async () => {
+  const folder = newFolder();
+  const holder = await lockFolder(folder);
+  const waiting = lockFolder(folder, { withinMs: 20_000 });
+  await expect(lockFolder(folder, { withinMs: 20 })).rejects.toThrow(FolderInUseError);
+  await holder.release();
+  await (await waiting).release();
 });

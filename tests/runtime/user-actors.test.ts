@@ -37,6 +37,9 @@ function opened(slice?: number) {
   const gathered: { account: AccountId; statuses: readonly string[] }[] = [];
   const interest: [AccountId, boolean][] = [];
   const user: Behaviours<State, Message, { version: Version }>['user'] = {
+    stateFormat: 1,
+    pack: (state) => state,
+    migrate: (packed) => packed as State,
     intent: () => 'reads',
     load: () => ({ nextTicket: 1 }),
     receive(state, message, moment) {
@@ -57,7 +60,7 @@ function opened(slice?: number) {
     route: ({ key, version }: Entry) => [{ kind: 'followers', author: accountAt(key), item: { version } }],
   } as unknown as Behaviours<State, Message, { version: Version }>;
   const actors = new UserActors<State, Message, { version: Version }>({
-    behaviours,
+    behaviours: () => behaviours,
     facts: {
       reader: noReader,
       writing: noReader,

@@ -24,7 +24,7 @@ export const servingPlants: readonly Plant[] = [
     file: 'cluster/replica-grants.ts',
     line: 'return isOver(known.holder);',
     instead: 'return isOver(known.holder) || true;',
-    seed: 2,
+    seed: 5,
     foundBy: ['one server'],
   },
   {
@@ -32,7 +32,7 @@ export const servingPlants: readonly Plant[] = [
     file: 'cluster/replica-grants.ts',
     line: 'terms.map(({ partition, term }) => [nameOf(partition), [term, node, boot, incarnation]]),',
     instead: '[],',
-    seed: 5,
+    seed: 28,
     foundBy: ['one server'],
   },
   {
@@ -40,7 +40,7 @@ export const servingPlants: readonly Plant[] = [
     file: 'cluster/replica-grants.ts',
     line: 'if (known.holder.node === self) return claimant.node === self || !serves(partition);',
     instead: 'if (known.holder.node === self) return true;',
-    seed: 0,
+    seed: 4,
     foundBy: ['one server'],
   },
   {
@@ -48,7 +48,7 @@ export const servingPlants: readonly Plant[] = [
     file: 'cluster/replica-server.ts',
     line: 'return this.#serving.has(partition) || this.#claims.has(partition);',
     instead: 'return this.#serving.has(partition);',
-    seed: 66,
+    seed: 4,
     foundBy: ['one server'],
     wasReal: true,
   },
@@ -57,7 +57,7 @@ export const servingPlants: readonly Plant[] = [
     file: 'cluster/replica-server.ts',
     line: ' && !this.#claims.hasTerm({ partition, term })',
     instead: '',
-    seed: 13,
+    seed: 15,
     foundBy: ['one server'],
   },
   {
@@ -84,7 +84,7 @@ export const servingPlants: readonly Plant[] = [
     file: 'cluster/replica-turns.ts',
     line: ' || !holds(partition)',
     instead: '',
-    seed: 9,
+    seed: 2,
     foundBy: ['durable', 'monotonic', 'converge'],
     withoutRepairs: true,
   },
@@ -93,7 +93,7 @@ export const servingPlants: readonly Plant[] = [
     file: 'cluster/replica-server.ts',
     line: ' && (node === self.node || leases.holds(node))',
     instead: '',
-    seed: 9,
+    seed: 21,
     foundBy: ['one server', 'monotonic', 'durable'],
   },
   {
@@ -145,7 +145,7 @@ export const servingPlants: readonly Plant[] = [
     file: 'cluster/replica-claims.ts',
     line: 'this.gathering.begin(claim);',
     instead: '',
-    seed: 26,
+    seed: 18,
     foundBy: ['durable', 'monotonic'],
   },
   {
@@ -195,7 +195,7 @@ export const servingPlants: readonly Plant[] = [
     file: 'cluster/replica-leases.ts',
     line: 'Math.max(this.#startedMs + leaseMs + leaseSlackMs, givenMs)',
     instead: 'givenMs',
-    seed: 34,
+    seed: 54,
     foundBy: ['one server'],
   },
   {
@@ -220,7 +220,7 @@ export const servingPlants: readonly Plant[] = [
     file: 'cluster/ring-keeper.ts',
     line: 'if (progress === null || progress.epoch < epoch || progress.unheld > 0) waitsFor.add(node);',
     instead: 'if (progress === null) waitsFor.clear();',
-    seed: 0,
+    seed: 23,
     foundBy: ['durable', 'monotonic', 'available', 'converge'],
   },
 ];

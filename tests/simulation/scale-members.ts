@@ -88,7 +88,10 @@ export function entryOf(node: number): MemberEntry {
       held: 9,
       unheld: 0,
       clockOffsetMs: 0.5,
+      health: { asked: 1_000_000, failed: 3, crashed: 0, lagMs: 40 },
+      rollout: null,
     },
+    agent: null,
   };
   entries.set(node, entry);
   return entry;

@@ -95,5 +95,6 @@ function namesTerms(kind: string): kind is 'closed' | 'serving' {
 function namingNothing(kind: 'closed' | 'serving'): PeerMessage {
   if (kind === 'serving') return { kind, version: 1, terms: [] };
   const closed = makeVersion(1_000_000, 0, 1);
-  return { kind, version: 1, terms: [], closed, head: 0, relay: 0, own: 0, ownRelay: 0, incarnation: 1 };
+  const logs = { head: 0, relay: 0, own: 0, ownRelay: 0, whole: 0, wholeRelay: 0, incarnation: 1 };
+  return { kind, version: 1, terms: [], closed, ...logs };
 }

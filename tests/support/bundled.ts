@@ -10,8 +10,12 @@ export const commandLine = join(folder, 'murmuration.mjs');
 /** tests/runtime/store-child.ts */
 export const storeChild = join(folder, 'store-child.mjs');
 
+/** tests/support/agent-program.ts */
+export const agentProgram = join(folder, 'agent-program.mjs');
+
 /** Source file, in the package, and the file made of it. */
 export const bundled: readonly (readonly [entry: string, outfile: string])[] = [
   ['cluster/murmuration.ts', commandLine],
   ['tests/runtime/store-child.ts', storeChild],
+  ['tests/support/agent-program.ts', agentProgram],
 ];
