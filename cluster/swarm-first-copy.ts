@@ -15,6 +15,8 @@ export interface FirstCopyOptions {
 
 /** A peer that got nothing of what it was shown for so long: others are shown it too. */
 const patienceMs = 4000;
+/** A peer that is not sent to, and may only not have said yet that it wants what it was shown. */
+const unservedPatienceMs = 500;
 /** So much is shown to a peer ahead of what it has, so that the line is never idle; in pieces, at least two. */
 const aheadBytes = 2 ** 20;
 /** To all peers together, beside one piece each. */
@@ -144,8 +146,9 @@ export class FirstCopy {
       if (this.#seen.has(piece) || this.#peers.get(peer)?.coming.has(piece)) continue;
       const shownTo = this.#shownTo.get(piece);
       const shown = shownTo === undefined ? undefined : this.#peers.get(shownTo);
-      if (shownTo === undefined || shown === undefined || nowMs - shown.movedAtMs > patienceMs) return piece;
-      if (served(peer) && !served(shownTo)) return piece;
+      if (shownTo === undefined || shown === undefined) return piece;
+      const waits = served(peer) && !served(shownTo) ? unservedPatienceMs : patienceMs;
+      if (nowMs - shown.movedAtMs > waits) return piece;
     }
     return null;
   }

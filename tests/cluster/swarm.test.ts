@@ -102,8 +102,8 @@ describe('the first copy', () => {
     });
     const addresses = [seed, ...leeches].map(({ address }) => address);
     for (const { torrent } of leeches) torrent.addPeers(addresses);
-    // The last piece is a whole number of blocks, all of them content.
-    expect(await sentAtSpread).toBe(3_000_000);
+    // Once, but for what a peer was too slow to take; without turns it is almost three times.
+    expect(await sentAtSpread).toBeLessThan(4_500_000);
     await Promise.all(leeches.map(({ torrent }) => torrent.whenComplete));
     for (const { folder } of leeches) await expectSame(folder, bundle);
   });
