@@ -43,15 +43,21 @@ export async function startPosts(url: string, name: string): Promise<LivePosts> 
     async finish(now) {
       isOver = true;
       await posting;
-      const heard = (): string[] => heardBy(stream);
-      const isAllHeard = (): boolean => acknowledged.every((id) => heard().includes(id));
-      await until(isAllHeard, { withinMs: 20_000, what: 'all to be heard' }).catch(() => {});
+      const isAllHeard = (): boolean => {
+        const heard = new Set(heardBy(stream));
+        return acknowledged.every((id) => heard.has(id));
+      };
+      // Nothing more comes to one that is closed.
+      const isDone = (): boolean => stream.closed() !== null || isAllHeard();
+      await until(isDone, { withinMs: 20_000, what: 'all to be heard' }).catch(() => {});
       const there = new Set(await postsOf(now, author));
-      const counts = heard();
+      const heard = heardBy(stream);
+      const hearings = new Map<string, number>();
+      for (const id of heard) hearings.set(id, (hearings.get(id) ?? 0) + 1);
       return {
         lost: acknowledged.filter((id) => !there.has(id)),
-        unheard: acknowledged.filter((id) => !counts.includes(id)),
-        twice: acknowledged.filter((id) => counts.indexOf(id) !== counts.lastIndexOf(id)),
+        unheard: acknowledged.filter((id) => !hearings.has(id)),
+        twice: acknowledged.filter((id) => (hearings.get(id) ?? 0) > 1),
         isOpen: stream.closed() === null,
       };
     },
