@@ -15,7 +15,7 @@ import { nodeinfoEndpoints } from './nodeinfo-endpoints.ts';
 import { oauthAppEndpoints } from './oauth-app-endpoints.ts';
 import { oauthAuthorizeEndpoints } from './oauth-authorize-endpoints.ts';
 import { oauthTokenEndpoints } from './oauth-token-endpoints.ts';
-import { pageEndpoints } from './page-files.ts';
+import { readPage } from './page-files.ts';
 import { signUpEndpoints } from './sign-up-endpoints.ts';
 import { dropAnchor } from './streaming-anchor.ts';
 import { Draining } from './streaming-draining.ts';
@@ -70,6 +70,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   });
 
   const deleted = new DeletedPosts();
+  const page = options.pageFolder === null ? null : await readPage(options.pageFolder);
   const { own, identity, list } = await readPlaces(data);
   const client = connectCores({
     own,
@@ -109,6 +110,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     writer: entityWriter,
     meter: createStreamingMeter(metrics),
     log,
+    page: page?.id ?? null,
   });
   const server = createHttpServer({
     endpoints: [
@@ -125,7 +127,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     settings: options,
     log,
     metrics,
-    pages: options.pageFolder === null ? [] : await pageEndpoints(options.pageFolder),
+    pages: page?.endpoints ?? [],
   });
   const streams = { hub, authenticator, addresses: createAddresses(options) };
   const { pingAfterS, thumpMs } = options;
@@ -157,7 +159,9 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       return listening;
     },
     async showPage(folder) {
-      server.setPages(await pageEndpoints(folder));
+      const next = await readPage(folder);
+      server.setPages(next.endpoints);
+      hub.pageChanged(next.id);
     },
     async drain(untilMs) {
       const left = server.leave();

@@ -14,6 +14,14 @@ interface PageFile {
   bytes: { identity: Uint8Array; gzip: Uint8Array; br: Uint8Array };
 }
 
+export interface ShownPage {
+  /** Of all its bytes. */
+  id: string;
+  endpoints: Endpoint[];
+}
+
+const placeOfId = '<meta name="page" content="" />';
+
 /** What is not here is not served: source maps, notes. */
 const types: Record<string, string> = {
   '.html': 'text/html; charset=utf-8',
@@ -35,20 +43,23 @@ export const pagePolicy =
  * Rejects when the folder has no index.html. The page's routes live after `#`, so links to people and posts lead there. Compressed on threads
  * of their own: streams go on meanwhile.
  */
-export async function pageEndpoints(folder: string): Promise<Endpoint[]> {
+export async function readPage(folder: string): Promise<ShownPage> {
   const names = (await readdir(folder, { withFileTypes: true }))
     .filter((entry) => entry.isFile() && types[extname(entry.name)] !== undefined)
     .map((entry) => entry.name);
   if (!names.includes('index.html'))
     throw new Error(`no index.html in ${folder}: the release is not complete`);
+  const contents = await Promise.all(
+    names.sort().map(async (name) => ({ name, bytes: await readFile(join(folder, name)) })),
+  );
+  const id = idOf(contents);
   const endpoints = await Promise.all(
-    names.map(async (name) => {
-      const file = await readPageFile(join(folder, name));
+    contents.map(async ({ name, bytes }) => {
+      const file = await pageFile(name, name === 'index.html' ? withId(bytes, id) : bytes);
       return page(name === 'index.html' ? '/' : `/${name}`, (request) => answerFile(file, request));
     }),
   );
-  return [
-    ...endpoints,
+  const redirections = [
     redirection('/tags/:tag', ({ tag = '' }) => `/#/tag/${encodeURIComponent(tag)}`),
     redirection('/users/:handle', ({ handle = '' }) => `/#/@${encodeURIComponent(handle)}`),
     redirection('/users/:handle/statuses/:id', ({ id = '' }) => `/#/post/${encodeURIComponent(id)}`),
@@ -57,6 +68,18 @@ export async function pageEndpoints(folder: string): Promise<Endpoint[]> {
       /^@./.test(at) && /^\d+$/.test(id) ? `/#/post/${id}` : null,
     ),
   ];
+  return { id, endpoints: [...endpoints, ...redirections] };
+}
+
+function idOf(contents: readonly { name: string; bytes: Buffer }[]): string {
+  const hash = createHash('sha256');
+  for (const { name, bytes } of contents) hash.update(`${name}\0${bytes.length}\0`).update(bytes);
+  return hash.digest('base64url').slice(0, 22);
+}
+
+/** The page knows which one it is. */
+function withId(html: Buffer, id: string): Buffer {
+  return Buffer.from(html.toString().replace(placeOfId, `<meta name="page" content="${id}" />`));
 }
 
 function page(path: string, answer: (request: ApiRequest) => ApiResponse): Endpoint {
@@ -76,8 +99,7 @@ function redirection(
 
 const compress = { gzip: promisify(gzip), brotli: promisify(brotliCompress) };
 
-async function readPageFile(path: string): Promise<PageFile> {
-  const identity = await readFile(path);
+async function pageFile(name: string, identity: Buffer): Promise<PageFile> {
   const params = { [constants.BROTLI_PARAM_QUALITY]: 9 };
   const [zipped, br] = await Promise.all([
     compress.gzip(identity, { level: 9 }),
@@ -85,7 +107,7 @@ async function readPageFile(path: string): Promise<PageFile> {
   ]);
   return {
     etag: createHash('sha256').update(identity).digest('base64url').slice(0, 22),
-    type: types[extname(path)] ?? 'application/octet-stream',
+    type: types[extname(name)] ?? 'application/octet-stream',
     bytes: { identity, gzip: zipped, br },
   };
 }

@@ -10,6 +10,7 @@ import { eachNumber, SessionTable } from './session-table.ts';
 import { type EntityWriter, StreamEvent, startFrame } from './streaming-event.ts';
 import type { StreamingMeter } from './streaming-meter.ts';
 import { Outgoing } from './streaming-outgoing.ts';
+import { PageNews } from './streaming-page.ts';
 import {
   type ClientCommand,
   type Refusal,
@@ -32,6 +33,8 @@ export interface HubOptions {
   writer: EntityWriter;
   meter: StreamingMeter;
   log: HubLog;
+  /** The id of the page that is shown; null: none is. */
+  page?: string | null;
   nowMs?: () => number;
 }
 
@@ -45,6 +48,7 @@ export class StreamingHub {
   readonly #table = new SessionTable<Session>();
   readonly #attaching: Attaching;
   readonly #topics: StreamingTopics;
+  readonly #pageNews: PageNews;
   readonly #writer: EntityWriter;
   readonly #meter: StreamingMeter;
   readonly #log: HubLog;
@@ -56,7 +60,8 @@ export class StreamingHub {
   /** New streams are refused: the process is about to end. */
   isClosing = false;
 
-  constructor({ client, authenticator, deleted, writer, meter, log, nowMs = Date.now }: HubOptions) {
+  constructor(options: HubOptions) {
+    const { client, authenticator, deleted, writer, meter, log, page = null, nowMs = Date.now } = options;
     this.#deleted = deleted;
     this.#writer = writer;
     this.#meter = meter;
@@ -80,6 +85,7 @@ export class StreamingHub {
       deleted,
       send: (session, event, label) => this.#sendTopic(session, event, label),
     });
+    this.#pageNews = new PageNews({ page, send: (session, frame) => this.#send(session, frame) });
   }
 
   get size(): number {
@@ -99,6 +105,7 @@ export class StreamingHub {
     if (this.#table.find(session.number) !== session) return;
     const { phase, account, number } = session;
     this.#topics.removeAll(session);
+    this.#pageNews.remove(session);
     this.#table.remove(session);
     this.#attaching.left({ phase, account, number });
     this.#meter.closed(session.form);
@@ -119,6 +126,8 @@ export class StreamingHub {
     ) {
       return { status: 403, error: 'This action is outside the authorized scopes' };
     }
+    if (stream.name === 'page')
+      return this.#pageNews.add(session) ? null : { status: 404, error: 'There is no page here' };
     const bit = bitOf(stream);
     if (bit === null)
       return this.#topics.add(session, stream)
@@ -156,6 +165,10 @@ export class StreamingHub {
   }
 
   #unsubscribe(session: Session, stream: Stream): void {
+    if (stream.name === 'page') {
+      this.#pageNews.remove(session);
+      return;
+    }
     const bit = bitOf(stream);
     if (bit === null) {
       this.#topics.remove(session, stream);
@@ -285,6 +298,11 @@ export class StreamingHub {
     }
   }
 
+  /** Another page is shown from now on. */
+  pageChanged(page: string): void {
+    this.#pageNews.changed(page);
+  }
+
   served(partitions: ReadonlySet<number>): void {
     this.#attaching.served(partitions);
   }
@@ -337,6 +355,7 @@ function bitOf(stream: Stream): number | null {
     case 'public:local':
     case 'hashtag':
     case 'hashtag:local':
+    case 'page':
       return null;
   }
 }

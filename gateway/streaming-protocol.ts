@@ -2,8 +2,15 @@
 import { tagName } from '../actors/text.ts';
 import { parseCursor } from '../runtime/version.ts';
 
-/** Streams without a parameter. */
-export const plainStreams = ['user', 'user:notification', 'public', 'public:local', 'direct'] as const;
+/** Streams without a parameter. `page` is our own page's. */
+export const plainStreams = [
+  'user',
+  'user:notification',
+  'public',
+  'public:local',
+  'direct',
+  'page',
+] as const;
 /** Streams of one tag. */
 export const tagStreams = ['hashtag', 'hashtag:local'] as const;
 type PlainStream = (typeof plainStreams)[number];
@@ -147,6 +154,7 @@ export function streamTopic(stream: Stream): string | null {
     case 'user':
     case 'user:notification':
     case 'direct':
+    case 'page':
       return null;
   }
 }

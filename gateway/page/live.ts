@@ -9,6 +9,7 @@ import {
 } from './connection.ts';
 import type { Status } from './entities.ts';
 import { tell } from './happening.ts';
+import { heardOfPage } from './page-change.ts';
 import { createStore } from './store.ts';
 import { decodeFrame } from './stream-frame.ts';
 import { token } from './token.ts';
@@ -22,6 +23,8 @@ export interface Channel {
   readonly tag?: string;
 }
 
+/** What page the server shows. */
+const ownPage = { stream: 'page' } as const;
 const openWithinMs = 10_000;
 /** Posts that come in one such moment are drawn at once. */
 const batchMs = 40;
@@ -112,7 +115,7 @@ function open(since: Cursor): void {
     if (socket !== opening) return;
     clearTimeout(openTimer);
     happen({ kind: 'opened', nowMs: Date.now() });
-    for (const channel of channels) say('subscribe', channel);
+    for (const channel of [ownPage, ...channels]) say('subscribe', channel);
     tell({ kind: 'connected' });
   };
   opening.onmessage = ({ data }) => {
@@ -127,7 +130,7 @@ function close(): void {
   closing?.close();
 }
 
-function say(type: 'subscribe' | 'unsubscribe', channel: Channel): void {
+function say(type: 'subscribe' | 'unsubscribe', channel: Channel | typeof ownPage): void {
   if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ type, ...channel }));
 }
 
@@ -155,6 +158,9 @@ function hear(text: string): void {
       break;
     case 'notification':
       tell({ kind: 'notified', notification: event.notification });
+      break;
+    case 'page':
+      heardOfPage(event.id);
       break;
     case undefined:
       break;

@@ -8,7 +8,9 @@ export type StreamEvent =
   | { readonly kind: 'edit'; readonly status: Status }
   | { readonly kind: 'delete'; readonly id: string }
   | { readonly kind: 'notification'; readonly notification: Notification }
-  | { readonly kind: 'resync' };
+  | { readonly kind: 'resync' }
+  /** Which page the server shows. */
+  | { readonly kind: 'page'; readonly id: string };
 
 export interface StreamFrame {
   /** The stream it came on, its parameter after a colon: `user`, `public`, `hashtag:birds`. */
@@ -47,6 +49,8 @@ function decodeEvent(event: unknown, payload: unknown): StreamEvent | null {
       return { kind: 'delete', id: String(payload) };
     case 'resync':
       return { kind: 'resync' };
+    case 'page':
+      return { kind: 'page', id: String(payload) };
     default:
       return null;
   }

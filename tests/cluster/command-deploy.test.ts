@@ -2,9 +2,19 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { accountIdOf } from '../../runtime/handle.ts';
 import { openStream, type StreamClient } from '../gateway/stream-client.ts';
+import {
+  follow as followOnPage,
+  goHome,
+  launchBrowser,
+  live,
+  newPerson,
+  type Person,
+  posts as postsOnPage,
+} from '../page/people.ts';
 import { heardBy } from '../support/live-posts.ts';
 import { follow, postSafely, postsOf, type SignedUp, signUp } from '../support/people.ts';
 import { runCommand, type Server, startServer } from '../support/server.ts';
@@ -163,6 +173,23 @@ async function keptOut(place: number): Promise<number | null> {
 }
 
 let page = '';
+let browser: Browser;
+/** At the page of the third machine, and it is never loaded again but by their own click. */
+let atPage: Person;
+let timesLoaded = 1;
+
+/** Writes something into the page that is open, which a load would take away. */
+async function markPage(): Promise<void> {
+  await atPage.page.evaluate(() => {
+    document.body.dataset['loaded'] = 'before';
+  });
+}
+
+/** The page that is open is the one that was marked, and has had one socket since it was loaded. */
+async function expectPageUndisturbed(): Promise<void> {
+  expect(await atPage.page.evaluate(() => document.body.dataset['loaded'])).toBe('before');
+  expect(atPage.sockets.length).toBe(timesLoaded);
+}
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'murmuration-deploy-'));
@@ -199,11 +226,18 @@ beforeAll(async () => {
   posting.catch(() => {});
   const { odd: odds, even: evens } = await more();
   await allHear([...odds, ...evens]);
+  browser = await launchBrowser();
+  atPage = await newPerson(browser, at(2).url, 'at_page');
+  await followOnPage(atPage.page, handle(1));
+  await followOnPage(atPage.page, handle(0));
+  await goHome(atPage.page);
+  await markPage();
 });
 
 afterAll(async () => {
   isOver = true;
   await posting;
+  await browser?.close();
   for (const { stream } of readers) stream.kill();
   await Promise.allSettled(machines.map((machine) => machine.stop()));
   await rm(folder, { recursive: true, force: true });
@@ -241,6 +275,21 @@ describe('a deploy to three machines with people on each', () => {
     expectUndisturbed();
   });
 
+  test('is told to a page that is open, which shows it when it is asked to', async () => {
+    const { page: open } = atPage;
+    const show = open.getByRole('button', { name: 'Show the new page' });
+    await show.waitFor();
+    await expectPageUndisturbed();
+    expect(await open.title()).not.toContain('Deployed');
+    timesLoaded++;
+    await show.click();
+    await until(async () => (await open.title()).includes('Deployed'));
+    await live(open);
+    expect(await show.count()).toBe(0);
+    await markPage();
+    await expectPageUndisturbed();
+  });
+
   test('changes the rule of timelines and their state, wave after wave, and goes back: no process and no socket notices', async () => {
     const before = { cores: corePids(), gateways: gatewayPids() };
     const rule = await signed('rule', [...newTitle, ...evenAuthorsOnly]);
@@ -253,6 +302,10 @@ describe('a deploy to three machines with people on each', () => {
     await allHear(ruled.even);
     expectNoneOf(ruled.odd);
     for (const place of machines.keys()) expect(await keptOut(place)).toBeGreaterThan(0);
+    await postSafely(at(0).url, odd, 'odd under the new rule');
+    await postSafely(at(0).url, even, 'even under the new rule');
+    await postsOnPage(atPage.page, 'even under the new rule').waitFor();
+    expect(await postsOnPage(atPage.page, 'odd under the new rule').count()).toBe(0);
     // A machine that only holds connections answers from the cores of the others.
     expect(new Set((await shown(2)).machines.map(({ agent }) => agent?.stage))).toEqual(new Set(['healthy']));
 
@@ -260,6 +313,9 @@ describe('a deploy to three machines with people on each', () => {
     const back = await more();
     await allHear([...back.odd, ...back.even]);
     expectNoneOf(ruled.odd);
+    await postSafely(at(0).url, odd, 'odd under the old rule');
+    await postsOnPage(atPage.page, 'odd under the old rule').waitFor();
+    await expectPageUndisturbed();
     expect(await keptOut(2)).toBeNull();
     expect({ cores: corePids(), gateways: gatewayPids() }).toEqual(before);
     for (const machine of machines) expect(await title(machine)).toBe('Deployed');
@@ -275,6 +331,9 @@ describe('a deploy to three machines with people on each', () => {
     const after = await more();
     await allHear([...after.odd, ...after.even]);
     expectOpen();
+    await postSafely(at(0).url, odd, 'by the new core');
+    await postsOnPage(atPage.page, 'by the new core').waitFor();
+    await expectPageUndisturbed();
   });
 
   test('goes back by itself from a release that crashes on a post that no rehearsal made, and says why', async () => {

@@ -8,7 +8,7 @@ import { createAuthenticator } from '../../gateway/authenticator.ts';
 import { DeletedPosts } from '../../gateway/deleted-posts.ts';
 import type { Endpoint } from '../../gateway/endpoint.ts';
 import { createHttpServer, type HttpServer, type HttpSettings } from '../../gateway/http-server.ts';
-import { pageEndpoints } from '../../gateway/page-files.ts';
+import { readPage } from '../../gateway/page-files.ts';
 import { type AccountId, partitionCount } from '../../runtime/account-id.ts';
 import { openTestCore, type TestCore } from '../support/core.ts';
 import { checkShape, checkViewer } from '../support/schema.ts';
@@ -121,7 +121,7 @@ export async function startApi(options: ApiServerOptions = {}): Promise<ApiServe
     },
     log: pino({ level: 'error' }, { write: (line: string) => faults.push(line) }),
     metrics: registry,
-    pages: options.pageFolder == null ? [] : await pageEndpoints(options.pageFolder),
+    pages: options.pageFolder == null ? [] : (await readPage(options.pageFolder)).endpoints,
   });
   const port = await http.listen(0, '127.0.0.1');
   const url = `http://127.0.0.1:${port}`;

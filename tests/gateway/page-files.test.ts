@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { pageEndpoints } from '../../gateway/page-files.ts';
+import { readPage } from '../../gateway/page-files.ts';
 import { type ApiServer, startApi } from './api-server.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'murmuration-page-'));
@@ -13,7 +13,10 @@ const script = `console.log("${'x'.repeat(5000)}")`;
 let api: ApiServer;
 
 beforeAll(async () => {
-  writeFileSync(join(folder, 'index.html'), '<!doctype html><title>Murmuration</title>');
+  writeFileSync(
+    join(folder, 'index.html'),
+    '<!doctype html><meta name="page" content="" /><title>Murmuration</title>',
+  );
   writeFileSync(join(folder, 'app.js'), script);
   writeFileSync(join(folder, 'app.js.map'), 'not to be served');
   api = await startApi({ pageFolder: folder });
@@ -69,6 +72,15 @@ describe('the page', () => {
     expect((await raw('/app.js', { 'if-none-match': '"other"' })).status).toBe(200);
   });
 
+  it('knows which one it is, and is another when any of its files is', async () => {
+    const { id } = await readPage(folder);
+    expect(await (await raw('/')).text()).toContain(`<meta name="page" content="${id}" />`);
+    expect((await readPage(folder)).id).toBe(id);
+    writeFileSync(join(folder, 'app.css'), '');
+    expect((await readPage(folder)).id).not.toBe(id);
+    await rm(join(folder, 'app.css'));
+  });
+
   it('serves nothing that is not a page file', async () => {
     for (const path of ['/app.js.map', '/../package.json', '/nothing.js', '/app.js/x'])
       expect((await raw(path)).status).toBe(404);
@@ -87,5 +99,5 @@ it.each([
 });
 
 it('a release without a page is told at the start', async () => {
-  await expect(pageEndpoints(tmpdir())).rejects.toThrow(`no index.html in ${tmpdir()}`);
+  await expect(readPage(tmpdir())).rejects.toThrow(`no index.html in ${tmpdir()}`);
 });

@@ -1,5 +1,5 @@
 // The hub on sessions without sockets: what may wait, what may not, and from where a session is attached.
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { NotificationRow, Pushed, StatusRow } from '../../actors/messages.ts';
 import type { Answered } from '../../cluster/core-client.ts';
 import { DeletedPosts } from '../../gateway/deleted-posts.ts';
@@ -55,7 +55,7 @@ interface Attach {
   answer(cursor: string): Promise<void>;
 }
 
-function setUp() {
+function setUp(page: string | null = 'first') {
   const deleted = new DeletedPosts();
   const attaches: Attach[] = [];
   const call = (kind: string, ask: { session: number; since: string | null }) => {
@@ -96,6 +96,7 @@ function setUp() {
         throw new Error(JSON.stringify(fields));
       },
     },
+    page,
   });
   const open = (): FakeSession => {
     const session = new FakeSession({ caller, account: 1 as AccountId, origin: 'http://x', form: 'json' });
@@ -210,4 +211,51 @@ test('the first delivery after a session was attached is measured, what it catch
   expect(lags).toEqual([]);
   hub.tick({ items: [update(session, 7, 'new')], cursor: cursorOf(7) }, 0);
   expect(lags).toEqual([1]);
+});
+
+describe('a page that is open', () => {
+  const subscribe = {
+    kind: 'subscribe',
+    stream: { name: 'page', tag: null },
+    since: { kind: 'now' },
+  } as const;
+  const told = (id: string): string => `{"stream":["page"],"event":"page","payload":"${id}"}`;
+
+  test('is told which page is shown, and each that is shown after it', () => {
+    const { hub, attaches, open } = setUp();
+    const sessions = Array.from({ length: 600 }, open);
+    for (const session of sessions) expect(hub.command(session, subscribe)).toBeNull();
+    hub.pageChanged('second');
+    hub.pageChanged('second');
+    vi.runAllTimers();
+    for (const { written } of sessions) expect(written).toEqual([told('first'), told('second')]);
+    // The core has no part in it.
+    expect(attaches).toEqual([]);
+  });
+
+  test('is told of the last of two that come close together', () => {
+    const { hub, open } = setUp();
+    const sessions = Array.from({ length: 600 }, open);
+    for (const session of sessions) hub.command(session, subscribe);
+    hub.pageChanged('second');
+    hub.pageChanged('third');
+    vi.runAllTimers();
+    for (const { written } of sessions) expect(written.at(-1)).toBe(told('third'));
+  });
+
+  test('is told nothing when it asks no more, or is gone', () => {
+    const { hub, open } = setUp();
+    const [stays, asksNoMore, gone] = [open(), open(), open()];
+    for (const session of [stays, asksNoMore, gone]) hub.command(session, subscribe);
+    hub.command(asksNoMore, { kind: 'unsubscribe', stream: subscribe.stream });
+    hub.closed(gone);
+    hub.pageChanged('second');
+    vi.runAllTimers();
+    expect([stays, asksNoMore, gone].map(({ written }) => written.length)).toEqual([2, 1, 1]);
+  });
+
+  test('is refused where there is none', () => {
+    const { hub, open } = setUp(null);
+    expect(hub.command(open(), subscribe)).toEqual({ status: 404, error: 'There is no page here' });
+  });
 });
