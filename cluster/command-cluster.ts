@@ -5,11 +5,11 @@ import { isAlive } from './agent-process.ts';
 import { readAgentRecord } from './agent-record.ts';
 import { readClusterFile } from './cluster-file.ts';
 import { withRunningCore } from './command-core.ts';
-import { CommandFault } from './command-fault.ts';
+import { CommandFault, faultOf } from './command-fault.ts';
 import { askByWire } from './command-wire.ts';
 import type { MeshCommand } from './mesh-commands.ts';
 
-/** Asks one thing after the other. Each throws a `CommandFault` with what the cluster says when it refuses. */
+/** Asks one thing after the other. Each throws a `CommandFault` with what the cluster says when it refuses; `Unanswered` when nobody answers. */
 export interface ClusterAsker {
   ask<T>(command: MeshCommand, answer: z.ZodType<T>): Promise<T>;
 }
@@ -35,7 +35,7 @@ export async function withCluster<T>(
     work(
       asker(async (command) => {
         const answer = await core.call('cluster', { command });
-        if (!answer.ok) throw new CommandFault(`${sentence(answer.rejection.message)}`);
+        if (!answer.ok) throw faultOf(answer.rejection);
         return answer.value.json;
       }),
     ),
@@ -53,10 +53,4 @@ function asker(command: (json: string) => Promise<string>): ClusterAsker {
       );
     },
   };
-}
-
-/** As the cluster says it, with a capital letter and a full stop. */
-export function sentence(message: string): string {
-  const text = message.charAt(0).toUpperCase() + message.slice(1);
-  return /[.?!]$/.test(text) ? text : `${text}.`;
 }

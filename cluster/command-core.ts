@@ -7,7 +7,7 @@ import { settleCluster } from './agent-cluster-settling.ts';
 import { lockDataFolder } from './agent-lock.ts';
 import { isAlive } from './agent-process.ts';
 import { readAgentRecord } from './agent-record.ts';
-import { CommandFault } from './command-fault.ts';
+import { CommandFault, Unanswered } from './command-fault.ts';
 import { agentLog, releaseOf } from './command-start.ts';
 import type { CoreClient } from './core-client.ts';
 import { inTime } from './in-time.ts';
@@ -162,7 +162,7 @@ export async function connected<T>(
   });
   try {
     if (!(await inTime(isUp, answerWithinMs, false))) {
-      throw new CommandFault(
+      throw new Unanswered(
         `The server on ${data} does not answer (${reason}): look at its log, or start it again.`,
       );
     }

@@ -1,4 +1,5 @@
 // What a command refuses to do, as one line for the person who typed it. Printing it and the exit code are murmuration.ts's.
+import type { Rejection } from '../runtime/behaviours.ts';
 
 /** An expected failure: the message says what is wrong and what to do about it. Everything else that is thrown is a bug. */
 export class CommandFault extends Error {
@@ -9,6 +10,23 @@ export class CommandFault extends Error {
     super(message, options);
     this.exitCode = options.exitCode ?? 1;
   }
+}
+
+/** Nobody answered, or no longer: what is only looked at may be asked again. */
+export class Unanswered extends CommandFault {
+  override name = 'Unanswered';
+}
+
+/** What the cluster says, to be thrown. */
+export function faultOf({ code, message }: Rejection): CommandFault {
+  const text = sentence(message);
+  return code === 'unavailable' ? new Unanswered(text) : new CommandFault(text);
+}
+
+/** As the cluster says it, with a capital letter and a full stop. */
+function sentence(message: string): string {
+  const text = message.charAt(0).toUpperCase() + message.slice(1);
+  return /[.?!]$/.test(text) ? text : `${text}.`;
 }
 
 /** The `code` of a system error, or an empty string. */

@@ -1,6 +1,6 @@
 // A wire of an operator's own to some core of the cluster, for machines that have none: proved by the node's key.
 import { type ClusterFile, manifestIn } from './cluster-file.ts';
-import { CommandFault } from './command-fault.ts';
+import { CommandFault, faultOf, Unanswered } from './command-fault.ts';
 import type { MeshLink } from './mesh-dialing.ts';
 import { commandCall, meshMessages } from './mesh-messages.ts';
 import { helloOf, newSelf } from './mesh-self.ts';
@@ -56,7 +56,7 @@ export async function askByWire<T>(
       outcome.link.close('that was all');
     }
   }
-  throw new CommandFault(`No core of the cluster answers: ${tried.join(', ') || 'none is known'}.`);
+  throw new Unanswered(`No core of the cluster answers: ${tried.join(', ') || 'none is known'}.`);
 }
 
 function callsOf(link: MeshLink): Calls {
@@ -65,7 +65,7 @@ function callsOf(link: MeshLink): Calls {
 
 async function ask(calls: Calls | null, json: string): Promise<string> {
   const outcome = await calls?.call({ command: json });
-  if (outcome === undefined) throw new CommandFault('No core of the cluster answers.');
-  if (!outcome.ok) throw new CommandFault(`${outcome.rejection.message.replace(/\.$/, '')}.`);
+  if (outcome === undefined) throw new Unanswered('No core of the cluster answers.');
+  if (!outcome.ok) throw faultOf(outcome.rejection);
   return outcome.value.json;
 }

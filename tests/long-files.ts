@@ -4,7 +4,7 @@
 export const longFiles = [
   'tests/chaos/machines.test.ts',
   'tests/chaos/kill.test.ts',
-  'tests/cluster/command-deploy.test.ts',
+  'tests/page/deploy.test.ts',
   'tests/cluster/command-cluster.test.ts',
   'tests/cluster/agent-commands.test.ts',
   'tests/cluster/command-bundle.test.ts',

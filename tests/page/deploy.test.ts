@@ -1,4 +1,4 @@
-// Deploys as an operator makes them, by the real commands on real machines: three of them, with people on each and posts that keep coming.
+// Deploys as an operator makes them, by the real commands on three real machines, with streams and a browser's page open on them and posts that keep coming.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +6,11 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { accountIdOf } from '../../runtime/handle.ts';
 import { openStream, type StreamClient } from '../gateway/stream-client.ts';
+import { heardBy } from '../support/live-posts.ts';
+import { follow, postSafely, postsOf, type SignedUp, signUp } from '../support/people.ts';
+import { runCommand, type Server, startServer } from '../support/server.ts';
+import { until } from '../support/until.ts';
+import { type Change, evenAuthorsOnly, openVariants } from '../support/variants.ts';
 import {
   follow as followOnPage,
   goHome,
@@ -14,12 +19,7 @@ import {
   newPerson,
   type Person,
   posts as postsOnPage,
-} from '../page/people.ts';
-import { heardBy } from '../support/live-posts.ts';
-import { follow, postSafely, postsOf, type SignedUp, signUp } from '../support/people.ts';
-import { runCommand, type Server, startServer } from '../support/server.ts';
-import { until } from '../support/until.ts';
-import { type Change, evenAuthorsOnly, openVariants } from '../support/variants.ts';
+} from './people.ts';
 
 const variants = openVariants();
 let folder = '';
