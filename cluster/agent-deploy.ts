@@ -17,6 +17,8 @@ export interface FetchProgress {
   totalBytes: number;
   haveBytes: number;
   movedBytes: number;
+  /** Peers refused for good, after a wrong piece or message. */
+  banned: number;
 }
 
 export interface ChangeTerms {
@@ -251,9 +253,11 @@ export class Deployer {
     await this.#options.parts.keepState(this.#state);
   }
 
-  #fetching(seq: number, { totalBytes, haveBytes, movedBytes }: FetchProgress): void {
+  #fetching(seq: number, { totalBytes, haveBytes, movedBytes, banned }: FetchProgress): void {
     const stage = this.#said.stage === 'fetching' ? this.#said : this.#saying(seq, 'fetching', '');
-    this.#say({ ...stage, total: totalBytes, have: haveBytes, moved: movedBytes });
+    const peers = banned === 1 ? 'a peer was' : `${banned} peers were`;
+    const note = banned === 0 ? '' : `${peers} refused for wrong pieces or messages`;
+    this.#say({ ...stage, note, total: totalBytes, have: haveBytes, moved: movedBytes });
   }
 
   #stage(seq: number, stage: ReleaseStage, note: string): void {

@@ -18,6 +18,8 @@ export const deployShown = z.looseObject({
   releaseKey: z.string().nullable(),
   rollout: z.looseObject({ wave: z.number(), open: z.number(), stopped: z.string() }).nullable(),
   waves: z.number(),
+  /** Not said by cores of former releases. */
+  refused: z.looseObject({ reason: z.string(), from: z.string(), atMs: z.number() }).nullish(),
   machines: z.array(
     z.looseObject({
       node: z.number(),
@@ -57,11 +59,14 @@ const way: Record<(typeof releaseStages)[number], readonly [number, number]> = {
 
 export function drawDeploy(shown: DeployShown): string {
   const { pointer, rollout, waves, releaseKey } = shown;
+  const refusedLines = refusedLine(shown);
   const machines = shown.machines.map((machine) => ({ ...machine, name: oneLine(machine.name) }));
   if (pointer === null) {
-    return releaseKey === null
-      ? 'Nothing was deployed, and no release key is trusted yet: see "murmuration release trust --help".'
-      : 'Nothing was deployed yet: every machine runs what its checkout is.';
+    const nothing =
+      releaseKey === null
+        ? 'Nothing was deployed, and no release key is trusted yet: see "murmuration release trust --help".'
+        : 'Nothing was deployed yet: every machine runs what its checkout is.';
+    return [nothing, ...refusedLines].join('\n');
   }
   const width = Math.max(...machines.map(({ name }) => [...name].length), 'machine'.length);
   const versions = machines.map(({ agent }) => oneLine(agent?.runsVersion ?? ''));
@@ -76,10 +81,18 @@ export function drawDeploy(shown: DeployShown): string {
     `release ${pointer.version} (${pointer.release.slice(0, 12)}), deploy ${pointer.seq}${pointer.isOneWay ? ', one way' : ''}`,
     `  ${wavesLine(shown, waves)}`,
     ...(rollout === null || rollout.stopped === '' ? [] : [`  STOPPED: ${oneLine(rollout.stopped)}`]),
+    ...refusedLines,
     '',
     head,
     ...rows,
   ].join('\n');
+}
+
+/** One that was signed by the wrong key, or is too old, is on no machine: the core that refused it says so. */
+function refusedLine({ refused }: DeployShown): string[] {
+  if (refused === null || refused === undefined) return [];
+  const at = new Date(refused.atMs).toISOString().slice(0, 19).replace('T', ' ');
+  return [`  refused at ${at} UTC, from ${oneLine(refused.from)}: ${oneLine(refused.reason)}`];
 }
 
 function wavesLine({ pointer, rollout }: DeployShown, waves: number): string {
@@ -108,7 +121,7 @@ export function stateOf({ agent }: Machine, seq: number): string {
   const movedText = total === 0 ? '' : ` (${megabytes(moved)} of ${megabytes(total)} moved)`;
   switch (stage) {
     case 'fetching':
-      return `fetched ${total === 0 ? 0 : Math.floor((100 * have) / total)} %${movedText}`;
+      return `fetched ${total === 0 ? 0 : Math.floor((100 * have) / total)} %${movedText}${said}`;
     case 'refused':
       return `refused${said}`;
     case 'back':

@@ -50,6 +50,16 @@ export type ReleaseOffered =
   | { kind: 'older' }
   | { kind: 'refused'; reason: string };
 
+/** A pointer that is not gone by. */
+export interface ReleaseRefused {
+  /** For people. */
+  reason: string;
+  /** Who brought it. */
+  from: string;
+  /** Wall clock. */
+  atMs: number;
+}
+
 const base64 = z.base64();
 const written = z.object({
   pointer: base64.nullable(),
@@ -80,6 +90,7 @@ export class ReleaseHeld {
   readonly #listeners = new Set<(known: ReleaseKnown) => void>();
   #current: ReleaseKnown | null;
   #handovers: ReleaseHandover[];
+  #refused: ReleaseRefused | null = null;
   #tail: Promise<unknown> = Promise.resolve();
 
   /** Use `openReleaseHeld`. */
@@ -95,6 +106,11 @@ export class ReleaseHeld {
   /** The last one that was accepted. */
   get current(): ReleaseKnown | null {
     return this.#current;
+  }
+
+  /** The last one that was refused since one was accepted, by this process. */
+  get refused(): ReleaseRefused | null {
+    return this.#refused;
   }
 
   /** As it is passed on. */
@@ -139,16 +155,22 @@ export class ReleaseHeld {
     return judged;
   }
 
+  /** Keeps in mind, for who looks, that one was refused: an older one, too, when somebody wanted it and it was not gossip. */
+  refuse(reason: string, from: string): ReleaseOffered {
+    this.#refused = { reason, from, atMs: Date.now() };
+    return { kind: 'refused', reason };
+  }
+
   async #judge(news: ReleaseNews, from: string): Promise<ReleaseOffered> {
     const { releaseKey, log } = this.#options;
     const first = releaseKey();
-    if (first === null) return { kind: 'refused', reason: noKey };
+    if (first === null) return this.refuse(noKey, from);
     let signed: SignedPointer;
     try {
       signed = readSignedPointer(news.pointer);
     } catch (error) {
       if (!(error instanceof PointerError)) throw error;
-      return { kind: 'refused', reason: error.message };
+      return this.refuse(error.message, from);
     }
     let handovers = this.#handovers;
     for (const handover of news.handovers) {
@@ -165,7 +187,9 @@ export class ReleaseHeld {
     if (judged.kind === 'refused' && judged.code === 'old-seq') return { kind: 'older' };
     if (judged.kind === 'refused') {
       log.warn({ from, code: judged.code, reason: judged.reason }, 'a release was refused');
-      return { kind: 'refused', reason: judged.reason };
+      // That the last one has expired by now is no news to who looks.
+      const isLast = judged.code === 'expired' && signed.seq === last?.seq;
+      return isLast ? { kind: 'refused', reason: judged.reason } : this.refuse(judged.reason, from);
     }
     const known = { signed, pointer: judged.pointer, info: soundInfo(news, judged.pointer) };
     const isKnown = judged.kind === 'known' && (known.info === null || this.#current?.info !== null);
@@ -186,6 +210,7 @@ export class ReleaseHeld {
       return { kind: 'refused', reason: 'it cannot be kept on disk' };
     }
     this.#current = known;
+    this.#refused = null;
     this.#handovers = handovers;
     for (const listener of this.#listeners) listener(known);
     return { kind: 'taken' };

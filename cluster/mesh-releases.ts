@@ -2,7 +2,7 @@
 import type { Outcome } from '../runtime/behaviours.ts';
 import type { VerifiedManifest } from './manifest.ts';
 import type { AgentEntry, MemberEntry, ReleaseNews } from './mesh-messages.ts';
-import type { ReleaseHeld, ReleaseKnown } from './mesh-release.ts';
+import type { ReleaseHeld, ReleaseKnown, ReleaseRefused } from './mesh-release.ts';
 import {
   newestAgents,
   progressOf,
@@ -36,6 +36,8 @@ export interface DeployShown {
   releaseKey: string | null;
   rollout: RolloutSaid | null;
   waves: number;
+  /** The last pointer that this core refused since it took one; null: none. */
+  refused: ReleaseRefused | null;
   /** In the order in which they change over. */
   machines: {
     node: number;
@@ -78,6 +80,7 @@ export class MeshReleases {
       older: `it is older than what is deployed (seq ${seq}): sign it anew`,
       refused: 'reason' in offered ? offered.reason : '',
     }[offered.kind];
+    if (offered.kind === 'older') this.#options.held.refuse(message, 'an operator');
     return { ok: false, rejection: { code: 'invalid', message } };
   }
 
@@ -93,6 +96,7 @@ export class MeshReleases {
       releaseKey: releaseKey === null ? null : Buffer.from(releaseKey).toString('hex'),
       rollout: plan === null ? null : (this.rollout() ?? rolloutSaid(entries, plan.seq)),
       waves: plan?.sizes.length ?? 0,
+      refused: held.refused,
       machines: (plan?.order ?? members.map((member) => member.node)).map((one, place) => {
         const agent = agents.get(one) ?? null;
         return {

@@ -159,7 +159,7 @@ describe('Deployer', () => {
     let done: (outcome: Outcome<DeployRelease>) => void = () => {};
     const machine = new Machine({
       fetch: async (_known, told) => {
-        told({ totalBytes: 1000, haveBytes: 400, movedBytes: 300 });
+        told({ totalBytes: 1000, haveBytes: 400, movedBytes: 300, banned: 0 });
         return await new Promise((resolve) => {
           done = resolve;
         });

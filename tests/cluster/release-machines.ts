@@ -1,11 +1,12 @@
 // Machines that fetch releases, for tests: a real store and a real swarm each, and what an operator signs for them.
 import { createHash } from 'node:crypto';
 import { lstat, readdir, readFile, readlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import type { FetchProgress } from '../../cluster/agent-deploy.ts';
 import { ReleaseFetching, type ReleaseFetchingOptions } from '../../cluster/agent-deploy-fetch.ts';
 import { newKeyPair } from '../../cluster/ed25519.ts';
 import { machineClock } from '../../cluster/link-clock.ts';
+import type { ReleaseNews } from '../../cluster/mesh-messages.ts';
 import { openReleaseHeld, type ReleaseHeld, type ReleaseKnown } from '../../cluster/mesh-release.ts';
 import { encodeSignedPointer, type ReleasePointer, signPointer } from '../../cluster/release-pointer.ts';
 import { openReleaseStore, type ReleaseStore } from '../../cluster/release-store.ts';
@@ -57,7 +58,7 @@ export class ReleaseMachines {
       log,
       ...options,
     });
-    let progress: FetchProgress = { totalBytes: 0, haveBytes: 0, movedBytes: 0 };
+    let progress: FetchProgress = { totalBytes: 0, haveBytes: 0, movedBytes: 0, banned: 0 };
     const path = join(store.folder, 'pointer');
     const held = await openReleaseHeld({ path, releaseKey: () => this.key.publicKey, log });
     return {
@@ -92,13 +93,22 @@ export class ReleaseMachines {
     { held }: ReleaseMachine,
     { pointer, info }: { pointer: ReleasePointer; info: Uint8Array | null },
   ): Promise<ReleaseKnown> {
-    const signed = signPointer(pointer, ++this.#lastSeq, this.key.privateKey);
-    const offered = await held.offer(
-      { pointer: encodeSignedPointer(signed), handovers: [], info },
-      'the operator',
-    );
+    const offered = await held.offer(this.news({ pointer, info }), 'the operator');
     if (offered.kind !== 'taken' || held.current === null) throw new Error(`not taken: ${offered.kind}`);
     return held.current;
+  }
+
+  /** Signed by the release key, with a later seq than the one before. */
+  news({
+    pointer,
+    info,
+  }: {
+    pointer: ReleasePointer;
+    info: Pick<SmallRelease['info'], 'bytes'> | Uint8Array | null;
+  }): ReleaseNews {
+    const signed = signPointer(pointer, ++this.#lastSeq, this.key.privateKey);
+    const bytes = info === null || info instanceof Uint8Array ? info : info.bytes;
+    return { pointer: encodeSignedPointer(signed), handovers: [], info: bytes };
   }
 
   /** A swarm that has it whole, with no other check than the swarm's own. */
@@ -107,10 +117,13 @@ export class ReleaseMachines {
   }
 }
 
-/** Everything below a folder: what it is, and the SHA-256 of files. */
+/** Everything below a folder: what it is, and the SHA-256 of files. Links are not followed. */
 export async function listing(folder: string): Promise<string[]> {
   const lines: string[] = [];
-  for (const path of (await readdir(folder, { recursive: true })).sort()) {
+  // With types, for without them links to folders are gone into.
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const paths = entries.map(({ parentPath, name }) => relative(folder, join(parentPath, name)));
+  for (const path of paths.sort()) {
     const about = await lstat(join(folder, path));
     const content = about.isFile()
       ? createHash('sha256')
