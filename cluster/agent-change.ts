@@ -4,6 +4,7 @@ import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Child, ChildEnded } from './agent-child.ts';
 import { type AgentChildren, type AgentLog, coreGraceMs, coreOf, type Standby } from './agent-children.ts';
+import { pageTaken } from './agent-page.ts';
 import { describeEnding, endProgram, type RunningProgram, startStandby } from './agent-program.ts';
 import { inTime } from './in-time.ts';
 import type { SelfTestReport } from './settings.ts';
@@ -26,7 +27,7 @@ export type ChangeStep =
   | { step: 'old core ended' }
   /** `awayMs`: from the order to end the old core until the new one served. */
   | { step: 'taken over'; awayMs: number }
-  | { step: 'page told' }
+  | { step: 'page shown' }
   | { step: 'gateways open' }
   | { step: 'drained' };
 
@@ -58,6 +59,8 @@ const defaultTestWithinMs = 120_000;
 /** It only waits for this. */
 const hearWithinMs = 5000;
 const defaultTakeOverWithinMs = 30_000;
+/** A page is some small files: who takes longer hangs. */
+const pageWithinMs = 15_000;
 
 export class AgentChange {
   readonly #options: ChangeOptions;
@@ -179,16 +182,38 @@ export class AgentChange {
   }
 
   async #page(release: string, tell: Tell): Promise<Failed | null> {
-    const { children } = this.#options;
+    const { children, isStopping } = this.#options;
     try {
       await access(join(release, 'page', 'index.html'));
     } catch {
-      return fault('page told', `there is no page in ${release}`);
+      return fault('page shown', `there is no page in ${release}`);
     }
+    const before = children.wanted.page;
+    const shown = children.gateways.map(({ child, place }) => ({ child, page: place.page }));
     children.wanted = { ...children.wanted, page: release };
-    for (const { child } of children.gateways) children.setPage(child, release);
-    tell({ step: 'page told' });
-    return null;
+    for (const { child } of shown) children.setPage(child, release);
+    const { data } = children.settings;
+    const answers = await Promise.all(
+      shown.map(({ child }) =>
+        pageTaken({
+          data,
+          index: child.index,
+          page: release,
+          pid: () => child.running()?.identity.pid ?? null,
+          withinMs: pageWithinMs,
+          isStopping,
+        }),
+      ),
+    );
+    const reason = answers.find((answer) => answer !== null);
+    if (reason === undefined) {
+      tell({ step: 'page shown' });
+      return null;
+    }
+    // No machine shows two pages.
+    children.wanted = { ...children.wanted, page: before };
+    for (const { child, page } of shown) children.setPage(child, page);
+    return fault('page shown', reason);
   }
 
   /** New gateways beside the old ones. When one can't be had none is. */

@@ -133,11 +133,14 @@ export function stateOf({ agent }: Machine, seq: number): string {
   }
 }
 
-/** Every machine that is there has come to the end of this deploy, or will never: whatever came of it. */
+/**
+ * Every machine that is there has come to the end of this deploy, or will never: whatever came of it. While none is there nobody knows.
+ */
 export function isOver({ pointer, machines, rollout }: DeployShown): boolean {
   if (pointer === null) return true;
   const isStopped = rollout !== null && rollout.stopped !== '';
   const there = machines.flatMap(({ agent }) => (agent === null ? [] : [agent]));
+  if (there.length === 0) return false;
   return there.every(({ seq, stage }) => {
     if (seq !== pointer.seq) return false;
     return ['healthy', 'refused', 'back'].includes(stage) || (isStopped && stage === 'verified');

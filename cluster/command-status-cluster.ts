@@ -23,6 +23,8 @@ export const clusterShown = z.looseObject({
       isHere: z.boolean(),
       inRing: z.boolean(),
       owned: z.number(),
+      /** Not said by cores of former releases. */
+      release: z.looseObject({ id: z.string(), label: z.string() }).nullable().default(null),
       core: z
         .looseObject({
           address: z.string().nullable(),
@@ -51,8 +53,21 @@ export function drawCluster(shown: ClusterShown, nowMs: number): string {
     count(node.owned),
     node.core === null ? '-' : count(node.core.serving),
     node.core === null ? '-' : count(node.core.unheld),
+    // Its own word: it must not move the cursor.
+    node.release?.label.replace(/\p{Cc}/gu, ' ') ?? '-',
   ]);
-  const heads = ['  machine', 'number', 'roles', 'address', 'up', 'epoch', 'owns', 'serves', 'to fetch'];
+  const heads = [
+    '  machine',
+    'number',
+    'roles',
+    'address',
+    'up',
+    'epoch',
+    'owns',
+    'serves',
+    'to fetch',
+    'release',
+  ];
   return [
     `cluster ${cluster.slice(0, 12)}, epoch ${epoch}`,
     `  ${copiesLine(shown)}`,
@@ -122,7 +137,7 @@ export function span(seconds: number): string {
 /** Text to the left, numbers to the right. */
 function table(rows: string[][]): string[] {
   const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map((row) => [...(row[at] ?? '')].length)));
-  const isText = (at: number): boolean => at === 0 || at === 2 || at === 3;
+  const isText = (at: number): boolean => [0, 2, 3, 9].includes(at);
   return rows.map((row) =>
     row
       .map((cell, at) => (isText(at) ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0)))

@@ -24,6 +24,9 @@ import {
 import { judgePointer } from './release-pointer-judgement.ts';
 import type { WireLog } from './wire-meter.ts';
 
+/** Refused pointers that are told from new ones. */
+const loggedMost = 100;
+
 /** The only channel a cluster has. */
 export const releaseChannel = 'main';
 
@@ -91,6 +94,8 @@ export class ReleaseHeld {
   #current: ReleaseKnown | null;
   #handovers: ReleaseHandover[];
   #refused: ReleaseRefused | null = null;
+  /** Refusals that are in the log already, the oldest first. */
+  readonly #logged = new Set<string>();
   #tail: Promise<unknown> = Promise.resolve();
 
   /** Use `openReleaseHeld`. */
@@ -186,7 +191,8 @@ export class ReleaseHeld {
     });
     if (judged.kind === 'refused' && judged.code === 'old-seq') return { kind: 'older' };
     if (judged.kind === 'refused') {
-      log.warn({ from, code: judged.code, reason: judged.reason }, 'a release was refused');
+      if (this.#isNewsThat(judged.code, news.pointer))
+        log.warn({ from, code: judged.code, reason: judged.reason }, 'a release was refused');
       // That the last one has expired by now is no news to who looks.
       const isLast = judged.code === 'expired' && signed.seq === last?.seq;
       return isLast ? { kind: 'refused', reason: judged.reason } : this.refuse(judged.reason, from);
@@ -194,6 +200,18 @@ export class ReleaseHeld {
     const known = { signed, pointer: judged.pointer, info: soundInfo(news, judged.pointer) };
     const isKnown = judged.kind === 'known' && (known.info === null || this.#current?.info !== null);
     return isKnown ? { kind: 'same' } : await this.#take(known, handovers);
+  }
+
+  /** False for one that was refused for the same reason before: the DHT is asked twice a minute, and has it still. */
+  #isNewsThat(code: string, pointer: Uint8Array): boolean {
+    const which = `${code} ${createHash('sha256').update(pointer).digest('hex')}`;
+    if (this.#logged.has(which)) return false;
+    this.#logged.add(which);
+    for (const oldest of this.#logged) {
+      if (this.#logged.size <= loggedMost) break;
+      this.#logged.delete(oldest);
+    }
+    return true;
   }
 
   async #take(known: ReleaseKnown, handovers: ReleaseHandover[]): Promise<ReleaseOffered> {

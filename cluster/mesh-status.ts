@@ -3,6 +3,7 @@ import type { Manifest, Role, VerifiedManifest } from './manifest.ts';
 import { ringCoresOf } from './manifest.ts';
 import type { CopiedKey } from './mesh-copied-keys.ts';
 import type { MemberEntry } from './mesh-messages.ts';
+import { newestAgents } from './release-rollout.ts';
 import { mostOwners, quorum, type Ring } from './ring.ts';
 import type { RingChange } from './ring-keeper.ts';
 
@@ -37,6 +38,8 @@ export interface NodeStatus {
     hasKeeper: boolean;
   } | null;
   owned: number;
+  /** What its programs run, as its agent says; null: that is not heard, or runs no release. */
+  release: { id: string; label: string } | null;
   processes: ProcessStatus[];
 }
 
@@ -78,6 +81,7 @@ export function statusOf({
 }: StatusParts): MeshStatus {
   const { manifest, hash } = verified;
   const owned = ownedBy(ring);
+  const releases = releasesOf(entries);
   const known = [
     ...manifest.members.map((member) => ({ ...member, standing: 'member' as const })),
     ...manifest.departed.map((core) => ({
@@ -109,6 +113,7 @@ export function statusOf({
       inRing: manifest.ring.cores.includes(node),
       core: coreStatus(entries, node),
       owned: owned.get(node) ?? 0,
+      release: releases.get(node) ?? null,
       processes: entries
         .filter((entry) => entry.node === node)
         .map(({ role, name: called, version, pid, sinceMs, epoch }) => {
@@ -169,6 +174,11 @@ export function ringStatusOf(
 export function keepersAmong(entries: readonly MemberEntry[]): number[] {
   const nodes = entries.flatMap(({ node, core }) => (core?.keeper === true ? [node] : []));
   return [...new Set(nodes)].sort((one, other) => one - other);
+}
+
+function releasesOf(entries: readonly MemberEntry[]): Map<number, NodeStatus['release']> {
+  const running = newestAgents(entries).filter(({ agent }) => agent.runs !== '');
+  return new Map(running.map(({ node, agent }) => [node, { id: agent.runs, label: agent.runsVersion }]));
 }
 
 function coreStatus(entries: readonly MemberEntry[], node: number): NodeStatus['core'] {

@@ -183,6 +183,21 @@ export function gatewayNotice(json: string, pid: number): GatewayNotice | null {
   return own === undefined ? null : { page: own.page ?? null, drainUntilMs: own.drainUntilMs ?? null };
 }
 
+/** What a gateway writes down of itself, for who told it of another page: it may be the child of an agent that died, and has no channel. */
+export const pageSaid = z.object({
+  pid: z.int(),
+  /** The release folder whose page it was to show. */
+  page: z.string(),
+  /** Why it shows the former one; null: it shows this. */
+  failed: z.string().max(1000).nullable(),
+});
+export type PageSaid = z.infer<typeof pageSaid>;
+
+/** In the data folder. */
+export function pageSaidFile(index: number): string {
+  return `gateway-${index}.page.json`;
+}
+
 /** Tells the agent, where there is one: a program goes on without it. `told`: it is on its way, or nobody hears it. */
 export function tellAgent(message: ProgramMessage, told: () => void = () => {}): void {
   // An agent that died in between is no reason to stop.

@@ -1,11 +1,19 @@
 // The gateway process: settings in, a gateway, an orderly end. The agent starts it, and starts it again; while it runs the agent may tell it of
 // another page, or to make room for another gateway.
 import { readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pino from 'pino';
 import { z } from 'zod';
-import { endWith, gatewayNotice, gatewaySettings, readSettings, tellAgent } from '../cluster/settings.ts';
+import {
+  endWith,
+  gatewayNotice,
+  gatewaySettings,
+  type PageSaid,
+  pageSaidFile,
+  readSettings,
+  tellAgent,
+} from '../cluster/settings.ts';
 import { createGateway, type Gateway } from './gateway.ts';
 
 const manifest = z.object({ version: z.string().min(1).max(100) });
@@ -41,7 +49,16 @@ async function start(): Promise<void> {
   });
   const port = await gateway.listen(settings.port, settings.host);
   log.info({ host: settings.host, port }, 'the gateway serves');
-  notices.look = noticeReader({ gateway, data: settings.data, page, end, log });
+  const said = join(settings.data, pageSaidFile(settings.index));
+  const say = async (pageOf: Omit<PageSaid, 'pid'>): Promise<void> => {
+    const json = JSON.stringify({ pid: process.pid, ...pageOf } satisfies PageSaid);
+    await writeFile(said, json).catch((error: unknown) =>
+      log.error({ err: error }, 'which page is shown cannot be written down'),
+    );
+  };
+  // Who was told of a page and ended before it looked shows it as it starts again.
+  await say({ page, failed: null });
+  notices.look = noticeReader({ gateway, data: settings.data, page, say, end, log });
   if (notices.isDue) notices.look();
   tellAgent({ ready: true });
 }
@@ -51,12 +68,14 @@ function noticeReader({
   gateway,
   data,
   page,
+  say,
   end,
   log,
 }: {
   gateway: Gateway;
   data: string;
   page: string;
+  say: (said: Omit<PageSaid, 'pid'>) => Promise<void>;
   end: (ending: Promise<void>) => void;
   log: pino.Logger;
 }): () => void {
@@ -65,14 +84,23 @@ function noticeReader({
   async function look(): Promise<void> {
     const notice = gatewayNotice(await readFile(join(data, 'agent.json'), 'utf8'), process.pid);
     if (notice === null) return;
-    if (notice.page !== null && notice.page !== shown) {
-      await gateway.showPage(join(notice.page, 'page'));
-      shown = notice.page;
-      log.info({ page: shown }, 'the gateway shows another page');
-    }
+    if (notice.page !== null) await show(notice.page);
     if (notice.drainUntilMs === null) return;
     log.info({ untilMs: notice.drainUntilMs }, 'the gateway makes room for others');
     end(gateway.drain(notice.drainUntilMs));
+  }
+  async function show(wanted: string): Promise<void> {
+    try {
+      if (wanted !== shown) {
+        await gateway.showPage(join(wanted, 'page'));
+        log.info({ page: wanted }, 'the gateway shows another page');
+      }
+      shown = wanted;
+      await say({ page: wanted, failed: null });
+    } catch (error) {
+      log.error({ err: error, page: wanted }, 'the gateway goes on with the page it has');
+      await say({ page: wanted, failed: String(error).slice(0, 1000) });
+    }
   }
   return () => {
     looking = looking

@@ -1,5 +1,5 @@
 // Changes of what a machine runs, on real processes: the agent, cores and gateways of built releases, with posts flowing and sockets open.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, onTestFinished, test, vi } from 'vitest';
@@ -191,8 +191,11 @@ test('a page that alone has changed is shown by the gateway that runs', async ()
   const posts = await startPosts(agent.url, 'page');
   const [, gateway] = await agent.running();
   const page = variant({ 'page/index.html': (text) => text.replace('</head>', '<meta name="new"></head>') });
-  expect(await agent.change({ release: page, gateways: 'page' }).outcome).toEqual({ ok: true });
-  await until(async () => (await (await fetch(agent.url)).text()).includes('<meta name="new">'));
+  const shows = async () => (await (await fetch(agent.url)).text()).includes('<meta name="new">');
+  const changing = agent.change({ release: page, gateways: 'page' });
+  expect(await changing.outcome).toEqual({ ok: true });
+  expect(changing.steps).toEqual([{ step: 'page shown' }]);
+  expect(await shows()).toBe(true);
   expect((await agent.running())[1]).toEqual({ ...gateway, release: page, page });
   expect(JSON.parse(readFileSync(join(page, 'manifest.json'), 'utf8')).version).toBe('1.0.2');
   // One that is started again shows it, too.
@@ -201,13 +204,30 @@ test('a page that alone has changed is shown by the gateway that runs', async ()
     const [, now] = await agent.running();
     return now?.pid != null && now.pid !== gateway?.pid;
   });
-  await until(async () => (await (await fetch(agent.url)).text()).includes('<meta name="new">'));
+  await until(shows);
   const none = variant({});
   rmSync(join(none, 'page'), { recursive: true });
   expect(await agent.change({ release: none, gateways: 'page' }).outcome).toMatchObject({
     ok: false,
-    at: 'page told',
+    at: 'page shown',
   });
+  // There at the first look, and no file.
+  const odd = variant({});
+  rmSync(join(odd, 'page', 'index.html'));
+  mkdirSync(join(odd, 'page', 'index.html'));
+  const refused = await agent.change({ release: odd, gateways: 'page' }).outcome;
+  expect(refused).toMatchObject({ ok: false, at: 'page shown', core: 'untouched' });
+  expect(refused).toHaveProperty(
+    'reason',
+    expect.stringMatching(/^gateway 0 cannot show it: .*no index\.html/),
+  );
+  expect((await agent.running())[1]).toMatchObject({ release: page, page });
+  expect(await shows()).toBe(true);
+  // One that has just ended is waited for: it begins with the page it was told of.
+  const [, running] = await agent.running();
+  if (running?.pid != null) process.kill(running.pid, 'SIGKILL');
+  expect(await agent.change({ release: now, gateways: 'page' }).outcome).toEqual({ ok: true });
+  expect(await shows()).toBe(false);
   const { lost } = await posts.finish(agent.url);
   expect(lost).toEqual([]);
 });

@@ -7,6 +7,7 @@ import { PointerItem } from '../../cluster/agent-deploy-item.ts';
 import type { AgentDht } from '../../cluster/agent-dht.ts';
 import { newKeyPair } from '../../cluster/ed25519.ts';
 import { openReleaseHeld, type ReleaseHeld, releaseChannel } from '../../cluster/mesh-release.ts';
+import { signHandover } from '../../cluster/release-handover.ts';
 import {
   encodePointer,
   encodeSignedPointer,
@@ -19,7 +20,7 @@ import { DhtNodes } from './dht-nodes.ts';
 const key = newKeyPair();
 const salt = pointerSalt(releaseChannel);
 const hourMs = 3_600_000;
-const log = { info() {}, warn() {}, error() {} };
+const log = { info() {}, warn: vi.fn<(bindings: { code?: string }) => void>(), error() {} };
 
 let nodes: DhtNodes;
 let home: string;
@@ -160,6 +161,40 @@ describe('the pointer in the DHT', () => {
     expect(owner.held.current).toBeNull();
     await deploy(owner, 1);
     expect(owner.held.current?.pointer.version).toBe('1.2.3');
+  });
+
+  test('is found under the key that was handed over to, once any link has told of that', async () => {
+    const [owner, newcomer] = await two();
+    const next = newKeyPair();
+    const handovers = [signHandover(next.publicKey, key.privateKey)];
+    const news = (seq: number) => ({
+      pointer: encodeSignedPointer(signPointer(pointer(), seq, next.privateKey)),
+      handovers,
+      info: null,
+    });
+    await owner.held.offer(news(1), 'the operator');
+    expect(await owner.item.look(0)).toBe('put');
+    // All it knows is the key that the manifest names.
+    expect(await newcomer.item.look(0)).toBe('none');
+    await newcomer.held.offer(news(1), 'a link');
+    await owner.held.offer(news(2), 'the operator');
+    expect(await owner.item.look(1)).toBe('put');
+    expect(await newcomer.item.look(1)).toBe('taken');
+    expect(newcomer.held.current?.signed).toMatchObject({ seq: 2 });
+  });
+
+  test('that is refused is logged once, however often it is found', async () => {
+    const [owner, other] = await two();
+    const put = (value: Uint8Array, seq: number) =>
+      other.dht.items.put({ value, seq, salt, privateKey: key.privateKey });
+    await put(encodePointer(pointer({ expiryMs: 1000 })), 9);
+    const before = log.warn.mock.calls.length;
+    const warned = () => log.warn.mock.calls.slice(before).map(([said]) => said.code);
+    for (let look = 0; look < 5; look++) expect(await owner.item.look(look)).toBe('same');
+    expect(warned()).toEqual(['expired']);
+    await put(Buffer.from('d4:evil4:evile'), 10);
+    for (let look = 5; look < 10; look++) await owner.item.look(look);
+    expect(warned()).toEqual(['expired', 'malformed']);
   });
 
   test('is nobody’s while the cluster trusts no key', async () => {

@@ -153,3 +153,16 @@ test('what a later core says beside is passed on', () => {
     deployShown.safeParse({ ...given, machines: [machine('a', { stage: 'x' as 'back' })] }).success,
   ).toBe(false);
 });
+
+test('while no machine is heard a deploy is not over', () => {
+  expect(isOver(shown([machine('finch', null), machine('wren', null)]))).toBe(false);
+  expect(isOver(shown([machine('finch'), machine('wren', null)]))).toBe(true);
+});
+
+test('a pointer that no machine takes is shown with who brought it, in one line', () => {
+  const refused = { reason: 'its signature is\nwrong', from: 'wren', atMs: 0 };
+  const line = '  refused at 1970-01-01 00:00:00 UTC, from wren: its signature is wrong';
+  expect(drawDeploy(shown([machine('finch')], { refused })).split('\n')[2]).toBe(line);
+  expect(drawDeploy(shown([], { pointer: null, refused })).split('\n')[1]).toBe(line);
+  expect(drawDeploy(shown([machine('finch')], { refused: null }))).not.toContain('refused');
+});

@@ -2,7 +2,12 @@
 import { expect, test } from 'vitest';
 import { runCommandLine } from '../../cluster/command-line.ts';
 import { drawRing, type RingShown } from '../../cluster/command-ring-drawing.ts';
-import { type ClusterShown, copiesLine, drawCluster } from '../../cluster/command-status-cluster.ts';
+import {
+  type ClusterShown,
+  clusterShown,
+  copiesLine,
+  drawCluster,
+} from '../../cluster/command-status-cluster.ts';
 
 function ring(change: Partial<RingShown> = {}): RingShown {
   return {
@@ -104,6 +109,7 @@ test('a clock that is far from the others’ is told, with how far and to which 
     isHere: name === 'anna',
     core: { address: null, sinceMs: 0, serving: 1, unheld: 0, epoch: 7, clockOffsetMs },
     owned: 1,
+    release: null,
     processes: [],
   });
   const drawn = drawnOf({ nodes: [node('anna', 249), node('ben', 3_210), node('cleo9', -600_000)] });
@@ -111,6 +117,38 @@ test('a clock that is far from the others’ is told, with how far and to which 
     '  the clock of ben is 3.2 s ahead of the others’: from half a second on a core gets no leases',
     '  the clock of cleo9 is 600.0 s behind the others’: from half a second on a core gets no leases',
   ]);
+});
+
+test('each machine has the release it runs, and a name that would move the cursor does not', () => {
+  const node = (name: string, release: { id: string; label: string } | null) => ({
+    node: name.length,
+    name,
+    machine: name,
+    inRing: true,
+    roles: ['core'],
+    standing: 'member',
+    isHere: false,
+    core: null,
+    owned: 1,
+    release,
+    processes: [],
+  });
+  const id = '3f'.repeat(32);
+  const drawn = drawnOf({
+    nodes: [
+      node('anna', { id, label: '0.2.0-3f3f3f3f3f3f' }),
+      node('ben', null),
+      node('cleo9', { id, label: '\u001b[2J' }),
+    ],
+  });
+  expect(drawn.at(-4)).toMatch(/to fetch {2}release$/);
+  expect(drawn.at(-3)).toMatch(/^ {2}anna .* 0\.2\.0-3f3f3f3f3f3f$/);
+  expect(drawn.at(-2)).toMatch(/^ {2}ben .* -$/);
+  expect(drawn.at(-1)).toMatch(/ \[2J$/);
+  // A core of a former release says nothing of it.
+  const { release: _, ...former } = node('anna', null);
+  const read = clusterShown.shape.nodes.parse([former]);
+  expect(read[0]?.release).toBeNull();
 });
 
 async function said(...args: string[]) {

@@ -117,6 +117,29 @@ describe('a release pointer', () => {
     await ask(b, command(2, {}, next));
   });
 
+  it('comes with the handovers to a newcomer’s first link, though the manifest names the first key', async () => {
+    const made = [await nodes.node('a'), await nodes.node('b'), await nodes.node('c')] as const;
+    await nodes.found(...made);
+    const a = await nodes.core(made[0]);
+    await ask(a, trust());
+    const keys = [key, newKeyPair(), newKeyPair()] as const;
+    const handovers = [keys[0], keys[1]].map((former, at) =>
+      signHandover((keys[at + 1] ?? former).publicKey, former.privateKey),
+    );
+    await ask(a, command(1, {}, keys[2], handovers.map(handoverToJson)));
+    // Neither was there when the keys were handed over.
+    const core = await nodes.core(made[1], { doors: [a.place()] });
+    const agent = await visit(nodes, a, { node: made[2], role: 'agent', verified: a.mesh.manifest });
+    await until(async () => (await show(core)).pointer?.seq === 1);
+    expect((await show(core)).releaseKey).toBe(hex(key.publicKey));
+    await until(() => agent.told.some(({ kind }) => kind === 'pointer'));
+    const told = agent.told.find((message) => message.kind === 'pointer');
+    expect(told).toMatchObject({ handovers });
+    // It believes the last key now, and no former one.
+    await expect(ask(core, command(2))).rejects.toThrow(/does not trust/);
+    await ask(core, command(2, { version: '1.2.4' }, keys[2]));
+  });
+
   it('is passed on to agents with the info dictionary that another agent has', async () => {
     const [a, b] = await three();
     await ask(a, trust());
