@@ -27,12 +27,13 @@ let key = '';
 /** Two with a core, and one that only holds connections. */
 const machines: Server[] = [];
 
-const newTitle: readonly Change[] = [
+const newPage: readonly Change[] = [
   {
     file: 'gateway/page/index.html',
     line: '<title>Murmuration</title>',
     instead: '<title>Deployed</title>',
   },
+  { file: 'gateway/page/status-line.tsx', line: "? 'Live' :", instead: "? 'Live and deployed' :" },
 ];
 const newCore: readonly Change[] = [
   { file: 'cluster/core.ts', line: 'const handOverMs = 2000;', instead: 'const handOverMs = 2001;' },
@@ -246,7 +247,7 @@ afterAll(async () => {
 
 describe('a deploy to three machines with people on each', () => {
   test('refuses what nobody has signed, and what another key has signed', async () => {
-    page = await variants.release('page', newTitle);
+    page = await variants.release('page', newPage);
     const data = at(1).dataDir;
     expect(await refused(['deploy', page, '--data', data])).toEqual({
       exit: 'code 1',
@@ -280,10 +281,10 @@ describe('a deploy to three machines with people on each', () => {
     const show = open.getByRole('button', { name: 'Show the new page' });
     await show.waitFor();
     await expectPageUndisturbed();
-    expect(await open.title()).not.toContain('Deployed');
+    await open.getByText('Live', { exact: true }).waitFor();
     timesLoaded++;
     await show.click();
-    await until(async () => (await open.title()).includes('Deployed'));
+    await open.getByText('Live and deployed').waitFor();
     await live(open);
     expect(await show.count()).toBe(0);
     await markPage();
@@ -292,7 +293,7 @@ describe('a deploy to three machines with people on each', () => {
 
   test('changes the rule of timelines and their state, wave after wave, and goes back: no process and no socket notices', async () => {
     const before = { cores: corePids(), gateways: gatewayPids() };
-    const rule = await signed('rule', [...newTitle, ...evenAuthorsOnly]);
+    const rule = await signed('rule', [...newPage, ...evenAuthorsOnly]);
     const old = await more();
     await allHear([...old.odd, ...old.even]);
     expect(await keptOut(2)).toBeNull();
@@ -324,7 +325,7 @@ describe('a deploy to three machines with people on each', () => {
 
   test('puts new cores in the place of the old, under gateways that stay', async () => {
     const before = { cores: corePids(), gateways: gatewayPids() };
-    const core = await signed('core', [...newTitle, ...newCore]);
+    const core = await signed('core', [...newPage, ...newCore]);
     await deploy(1, core, '--hold', '0s');
     expect(gatewayPids()).toEqual(before.gateways);
     expect(corePids().filter((pid) => before.cores.includes(pid))).toEqual([]);
@@ -338,7 +339,7 @@ describe('a deploy to three machines with people on each', () => {
 
   test('goes back by itself from a release that crashes on a post that no rehearsal made, and says why', async () => {
     const gateways = gatewayPids();
-    const crashing = await signed('crashing', [...newTitle, ...newCore, ...crashingCore]);
+    const crashing = await signed('crashing', [...newPage, ...newCore, ...crashingCore]);
     await deploy(0, crashing, '--hold', '10m', '--no-watch');
     const cores = async (): Promise<Shown['machines']> =>
       (await shown(2)).machines.filter(({ name }) => name !== 'front');
