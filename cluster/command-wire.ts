@@ -1,17 +1,21 @@
 // A wire of an operator's own to some core of the cluster, for machines that have none: proved by the node's key.
 import { type ClusterFile, manifestIn } from './cluster-file.ts';
 import { CommandFault, faultOf, Unanswered } from './command-fault.ts';
-import type { MeshLink } from './mesh-dialing.ts';
+import type { VerifiedManifest } from './manifest.ts';
+import type { MeshLink, MeshReceiver } from './mesh-dialing.ts';
 import { commandCall, meshMessages } from './mesh-messages.ts';
 import { helloOf, newSelf } from './mesh-self.ts';
-import { readNodeIdentity } from './node-identity.ts';
+import { type NodeIdentity, readNodeIdentity } from './node-identity.ts';
 import { sameBytes } from './packed.ts';
 import { WireCalls } from './wire-calls.ts';
 import { connectWire } from './wire-dial.ts';
 
 type Calls = WireCalls<{ command: string }, { json: string }>;
 
-/** Throws a `CommandFault` when no core of cluster.json answers, or when the cluster refuses. */
+/**
+ * Throws a `CommandFault` when no core of cluster.json answers, or when the cluster refuses. A core that has gone meanwhile is no fault: what
+ * is asked next is asked of another.
+ */
 export async function askByWire<T>(
   data: string,
   file: ClusterFile,
@@ -19,53 +23,81 @@ export async function askByWire<T>(
 ): Promise<T> {
   const verified = manifestIn(file);
   if (verified === null) throw new CommandFault(`${data} has not been let into its cluster yet.`);
-  const identity = await readNodeIdentity(data);
-  const self = newSelf({ node: identity.number, role: 'operator', name: 'command', version: '' });
-  let calls: Calls | null = null;
-  const tried: string[] = [];
-  for (const { host, port } of file.cores) {
-    const dialing = connectWire({
-      host,
-      port,
-      tls: identity.tls,
-      expects: (key) => verified.manifest.members.some((member) => sameBytes(member.key, key)),
-      hello: () => helloOf(self, { cluster: verified.manifest.cluster, verified }),
-      admits: () => ({ ok: true }),
-      messages: meshMessages,
-      onLink: (link) => {
-        const own = callsOf(link);
-        calls = own;
-        return {
-          data() {},
-          control(message) {
-            if (message.kind === 'answer') own.take(message);
-          },
-          closed: () => own.close(),
-        };
-      },
-      log: { info() {}, warn() {}, error() {} },
-    });
-    const outcome = await dialing.outcome;
-    if (outcome.kind === 'refused') {
-      tried.push(`${host}:${port} (${outcome.ending.text})`);
-      continue;
-    }
-    try {
-      return await work((json) => ask(calls, json));
-    } finally {
-      outcome.link.close('that was all');
-    }
+  const wires = new Wires({ file, verified, identity: await readNodeIdentity(data) });
+  try {
+    return await work((json) => wires.ask(json));
+  } finally {
+    wires.close();
   }
-  throw new Unanswered(`No core of the cluster answers: ${tried.join(', ') || 'none is known'}.`);
+}
+
+interface WiresOptions {
+  file: ClusterFile;
+  verified: VerifiedManifest;
+  identity: NodeIdentity;
+}
+
+/** One wire at a time, to the first core that takes it. */
+class Wires {
+  readonly #options: WiresOptions;
+  #open: { link: MeshLink; calls: Calls } | null = null;
+
+  constructor(options: WiresOptions) {
+    this.#options = options;
+  }
+
+  async ask(json: string): Promise<string> {
+    const { calls } = this.#open ?? (await this.#dial());
+    const outcome = await calls.call({ command: json });
+    if (!outcome.ok) throw faultOf(outcome.rejection);
+    return outcome.value.json;
+  }
+
+  close(): void {
+    this.#open?.link.close('that was all');
+    this.#open = null;
+  }
+
+  async #dial(): Promise<{ link: MeshLink; calls: Calls }> {
+    const { file, verified, identity } = this.#options;
+    const self = newSelf({ node: identity.number, role: 'operator', name: 'command', version: '' });
+    const tried: string[] = [];
+    for (const { host, port } of file.cores) {
+      const dialing = connectWire({
+        host,
+        port,
+        tls: identity.tls,
+        expects: (key) => verified.manifest.members.some((member) => sameBytes(member.key, key)),
+        hello: () => helloOf(self, { cluster: verified.manifest.cluster, verified }),
+        admits: () => ({ ok: true }),
+        messages: meshMessages,
+        onLink: (link) => this.#opened(link),
+        log: { info() {}, warn() {}, error() {} },
+      });
+      const outcome = await dialing.outcome;
+      if (outcome.kind !== 'refused' && this.#open !== null) return this.#open;
+      tried.push(`${host}:${port} (${outcome.kind === 'refused' ? outcome.ending.text : 'it has gone'})`);
+    }
+    throw new Unanswered(`No core of the cluster answers: ${tried.join(', ') || 'none is known'}.`);
+  }
+
+  #opened(link: MeshLink): MeshReceiver {
+    const calls = callsOf(link);
+    const own = { link, calls };
+    this.#open = own;
+    return {
+      data() {},
+      control(message) {
+        if (message.kind === 'answer') calls.take(message);
+      },
+      closed: () => {
+        if (this.#open === own) this.#open = null;
+        calls.close();
+      },
+    };
+  }
 }
 
 function callsOf(link: MeshLink): Calls {
   return new WireCalls({ ...commandCall, send: (message) => link.control(message), timeoutMs: 15_000 });
-}
-
-async function ask(calls: Calls | null, json: string): Promise<string> {
-  const outcome = await calls?.call({ command: json });
-  if (outcome === undefined) throw new Unanswered('No core of the cluster answers.');
-  if (!outcome.ok) throw faultOf(outcome.rejection);
-  return outcome.value.json;
 }
