@@ -110,7 +110,8 @@ export class StoreCopies {
         entry.position === oldest.position || next === undefined || entry.version < next.version;
       if (this.bytes <= mostBytes || !isOldest) break;
       this.drop(batch, entry);
-      batch.meta.set(trimmedKey(oldest), entry.position);
+      // What came late may have stood below what is gone.
+      batch.meta.set(trimmedKey(oldest), Math.max(entry.position, this.trimmedUpTo(oldest)));
     }
     return true;
   }

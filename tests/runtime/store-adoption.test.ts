@@ -259,6 +259,27 @@ test('copies that are too many are dropped from their oldest on, and who asks fo
   }
 });
 
+test('a copy that comes late has its place in the log; dropped, it does not bring back what was dropped before it', async () => {
+  const { store } = await openToyStore(newFolder(), { limits: { logBytes: 5_000 } });
+  const post = (n: number): Copy => copyOf(postFact(status(ada, n), 'x'.repeat(50)), versionAt(n), n);
+  adopt(store, [post(2), post(3)]);
+  await adopt(store, [post(1)]).done;
+  expect(store.logs.read(origin, 0, 10)?.entries.map(({ seq }) => seq)).toEqual([1, 2, 3]);
+
+  await adopt(
+    store,
+    upTo(100).map((n) => post(100 + n)),
+  ).done;
+  await store.trimLog();
+  const trimmedUpTo = store.logs.trimmedUpTo(origin);
+  expect(trimmedUpTo).toBeGreaterThan(100);
+  await adopt(store, [post(50)]).done;
+  await store.trimLog();
+
+  expect(store.logs.read(origin, trimmedUpTo - 1, 10)).toBeNull();
+  expect(store.logs.trimmedUpTo(origin)).toBe(trimmedUpTo);
+});
+
 test('records of the cluster are written, removed and there after reopening', async () => {
   const folder = newFolder();
   const first = await openToyStore(folder);

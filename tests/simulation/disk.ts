@@ -302,7 +302,7 @@ export class Disk implements ReplicaStore {
         for (const [place, log] of logs) {
           const upTo = floors.get(Number(place.split(' ')[0])) ?? Number.POSITIVE_INFINITY;
           const old = log.slice(0, Math.max(0, log.length - most)).filter(({ seq }) => seq <= upTo);
-          trimmed.set(place, old.at(-1)?.seq ?? trimmed.get(place) ?? 0);
+          trimmed.set(place, Math.max(old.at(-1)?.seq ?? 0, trimmed.get(place) ?? 0));
           const isKept = ({ seq, key, version }: Copy): boolean =>
             seq > upTo || (!old.some((one) => one.seq === seq) && facts.get(key)?.version === version);
           logs.set(place, log.filter(isKept));
@@ -389,7 +389,10 @@ export class Disk implements ReplicaStore {
   #log(origin: number, incarnation: number, entry: Copy): void {
     const place = `${origin} ${incarnation}`;
     const log = this.#image.logs.get(place) ?? [];
-    if ((log.at(-1)?.seq ?? 0) < entry.seq) log.push(entry);
+    // One lane may be ahead of the other one: what comes late has its place before what came first.
+    const at = firstAbove(log, entry.seq);
+    if (log[at - 1]?.seq === entry.seq) log[at - 1] = entry;
+    else log.splice(at, 0, entry);
     this.#image.logs.set(place, log);
   }
 

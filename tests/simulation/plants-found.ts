@@ -333,4 +333,13 @@ export const foundPlants: readonly Plant[] = [
     foundBy: ['monotonic', 'durable', 'complete', 'converge'],
     wasReal: true,
   },
+  {
+    name: 'a copy that one lane brings after the other lane is further has no place in the log of copies',
+    file: 'tests/simulation/disk.ts',
+    line: 'else log.splice(at, 0, entry);',
+    instead: 'else if (at === log.length) log.push(entry);',
+    seed: 41067,
+    foundBy: ['addressed'],
+    wasReal: true,
+  },
 ];
