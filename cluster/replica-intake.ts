@@ -12,6 +12,7 @@ import {
   relayOf,
 } from './peer-messages.ts';
 import type { LanePosition, ReplicaClock, ReplicaStore, Send } from './replica-ports.ts';
+import { SetBacks } from './replica-set-backs.ts';
 import type { Log } from './replica-stored.ts';
 import type { Ring } from './ring.ts';
 
@@ -46,8 +47,8 @@ export interface IntakeOptions {
   arrived(from: number, lane: Lane | 'relayed', entries: readonly Copy[]): void;
   /** A position has moved. */
   moved(from: number): void;
-  /** The peer's log does not go back far enough. */
-  trimmed(by: number, lane: Lane): void;
+  /** The peer's log does not go back far enough. `scanned`: only of these something is missing; null: of all. */
+  trimmed(by: number, lane: Lane, scanned: ReadonlySet<number> | null): void;
   /** A lane that had been trimmed goes on from now: what is before will not come by it. */
   skipped(lane: Lane): void;
 }
@@ -74,6 +75,8 @@ export class Intake {
   };
   /** Copies below these are not complete: see `Reach`. */
   readonly #bases = new Map<string, number>();
+  /** To be kept on disk with what is held. */
+  readonly setBacks = new SetBacks((origin, incarnation) => this.seqOf('replica', origin, incarnation));
   /** Lanes of nodes whose logs do not go back to where they stood: they go on from where those are now. */
   readonly #isCut = new Set<string>();
   #lastId = 0;
@@ -357,9 +360,20 @@ export class Intake {
     const { lane } = message;
     const flow = this.#flows.get(node)?.[lane];
     if (flow === undefined || flow.id !== message.follow) return;
-    this.#isCut.add(`${node} ${lane}`);
-    this.#options.trimmed(node, lane);
+    const back = lane === 'replica' ? this.setBacks.trimmed(node) : null;
+    if (back === null) this.#isCut.add(`${node} ${lane}`);
+    this.#options.trimmed(node, lane, back?.partitions ?? null);
+    // Only now: what was scanned counts as here no more.
+    if (back !== null) this.#goForth(back.positions);
     this.#follow(node, lane);
+  }
+
+  /** The replica lane stands where it had been before. */
+  #goForth(positions: readonly Position[]): void {
+    const changed = positions.map((position) => ({ lane: 'replica' as const, ...position }));
+    for (const position of positions)
+      this.#have.replica.set(placeOf(position.origin, position.incarnation), position);
+    this.#options.store.adopt({ copies: [], from: { kind: 'state' }, positions: changed }, () => {});
   }
 }
 

@@ -151,7 +151,7 @@ export class Parts {
         if (entries.length > 0) events.arrived(from, lane, entries);
       },
       moved: (from) => this.statements.take(from),
-      trimmed: (by, lane) => this.#trimmed(by, lane),
+      trimmed: (by, lane, scanned) => this.#trimmed(by, lane, scanned),
       skipped: (lane) => this.#missed(lane === 'committed'),
     });
   }
@@ -159,9 +159,9 @@ export class Parts {
   /**
    * A node's log does not go back as far as this one would need: what both of them own is scanned again, and not answered for meanwhile.
    * Of all else that node wrote no change of the ring has ended before this one had it. Nor does it lack anything where nothing is stored
-   * without it: that others have all of that, nobody could say.
+   * without it: that others have all of that, nobody could say. If a scan had set the lane back, only what that brought is lacking.
    */
-  #trimmed(by: number, lane: Lane): void {
+  #trimmed(by: number, lane: Lane, scanned: ReadonlySet<number> | null): void {
     if (lane === 'committed') return;
     const ring = this.#known.ring();
     const { node } = this.#options.self;
@@ -171,7 +171,8 @@ export class Parts {
     };
     const lacking = ring
       .held(node)
-      .filter((partition) => ring.holds(by, partition) && isStoredByOthers(partition));
+      .filter((partition) => ring.holds(by, partition) && isStoredByOthers(partition))
+      .filter((partition) => scanned === null || scanned.has(partition));
     this.scans.lose(lacking);
     this.guests.owe(lacking);
     this.server.giveUp(lacking);

@@ -1,10 +1,10 @@
 // How a core gets partitions it owns and does not have: it scans them where they are served, then follows the logs from there.
 import type { Key } from '../runtime/key.ts';
-import type { PeerMessage } from './peer-messages.ts';
-import { relayOf } from './peer-messages.ts';
+import { type PeerMessage, type Position, relayBit, relayOf } from './peer-messages.ts';
 import type { Grants } from './replica-grants.ts';
 import { type Intake, placeOf } from './replica-intake.ts';
 import type { LanePosition, PeerIdentity, ReplicaClock, ReplicaStore, Send } from './replica-ports.ts';
+import type { KeptSetBack } from './replica-set-backs.ts';
 import type { Ring } from './ring.ts';
 
 type Scanned = Extract<PeerMessage, { kind: 'scanned' }>;
@@ -39,6 +39,7 @@ export interface ScansOptions {
 }
 
 const pieceMostMs = 10_000;
+const laggardMs = 2000;
 const heldName = 'held';
 
 export class Scans {
@@ -48,20 +49,24 @@ export class Scans {
   readonly #held: Set<number>;
   /** On their way to the disk. */
   readonly #holding = new Set<number>();
+  /** Servers that were too far behind to be scanned, and when that was seen. */
+  readonly #laggards = new Map<number, number>();
   #scan: Scan | null = null;
   #lastId = 0;
 
   constructor(options: ScansOptions) {
     this.#options = options;
     const kept = options.store.kept(heldName);
-    const [incarnation, partitions, bases] = Array.isArray(kept)
-      ? (kept as [number, number[], [string, number][]])
+    const [incarnation, partitions, bases, setBacks = []] = Array.isArray(kept)
+      ? (kept as [number, number[], [string, number][], KeptSetBack[]?])
       : [0, [], []];
     // A store that was wiped, copied or restored has lost what it acknowledged since: it counts for nothing until it has scanned.
     const isSameLife = incarnation === options.store.incarnation;
     this.#held = new Set(isSameLife ? partitions : []);
     this.isNewLife = !isSameLife;
-    if (isSameLife) for (const [place, seq] of bases) options.intake.base(place, seq);
+    if (!isSameLife) return;
+    for (const [place, seq] of bases) options.intake.base(place, seq);
+    options.intake.setBacks.restore(setBacks);
   }
 
   /** Everything of the partition that was acknowledged is here, or will come by the lanes. */
@@ -130,7 +135,8 @@ export class Scans {
 
   #keep(held: ReadonlySet<number>, done: () => void): void {
     const { store, intake } = this.#options;
-    store.keep([[heldName, [store.incarnation, [...held], intake.bases()]]], done);
+    const record = [store.incarnation, [...held], intake.bases(), intake.setBacks.listed()];
+    store.keep([[heldName, record]], done);
   }
 
   /** Goes on with the scan under way, or begins the next one. One at a time. */
@@ -147,6 +153,7 @@ export class Scans {
       const server = serverOf(partition);
       // Its lanes must run before the scan begins: what is written meanwhile comes by them.
       if (server === null || server === self.node || !intake.isFollowing(server)) continue;
+      if (clock.monoMs() - (this.#laggards.get(server) ?? Number.NEGATIVE_INFINITY) < laggardMs) continue;
       const terms = new Map([...termsOf(server)].filter(([served]) => missing.includes(served)));
       if (terms.size === 0) continue;
       const id = ++this.#lastId;
@@ -163,6 +170,11 @@ export class Scans {
     if (scan === null || scan.id !== message.id || scan.server !== node || scan.target !== null) return;
     const { store, clock, send, progressed } = this.#options;
     if (scan.from.length === 0) {
+      if (this.#isTooFarBehind(message.have)) {
+        this.#laggards.set(node, clock.monoMs());
+        this.#scan = null;
+        return;
+      }
       scan.from = [
         ...message.have.map((position) => ({ lane: 'replica' as const, ...position })),
         ...message.committed.map((position) => ({ lane: 'committed' as const, ...position })),
@@ -187,6 +199,14 @@ export class Scans {
         send(node, { kind: 'scan', id: scan.id, after: message.next, ...about });
       } else this.#scanned(scan, message);
     });
+  }
+
+  /** What it has not got of the logs of others no lane would bring here either. Where the origin is away nobody needs it. */
+  #isTooFarBehind(have: readonly Position[]): boolean {
+    const { intake } = this.#options;
+    return have.some(
+      (position) => intake.isFollowing(position.origin % relayBit) && intake.setBacks.isGone(position),
+    );
   }
 
   /** It can't be had there now: it is tried again. */
@@ -215,6 +235,9 @@ export class Scans {
         origin !== self.node &&
         origin !== relayOf(self.node),
     );
+    const lanes = others.filter(({ lane }) => lane === 'replica');
+    const isBack = lanes.map((position) => intake.setBacks.note(position, scan.terms.keys()));
+    if (isBack.includes(true)) this.#keep(this.#held, () => {});
     intake.rewind(others, scan.server);
     for (const { origin, incarnation, seq, lane } of scan.from) {
       const isServers = origin === scan.server || origin === relayOf(scan.server);

@@ -6,7 +6,7 @@ import { Ring } from '../../cluster/ring.ts';
 import type { AccountId } from '../../runtime/account-id.ts';
 import { accountAt, type Key, keyOf } from '../../runtime/key.ts';
 import type { Version } from '../../runtime/version.ts';
-import { Disk, emptyImage } from '../simulation/disk.ts';
+import { Disk, emptyImage, type Image } from '../simulation/disk.ts';
 import { Events } from '../simulation/events.ts';
 import { decodeValue, encodeValue } from '../simulation/requests.ts';
 
@@ -21,6 +21,7 @@ export interface Sent {
 
 export interface TestReplica {
   node: number;
+  image: Image;
   disk: Disk;
   replica: Replica;
   /** What it was told of others' entries, in order. */
@@ -76,8 +77,8 @@ export class Replicas {
     return this.events.nowMs;
   }
 
-  #start(node: number): void {
-    const image = emptyImage(node * 100);
+  #start(node: number, image = emptyImage(node * 100)): void {
+    const isNew = image.records.size === 0;
     const disk = new Disk({
       node,
       image,
@@ -122,6 +123,7 @@ export class Replicas {
     });
     const here: TestReplica = {
       node,
+      image,
       disk,
       replica,
       arrived: [],
@@ -133,8 +135,14 @@ export class Replicas {
       stuck: [],
     };
     this.#nodes.set(node, here);
-    replica.scans.founded();
+    if (isNew) replica.scans.founded();
     this.#tick(here);
+  }
+
+  /** Another process on the same disk, linked to nobody. What the first one had not on its disk by then is not waited for. */
+  restart(node: number): void {
+    this.away(node);
+    this.#start(node, this.of(node).image);
   }
 
   /** By its own clock. */
@@ -148,6 +156,7 @@ export class Replicas {
 
   #tick(here: TestReplica): void {
     this.events.after(tickMs, () => {
+      if (this.of(here.node) !== here) return;
       here.replica.tick();
       this.#tick(here);
     });

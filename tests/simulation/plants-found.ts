@@ -334,6 +334,22 @@ export const foundPlants: readonly Plant[] = [
     wasReal: true,
   },
   {
+    name: 'a log that a scan had set back, and that was trimmed since, costs a node all that it had before the scan',
+    file: 'cluster/replica-intake.ts',
+    line: "const back = lane === 'replica' ? this.setBacks.trimmed(node) : null;",
+    instead: 'const back = node < 0 ? this.setBacks.trimmed(node) : null;',
+    also: [
+      {
+        file: 'cluster/replica-scans.ts',
+        line: 'if (isBack.includes(true)) this.#keep(this.#held, () => {});',
+        instead: 'void isBack;',
+      },
+    ],
+    seed: 11720,
+    foundBy: ['available', 'live', 'complete'],
+    wasReal: true,
+  },
+  {
     name: 'a copy that one lane brings after the other lane is further has no place in the log of copies',
     file: 'tests/simulation/disk.ts',
     line: 'else log.splice(at, 0, entry);',
