@@ -117,7 +117,9 @@ export class Scans {
   /** What the ring gives to others, by now: true if there was any. */
   loseForeign(): boolean {
     const { ring, self } = this.#options;
-    const foreign = [...this.#held, ...this.#holding].filter(
+    // Given back before what a scan had asked for has come: it would be held, and be too old when the ring gives it to this node again.
+    const coming = this.#scan?.terms.keys() ?? [];
+    const foreign = [...this.#held, ...this.#holding, ...coming].filter(
       (partition) => !ring().holds(self.node, partition),
     );
     this.lose(foreign);
@@ -260,6 +262,10 @@ export class Scans {
     const terms = [...scan.terms]
       .map(([partition, term]) => ({ partition, term }))
       .filter(({ partition, term }) => now.get(partition) === term);
-    grants.learn(terms, holder, () => this.#hold(terms.map(({ partition }) => partition)));
+    const partitions = terms.map(({ partition }) => partition);
+    for (const partition of partitions) this.#holding.add(partition);
+    // What is lost from now on is not held.
+    const isStill = (partition: number): boolean => this.#holding.has(partition);
+    grants.learn(terms, holder, () => this.#hold(partitions.filter(isStill)));
   }
 }

@@ -2,7 +2,7 @@
 import type { Copy, Lane, PeerMessage } from '../../cluster/peer-messages.ts';
 import { Replica } from '../../cluster/replica.ts';
 import type { PeerIdentity } from '../../cluster/replica-ports.ts';
-import { Ring } from '../../cluster/ring.ts';
+import { Ring, type RingCore } from '../../cluster/ring.ts';
 import type { AccountId } from '../../runtime/account-id.ts';
 import { accountAt, type Key, keyOf } from '../../runtime/key.ts';
 import type { Version } from '../../runtime/version.ts';
@@ -49,7 +49,7 @@ const wallAtStartMs = 1_000_000;
 
 export class Replicas {
   readonly events = new Events();
-  readonly ring: Ring;
+  ring: Ring;
   readonly sent: Sent[] = [];
   /** True: the message is lost. A test may do something else with it first, or send it later. */
   loses: (sent: Sent) => boolean = () => false;
@@ -58,11 +58,7 @@ export class Replicas {
 
   /** All own what the ring gives them, and have it. */
   constructor(nodes: readonly number[]) {
-    this.ring = new Ring(
-      nodes.map((node) => ({ node, machine: `m${node}`, weight: 1 })),
-      null,
-      partitions,
-    );
+    this.ring = new Ring(coresOf(nodes), null, partitions);
     for (const node of nodes) this.#start(node);
     for (const one of nodes) for (const other of nodes) if (one < other) this.link(one, other);
   }
@@ -160,6 +156,12 @@ export class Replicas {
       here.replica.tick();
       this.#tick(here);
     });
+  }
+
+  /** A later ring, that everybody knows at once; `next`: it is about to change to these. */
+  changeRing(epoch: number, nodes: readonly number[], next: readonly number[] | null): void {
+    this.ring = new Ring(coresOf(nodes), next === null ? null : coresOf(next), partitions);
+    for (const { replica } of this.#nodes.values()) replica.adoptRing(this.ring, epoch);
   }
 
   // Links
@@ -302,6 +304,10 @@ export function firstArrivals(here: TestReplica): Key[] {
 export function keysIn(disk: Disk, origin: number, incarnation: number): Key[] {
   const piece = disk.read(origin, incarnation, disk.trimmedUpTo(origin, incarnation), 100_000);
   return (piece?.entries ?? []).map(({ key }: Copy) => key);
+}
+
+function coresOf(nodes: readonly number[]): RingCore[] {
+  return nodes.map((node) => ({ node, machine: `m${node}`, weight: 1 }));
 }
 
 function partitionOf(key: Key): number {

@@ -358,4 +358,13 @@ export const foundPlants: readonly Plant[] = [
     foundBy: ['addressed'],
     wasReal: true,
   },
+  {
+    name: 'what a node scans when the ring takes it away again counts as held when the ring gives it back',
+    file: 'cluster/replica-scans.ts',
+    line: '[...this.#held, ...this.#holding, ...coming].filter(',
+    instead: '[...this.#held, ...this.#holding].filter(',
+    seed: null,
+    foundBy: ['monotonic', 'durable', 'complete', 'converge'],
+    wasReal: true,
+  },
 ];
