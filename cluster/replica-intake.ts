@@ -79,6 +79,8 @@ export class Intake {
   readonly setBacks = new SetBacks((origin, incarnation) => this.seqOf('replica', origin, incarnation));
   /** Lanes of nodes whose logs do not go back to where they stood: they go on from where those are now. */
   readonly #isCut = new Set<string>();
+  /** Replica lanes that may carry more than before: they go back to where the committed lane stood, until they have come as far again. */
+  readonly #again = new Map<string, number>();
   #lastId = 0;
   #storedMs = 0;
 
@@ -188,13 +190,20 @@ export class Intake {
 
   /**
    * Of a partition that is owned no more the replica lane brings nothing any more. What it has not brought yet may be addressed to this
-   * node all the same: the committed lane, which has passed over it, goes back to where the other stands.
+   * node all the same: the committed lane, which has passed over it, goes back to where the other stands. And of a partition that is
+   * owned newly the committed lane may have yet to bring what its authors wrote: so that nothing later comes first, the replica lane
+   * brings it, too.
    */
   ringChanged(): void {
     // Where the committed lane has not been anywhere yet, it begins at the beginning.
     const reached = this.originsOf('replica').filter(({ origin, incarnation }) =>
       this.#have.committed.has(placeOf(origin, incarnation)),
     );
+    for (const { origin, incarnation, seq } of reached) {
+      const place = placeOf(origin, incarnation);
+      const shown = this.seqOf('committed', origin, incarnation);
+      if (shown < seq) this.#again.set(place, Math.min(shown, this.#again.get(place) ?? shown));
+    }
     this.rewind(reached.map((position) => ({ lane: 'committed' as const, ...position })));
   }
 
@@ -280,9 +289,14 @@ export class Intake {
   /** In each of its lives: which of them the peer's store still knows, only that can tell. */
   #start(node: number, lane: Lane, origin: number): Position[] {
     if (this.#isCut.has(`${node} ${lane}`)) return [{ origin, incarnation: fromNow, seq: 0 }];
-    const lives = this.livesOf(lane, origin);
-    if (lives.length > 0) return lives.slice(-mostLives);
+    const lives = this.livesOf(lane, origin).slice(-mostLives);
+    if (lives.length > 0) return lane === 'replica' ? lives.map((one) => this.#startAgain(one)) : lives;
     return this.#options.hasData() ? [] : [{ origin, incarnation: fromNow, seq: 0 }];
+  }
+
+  #startAgain(position: Position): Position {
+    const { origin, incarnation, seq } = position;
+    return { ...position, seq: Math.min(seq, this.#again.get(placeOf(origin, incarnation)) ?? seq) };
   }
 
   /** The peer has said where it begins to send. */
@@ -349,6 +363,7 @@ export class Intake {
     const place = placeOf(origin, incarnation);
     // The newest life stands last.
     const known = this.#have[lane].get(place);
+    if (lane === 'replica' && seq >= (known?.seq ?? 0)) this.#again.delete(place);
     this.#have[lane].delete(place);
     this.#have[lane].set(place, { origin, incarnation, seq: Math.max(seq, known?.seq ?? 0) });
     if (lane === 'replica') send(node, { kind: 'stored', follow: flow.id, origin, incarnation, seq });
@@ -360,12 +375,22 @@ export class Intake {
     const { lane } = message;
     const flow = this.#flows.get(node)?.[lane];
     if (flow === undefined || flow.id !== message.follow) return;
+    // It may go on from where it stands: nothing is lost by that.
+    if (lane === 'replica' && this.#forgetAgain(node)) return this.#follow(node, lane);
     const back = lane === 'replica' ? this.setBacks.trimmed(node) : null;
     if (back === null) this.#isCut.add(`${node} ${lane}`);
     this.#options.trimmed(node, lane, back?.partitions ?? null);
     // Only now: what was scanned counts as here no more.
     if (back !== null) this.#goForth(back.positions);
     this.#follow(node, lane);
+  }
+
+  /** True: it was to begin further back than where it stands. */
+  #forgetAgain(node: number): boolean {
+    const places = [node, relayOf(node)].flatMap((origin) =>
+      this.livesOf('replica', origin).map(({ incarnation }) => placeOf(origin, incarnation)),
+    );
+    return places.filter((place) => this.#again.delete(place)).length > 0;
   }
 
   /** The replica lane stands where it had been before. */

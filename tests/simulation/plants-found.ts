@@ -367,4 +367,13 @@ export const foundPlants: readonly Plant[] = [
     foundBy: ['monotonic', 'durable', 'complete', 'converge'],
     wasReal: true,
   },
+  {
+    name: 'of a home that is owned newly the lane of owners brings what is later before the other lane has brought what is earlier',
+    file: 'cluster/replica-intake.ts',
+    line: 'if (shown < seq) this.#again.set(',
+    instead: 'if (seq < 0) this.#again.set(',
+    seed: 43931,
+    foundBy: ['order'],
+    wasReal: true,
+  },
 ];
