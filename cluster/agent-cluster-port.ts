@@ -4,6 +4,7 @@ import { lookup } from 'node:dns/promises';
 import { isIPv4 } from 'node:net';
 import { probePort } from './agent-port.ts';
 import { CommandFault } from './command-fault.ts';
+import type { DhtAddress } from './dht-address.ts';
 
 export interface PortWanted {
   host: string;
@@ -36,6 +37,14 @@ export async function dhtHostOf(host: string): Promise<string | null> {
   } catch {
     return null;
   }
+}
+
+/** IPv4 only: the DHT knows no other. Names that lead nowhere are left out. */
+export async function dhtAddressesOf(addresses: readonly DhtAddress[]): Promise<DhtAddress[]> {
+  const all = await Promise.all(
+    addresses.map(async ({ host, port }) => ({ host: await dhtHostOf(host), port })),
+  );
+  return all.flatMap(({ host, port }) => (host === null ? [] : [{ host, port }]));
 }
 
 const triesMost = 20;

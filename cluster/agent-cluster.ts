@@ -17,6 +17,7 @@ import { type AgentEntry, isMeshOnly, type MemberEntry, meshMessages } from './m
 import type { ReleaseHeld } from './mesh-release.ts';
 import { entryOf, helloOf, type MeshSelf, newSelf } from './mesh-self.ts';
 import type { NodeIdentity } from './node-identity.ts';
+import { rejected } from './rejection.ts';
 import type { Admission, WireAddress, WireHello } from './wire-hello.ts';
 import { noWireMeter, type WireLog } from './wire-meter.ts';
 
@@ -112,7 +113,7 @@ class Clustered implements AgentCluster {
   async askOwnCore(json: string): Promise<Outcome<string>> {
     const link = this.#running?.links.get(this.#self.node) ?? null;
     return link === null
-      ? { ok: false, rejection: { code: 'unavailable', message: 'there is no link to this machine’s core' } }
+      ? rejected('unavailable', 'there is no link to this machine’s core')
       : ((await this.#running?.gossip.ask(link, json)) ?? notRunning);
   }
 

@@ -4,6 +4,7 @@ import type { FetchProgress } from './agent-deploy.ts';
 import type { AgentDht } from './agent-dht.ts';
 import type { LinkClock } from './link-clock.ts';
 import type { ReleaseKnown } from './mesh-release.ts';
+import { rejected } from './rejection.ts';
 import type { ReleaseStore, StoredRelease } from './release-store.ts';
 import { acceptInfo, releaseTorrentBounds } from './release-verification.ts';
 import type { Swarm } from './swarm.ts';
@@ -64,10 +65,10 @@ export class ReleaseFetching {
     } catch (error) {
       if (!(error instanceof TorrentError)) throw error;
       // Another torrent's says nothing of this one: peers are asked.
-      if (error.flaw !== 'hash') return refused(error.message);
+      if (error.flaw !== 'hash') return rejected('invalid', error.message);
     }
     const early = info === null ? null : acceptInfo(info, pointer);
-    if (early?.ok === false) return refused(early.reason);
+    if (early?.ok === false) return rejected('invalid', early.reason);
     // Shared still, but not in the store any more: it goes on from nothing.
     await this.#unshare(Buffer.from(pointer.infoHash).toString('hex'));
     const others = await store.list();
@@ -146,7 +147,7 @@ export class ReleaseFetching {
     dht?.forgetHash(torrent.hash);
     await store.dropStaging(torrent.hash);
     log.warn({ reason }, 'a release that was fetched is refused, and removed');
-    return refused(reason);
+    return rejected('invalid', reason);
   }
 
   async #find(hash: Uint8Array): Promise<SwarmAddress[]> {
@@ -163,8 +164,4 @@ export class ReleaseFetching {
       log.warn({ error: String(error) }, 'a release cannot be announced: peers find it by links');
     }
   }
-}
-
-function refused(message: string): Outcome<never> {
-  return { ok: false, rejection: { code: 'invalid', message } };
 }

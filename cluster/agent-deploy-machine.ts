@@ -10,7 +10,8 @@ import { type DeployState, writeDeployState } from './agent-deploy-state.ts';
 import type { MeshCommand } from './mesh-commands.ts';
 import type { AgentEntry } from './mesh-messages.ts';
 import type { ReleaseHeld, ReleaseKnown } from './mesh-release.ts';
-import { planOf } from './mesh-releases.ts';
+import { rememberedPlan } from './mesh-releases.ts';
+import { rejected } from './rejection.ts';
 import { changesBetween } from './release-changes.ts';
 import type { ReleaseManifest } from './release-manifest.ts';
 import { fitsHere } from './release-native.ts';
@@ -41,8 +42,8 @@ export interface DeployMachineOptions {
   hasGateways: boolean;
   /** The checkout. */
   root: string;
-  agent: Agent;
-  cluster: AgentCluster;
+  agent: Pick<Agent, 'change' | 'running'>;
+  cluster: Pick<AgentCluster, 'askOwnCore' | 'entries' | 'manifest' | 'say'>;
   store: ReleaseStore;
   fetching: ReleaseFetching;
   held: Pick<ReleaseHeld, 'complete'>;
@@ -62,6 +63,7 @@ export class DeployMachine implements DeployParts {
   readonly #options: DeployMachineOptions;
   /** Those that were there when they were last looked for: by id. */
   readonly #known = new Map<string, ManifestedRelease>();
+  readonly #planOf = rememberedPlan();
   #running: ManifestedRelease;
   #state: DeployState;
 
@@ -84,10 +86,11 @@ export class DeployMachine implements DeployParts {
   async fits({ id }: DeployRelease, { pointer }: ReleaseKnown): Promise<Outcome<void>> {
     const next = this.#manifested(id);
     const fit = await fitsHere(next.manifest, { root: this.#options.root });
-    if (!fit.ok) return refused(fit.reason);
+    if (!fit.ok) return rejected('invalid', fit.reason);
     // Where nothing is stored nothing can become unreadable.
     if (this.#options.hasCore && needsOneWay(this.#running.manifest, next.manifest) && !pointer.isOneWay)
-      return refused(
+      return rejected(
+        'invalid',
         `what it writes cannot be read by ${this.#running.version}, which runs here: deploy it with --one-way, and there is no way back`,
       );
     return done;
@@ -117,7 +120,7 @@ export class DeployMachine implements DeployParts {
     if (!changed.ok) {
       // What has changed already is taken back: no machine is half of one release.
       if (changed.core === 'changed' || (core === 'move' && changes.behaviours)) await this.#restore(told);
-      return refused(`${changed.at}: ${changed.reason}`);
+      return rejected('invalid', `${changed.at}: ${changed.reason}`);
     }
     this.#running = next;
     await this.#tidy();
@@ -155,7 +158,7 @@ export class DeployMachine implements DeployParts {
     const { manifest } = cluster;
     const said = rolloutSaid(cluster.entries(), known.signed.seq);
     if (manifest === null || said === null) return null;
-    return { said, isTurn: isOpenFor(node, said, planOf(known, manifest)) };
+    return { said, isTurn: isOpenFor(node, said, this.#planOf(known, manifest)) };
   }
 
   say(entry: Omit<AgentEntry, 'swarm'>): void {
@@ -165,8 +168,11 @@ export class DeployMachine implements DeployParts {
   /** What the checkout gave is stored, too: it can be gone back to from this machine, and others can have it. */
   async #keepFormer(): Promise<void> {
     const { store, log } = this.#options;
+    const { id, folder } = this.#running;
     try {
-      const kept = await store.putRelease(this.#running.folder);
+      // Once is enough: to put it means to read every byte of it.
+      if ((await store.find(id)) !== null) return;
+      const kept = await store.putRelease(folder);
       if (!kept.ok) log.warn({ reason: kept.reason }, 'what runs here cannot be kept to go back to');
     } catch (error) {
       log.warn({ error: String(error) }, 'what runs here cannot be kept to go back to');
@@ -221,7 +227,3 @@ function gatewaysOf(
 }
 
 const done: Outcome<void> = { ok: true, value: undefined };
-
-function refused(message: string): Outcome<never> {
-  return { ok: false, rejection: { code: 'invalid', message } };
-}

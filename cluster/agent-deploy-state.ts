@@ -1,10 +1,12 @@
 // DATA/releases/state.json: what was deployed on this machine, for its next start: what runs, what is being tried, what was given up.
 import { join } from 'node:path';
 import { z } from 'zod';
-import { textOf, writeWhole } from './cluster-file.ts';
+import { textOf } from './cluster-file.ts';
+import { hexDigits } from './hex.ts';
+import { writeWhole } from './whole-file.ts';
 import type { WireLog } from './wire-meter.ts';
 
-const release = z.object({ id: z.string().regex(/^[0-9a-f]{64}$/), version: z.string().max(60) });
+const release = z.object({ id: hexDigits(32), version: z.string().max(60) });
 export type DeployedRelease = z.infer<typeof release>;
 
 const written = z.object({

@@ -66,7 +66,7 @@ export async function deployedBefore(order: {
 }
 
 /** A release in a folder, by its own manifest. Rejects with a `CommandFault` when that is none. */
-export async function releaseIn(folder: string): Promise<ManifestedRelease> {
+export async function manifestedIn(folder: string): Promise<ManifestedRelease> {
   let bytes: Buffer;
   try {
     bytes = await readFile(join(folder, manifestFile));
@@ -139,7 +139,7 @@ export async function openDeploys(options: DeploysOptions): Promise<Deploys | nu
 
 async function baseOf({ started, log }: DeploysOptions): Promise<ManifestedRelease | null> {
   try {
-    return await releaseIn(started);
+    return await manifestedIn(started);
   } catch (error) {
     if (!(error instanceof CommandFault)) throw error;
     log.warn({ reason: error.message }, 'this machine takes no part in deploys');

@@ -5,15 +5,12 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { CommandFault, errorCode } from './command-fault.ts';
 import { ReleaseBuildError } from './release-build-error.ts';
-import { encodeManifest, manifestFile } from './release-manifest.ts';
-
-/** What a server needs of a release to run. */
-const neededFiles = ['core.mjs', 'gateway.mjs', 'behaviours.js'];
+import { encodeManifest, manifestFile, programFiles } from './release-manifest.ts';
 
 /** A folder that was built before. Throws a `CommandFault` when something is missing in it. */
 export async function givenRelease(given: string): Promise<string> {
   const release = resolve(given);
-  for (const file of neededFiles) {
+  for (const file of programFiles) {
     try {
       await access(join(release, file));
     } catch (cause) {

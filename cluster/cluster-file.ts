@@ -1,16 +1,17 @@
 // DATA/cluster.json: the cluster this node is in and where its cores were last. The agent writes it; the machine's other processes read.
-import { randomBytes } from 'node:crypto';
-import { open, readFile, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { errorCode } from './command-fault.ts';
+import { hexDigits } from './hex.ts';
 import { type SignedManifest, signedManifest, type VerifiedManifest } from './manifest.ts';
 import { verifyManifest } from './manifest-judgement.ts';
 import { packed, unpacked } from './packed.ts';
+import { writeWhole } from './whole-file.ts';
 
 export const clusterFileName = 'cluster.json';
 
-const hash = z.string().regex(/^[0-9a-f]{64}$/);
+const hash = hexDigits(32);
 const port = z.int().min(1).max(65_535);
 const place = z.object({ host: z.string().min(1).max(255), port });
 const base64 = z.string().regex(/^[A-Za-z0-9+/]*={0,2}$/);
@@ -80,26 +81,6 @@ export function verifiedFrom(
   const result = verifyManifest(signed, trust);
   if (result.kind === 'verified') return result.verified;
   throw new ClusterFileError(`the manifest kept is not the cluster’s: ${result.reason}`);
-}
-
-/** Replaces the file in one step, and only once its content is on disk. Readable by its owner only. */
-export async function writeWhole(path: string, text: string): Promise<void> {
-  const draft = join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(6).toString('hex')}`);
-  try {
-    const file = await open(draft, 'wx', 0o600);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(draft, path);
-    const folder = await open(dirname(path), 'r');
-    await folder.sync().finally(() => folder.close());
-  } catch (error) {
-    await rm(draft, { force: true });
-    throw error;
-  }
 }
 
 /** Null when there is no such file. */

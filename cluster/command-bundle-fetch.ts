@@ -5,19 +5,13 @@ import { Command } from 'commander';
 import { z } from 'zod';
 import { type BundleNamed, readBundle, writeBundleFile } from './command-bundle-file.ts';
 import { beginFolder, differenceOf, type FolderState, folderState, isBare } from './command-bundle-folder.ts';
-import {
-  addPlaceOptions,
-  addressesText,
-  bundleOption,
-  checkPlaceOptions,
-  placeOptions,
-} from './command-bundle-options.ts';
+import { addPlaceOptions, bundleOption, checkPlaceOptions, placeOptions } from './command-bundle-options.ts';
 import { type BundlePlace, openBundlePlace } from './command-bundle-place.ts';
 import { giveUntilStopped } from './command-bundle-share.ts';
 import { bytesText } from './command-bundle-showing.ts';
 import { watched } from './command-bundle-watch.ts';
 import { CommandFault } from './command-fault.ts';
-import { readOptions, whole } from './command-options.ts';
+import { addressesText, readOptions, whole } from './command-options.ts';
 import { count, showProgress } from './command-progress.ts';
 import { listenForStop, type StopAsked } from './command-stop.ts';
 import { keptPath, type Torrent } from './swarm-order.ts';

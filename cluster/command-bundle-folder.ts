@@ -4,6 +4,7 @@ import { mkdir, open, readdir, readFile, stat, writeFile } from 'node:fs/promise
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { CommandFault, errorCode } from './command-fault.ts';
+import { hexDigits, hexOf } from './hex.ts';
 import { keptPath } from './swarm-order.ts';
 import type { TorrentInfo } from './torrent-info.ts';
 
@@ -69,11 +70,7 @@ async function begunIn(folder: string): Promise<string | null> {
   }
 }
 
-const begunFile = z.object({ torrent: z.string().regex(/^[0-9a-f]{40}$/) });
-
-function hexOf(hash: Uint8Array): string {
-  return Buffer.from(hash).toString('hex');
-}
+const begunFile = z.object({ torrent: hexDigits(20) });
 
 /**
  * What tells the folder from the bundle, in a few words; null when it holds exactly its files. Reads all of them, and writes nothing.

@@ -1,10 +1,8 @@
 // What `bundle share` and `bundle fetch` are told alike: where to listen, how fast to be, and whether standard clients take part.
 import { type Command, Option } from 'commander';
 import { z } from 'zod';
-import { usageFault, whole } from './command-options.ts';
+import { addressesText, usageFault, whole } from './command-options.ts';
 import { rateText } from './command-rate.ts';
-import type { SwarmAddress } from './swarm-order.ts';
-import { addressOf } from './torrent-magnet.ts';
 
 /** A server's MURMURATION_PORT is not meant for these: they have MURMURATION_BUNDLE_PORT. */
 export function bundleOption(flags: string, description: string, preset?: string): Option {
@@ -28,14 +26,6 @@ export function addPlaceOptions(command: Command): Command {
     .addOption(bundleOption('--dht-entry <HOST:PORT,...>', 'with --door: nodes of their DHT to begin with'))
     .addOption(bundleOption('--torrent <FILE>', 'write the .torrent file here, for other programs'));
 }
-
-export const addressesText: z.ZodType<SwarmAddress[]> = z.string().transform((text, context) => {
-  const addresses = text.split(',').map((part) => addressOf(part.trim()));
-  const good = addresses.filter((address) => address !== null);
-  if (good.length === addresses.length) return good;
-  context.addIssue({ code: 'custom', message: 'must be HOST:PORT, or several with commas between' });
-  return z.NEVER;
-});
 
 const placeShape = {
   port: whole(0, 65_535),

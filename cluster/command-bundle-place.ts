@@ -1,14 +1,14 @@
 // Where a bundle is shared or fetched: a swarm on a TCP port, and a DHT on the UDP port of the same number, sealed with a key that the info
 // hash gives, so that everybody with the link is a member and nobody else.
 import { createHmac } from 'node:crypto';
-import { dhtHostOf } from './agent-cluster-port.ts';
+import { dhtAddressesOf, dhtHostOf } from './agent-cluster-port.ts';
 import { type AgentDht, type DhtAddress, DhtError, openDht } from './agent-dht.ts';
 import type { PlaceOptions } from './command-bundle-options.ts';
 import { CommandFault, errorCode } from './command-fault.ts';
-import type { LinkLog } from './link-log.ts';
 import { outerAddresses } from './machine-address.ts';
 import { openSwarm, type Swarm } from './swarm.ts';
 import type { SwarmAddress } from './swarm-order.ts';
+import { noWireLog } from './wire-meter.ts';
 
 export interface BundlePlace {
   swarm: Swarm;
@@ -23,8 +23,6 @@ export interface BundlePlace {
 
 const addressesMost = 4;
 const portTriesMost = 20;
-/** Neither has anything to say that the person at the command could act on. */
-const quiet: LinkLog = { info() {}, warn() {} };
 
 /** Throws a `CommandFault` when it cannot listen. */
 export async function openBundlePlace(
@@ -36,7 +34,7 @@ export async function openBundlePlace(
   const advertise = options.advertise === undefined ? null : await dhtHostOf(options.advertise);
   if (options.advertise !== undefined && advertise === null)
     throw new CommandFault(`${options.advertise} has no IPv4 address: name another by --advertise.`);
-  const known = await resolved(peers);
+  const known = await dhtAddressesOf(peers);
   const { swarm, dht } = await openBoth({ hash, host, advertise, known }, options);
   const hosts = advertise !== null ? [advertise] : host === '0.0.0.0' ? machineHosts() : [host];
   const addresses = hosts.map((one) => ({ host: one, port: swarm.port }));
@@ -64,7 +62,7 @@ interface Both {
 
 async function openBoth(both: Both, options: PlaceOptions): Promise<{ swarm: Swarm; dht: AgentDht }> {
   const { hash, host, advertise, known } = both;
-  const entries = await resolved(options.dhtEntry ?? []);
+  const entries = await dhtAddressesOf(options.dhtEntry ?? []);
   for (let tries = 1; ; tries++) {
     const swarm = await swarmAt(host, options);
     try {
@@ -74,7 +72,7 @@ async function openBoth(both: Both, options: PlaceOptions): Promise<{ swarm: Swa
         keys: [createHmac('sha256', 'murmuration bundle').update(hash).digest()],
         clusterId: hash,
         bootstrap: known,
-        log: quiet,
+        log: noWireLog,
         ...(advertise === null ? {} : { advertise }),
         ...(options.door === true ? { door: { entries } } : {}),
       });
@@ -90,7 +88,12 @@ async function openBoth(both: Both, options: PlaceOptions): Promise<{ swarm: Swa
 
 async function swarmAt(host: string, { port, upRate, downRate }: PlaceOptions): Promise<Swarm> {
   try {
-    return await openSwarm({ host, port, rates: { up: upRate ?? null, down: downRate ?? null }, log: quiet });
+    return await openSwarm({
+      host,
+      port,
+      rates: { up: upRate ?? null, down: downRate ?? null },
+      log: noWireLog,
+    });
   } catch (error) {
     if (!['EADDRINUSE', 'EADDRNOTAVAIL', 'EACCES'].includes(errorCode(error))) throw error;
     throw taken(host, port, error);
@@ -102,14 +105,6 @@ function taken(host: string, port: number, cause: unknown): CommandFault {
     `Port ${port} on ${host} is taken, or not this machine’s: choose others by --port and --host.`,
     { cause },
   );
-}
-
-/** IPv4 only: the DHT knows no other. Names that lead nowhere are left out. */
-async function resolved(addresses: readonly SwarmAddress[]): Promise<DhtAddress[]> {
-  const all = await Promise.all(
-    addresses.map(async ({ host, port }) => ({ host: await dhtHostOf(host), port })),
-  );
-  return all.flatMap(({ host, port }) => (host === null ? [] : [{ host, port }]));
 }
 
 function machineHosts(): string[] {

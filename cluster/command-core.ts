@@ -13,6 +13,7 @@ import type { CoreClient } from './core-client.ts';
 import { inTime } from './in-time.ts';
 import { connectCore } from './link-client.ts';
 import { linkFileName } from './link-file.ts';
+import { noWireLog } from './wire-meter.ts';
 
 export interface CoreWanted {
   /** A folder that is there. */
@@ -48,7 +49,7 @@ export async function withRunningCore<T>(
         name: command,
         role: 'operator',
         callTimeoutMs,
-        log: { info() {}, warn() {} },
+        log: noWireLog,
         events: {
           tick() {},
           changed() {},

@@ -11,20 +11,20 @@ import { type DeployShown, deployShown, drawDeploy } from './command-deploy-draw
 import { showDeploy, watchDeploy } from './command-deploy-watch.ts';
 import { CommandFault } from './command-fault.ts';
 import { dataOption, folderText, option, readOptions } from './command-options.ts';
-import { showProgress } from './command-progress.ts';
+import { wholeRelease } from './command-release-folder.ts';
 import { explained, keyOption, keyPathOf } from './command-release-key.ts';
 import { releaseChannel } from './mesh-release.ts';
 import { sameBytes } from './packed.ts';
-import { readReleaseFolder, readStatementBeside } from './release-folder.ts';
+import { type ReleaseFolder, readReleaseFolder, readStatementBeside, signerOf } from './release-folder.ts';
 import { handoverToJson } from './release-handover.ts';
-import { keyText, type ReleaseKey, readReleaseKey } from './release-key.ts';
-import { manifestFile, type ReleaseManifest } from './release-manifest.ts';
+import { keyLine, keyText, type ReleaseKey, readReleaseKey } from './release-key.ts';
+import { manifestFile } from './release-manifest.ts';
 import { encodeSignedPointer, pointerLifeMs, signPointer } from './release-pointer.ts';
 import { needsOneWay } from './release-schema.ts';
-import { isSignedStatement } from './release-statement.ts';
 import { ReleaseStore, releasesFolder, type StoredRelease } from './release-store.ts';
 import { readHoldS, readWaves, type Wave, WavesError } from './release-waves.ts';
 import { packageRoot, packageVersion } from './version-of-package.ts';
+import { noWireLog } from './wire-meter.ts';
 
 const wavesText: z.ZodType<Wave[]> = thrown(readWaves);
 const holdText: z.ZodType<number> = thrown(readHoldS);
@@ -64,7 +64,7 @@ export function deployCommand(): Command {
       );
     }
     // Whatever runs now can be gone back to.
-    if (now !== null) await store.putRelease(now.folder);
+    if (now !== null && (await store.find(now.id)) === null) await store.putRelease(now.folder);
     await point({ data, release, key, options: { ...options, oneWay: options.oneWay === true } });
   });
 }
@@ -79,7 +79,7 @@ export function rollbackCommand(): Command {
     const key = await explained(() => readReleaseKey(keyPathOf(command)));
     const data = existingDataFolder(options.data);
     const store = storeOf(data);
-    const state = await readDeployState(store.folder, { info() {}, warn() {}, error() {} });
+    const state = await readDeployState(store.folder, noWireLog);
     const release = given === undefined ? await before(store, state) : await kept(store, given);
     const now = await running(data);
     if (now !== null && needsOneWay(release.manifest, now.manifest)) {
@@ -175,8 +175,7 @@ function checkTrust({ releaseKey }: DeployShown, key: ReleaseKey): void {
     throw new CommandFault(
       `The cluster trusts no release key yet. On the machine that keeps it: murmuration release trust ${keyText(key.publicKey)}`,
     );
-  const line = [key.publicKey, ...key.handovers.map(({ from }) => from)];
-  if (!line.some((one) => keyText(one) === releaseKey))
+  if (!keyLine(key).some((one) => keyText(one) === releaseKey))
     throw new CommandFault(`The cluster trusts another release key: ${releaseKey}.`);
 }
 
@@ -191,33 +190,19 @@ async function storedRelease(
   );
   if (!isFolder) return await kept(store, given);
   await checkStatement(resolve(given), key);
-  const progress = showProgress('bytes');
-  try {
-    const put = await store.putRelease(resolve(given), (done, total) =>
-      progress.update({ done, total, doing: 'reading' }),
-    );
-    if (put.ok) return put.value;
-    throw new CommandFault(`${given} cannot be deployed: ${put.reason}.`);
-  } finally {
-    progress.end();
-  }
+  const put = await store.putRelease(resolve(given));
+  if (put.ok) return put.value;
+  throw new CommandFault(`${given} cannot be deployed: ${put.reason}.`);
 }
 
 /** Somebody with the key has said that it is theirs: before it is anybody else's business. */
 async function checkStatement(folder: string, key: ReleaseKey): Promise<void> {
-  const read = await readReleaseFolder(folder);
-  if (!read.ok) throw new CommandFault(`${folder} is no whole release: ${read.reason}.`);
+  const release = await wholeRelease(folder);
   const signed = await readStatementBeside(folder);
   if (signed === null)
     throw new CommandFault(`Nobody has signed ${folder}: murmuration release sign ${folder}`);
-  const line = [key.publicKey, ...key.handovers.map(({ from }) => from)];
-  const isGood =
-    signed !== 'malformed' &&
-    isSignedStatement(signed) &&
-    Buffer.from(signed.manifestHash).toString('hex') === read.value.id &&
-    sameBytes(signed.infoHash, read.value.info.hash) &&
-    line.some((one) => sameBytes(one, signed.publicKey));
-  if (!isGood)
+  const signer = signerOf(release, signed);
+  if (!signer.ok || !keyLine(key).some((one) => sameBytes(one, signer.publicKey)))
     throw new CommandFault(
       `The signature beside ${folder} is of another release, or by another key: sign it again with "murmuration release sign".`,
     );
@@ -250,14 +235,8 @@ async function before(
   );
 }
 
-interface RunningRelease {
-  folder: string;
-  label: string;
-  manifest: ReleaseManifest;
-}
-
 /** What this machine's programs run; null: nothing is known of that. */
-async function running(data: string): Promise<RunningRelease | null> {
+async function running(data: string): Promise<ReleaseFolder | null> {
   const record = readAgentRecord(data);
   if (record === null) return null;
   const read = await readReleaseFolder(record.release).catch(() => null);
@@ -265,13 +244,12 @@ async function running(data: string): Promise<RunningRelease | null> {
 }
 
 function storeOf(data: string): ReleaseStore {
-  const log = { info() {}, warn() {}, error() {} };
   // Not opened: the agent has, and clears up what a crash has left.
   return new ReleaseStore({
     data,
     root: packageRoot,
     agentVersion: packageVersion(),
-    log,
+    log: noWireLog,
     folder: join(data, releasesFolder),
   });
 }

@@ -4,6 +4,8 @@ import { z } from 'zod';
 import { CommandFault } from './command-fault.ts';
 import type { Role } from './manifest.ts';
 import { type LogLevel, logLevel, logLevels } from './settings.ts';
+import type { SwarmAddress } from './swarm-order.ts';
+import { addressOf } from './torrent-magnet.ts';
 
 /** `--port <N>` that can also be given as MURMURATION_PORT. */
 export function option(flags: string, description: string, preset?: string): Option {
@@ -49,6 +51,14 @@ export function whole(min: number, max: number): z.ZodType<number> {
     return z.NEVER;
   });
 }
+
+export const addressesText: z.ZodType<SwarmAddress[]> = z.string().transform((text, context) => {
+  const addresses = text.split(',').map((part) => addressOf(part.trim()));
+  const good = addresses.filter((address) => address !== null);
+  if (good.length === addresses.length) return good;
+  context.addIssue({ code: 'custom', message: 'must be HOST:PORT, or several with commas between' });
+  return z.NEVER;
+});
 
 /** Text that another schema takes, with what to say when it does not. */
 export function matching<T>(schema: z.ZodType<T>, message: string): z.ZodType<T> {

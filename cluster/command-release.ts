@@ -6,7 +6,8 @@ import { z } from 'zod';
 import { readDeployState } from './agent-deploy-state.ts';
 import { CommandFault, errorCode } from './command-fault.ts';
 import { folderText, option, readOptions, usageFault } from './command-options.ts';
-import { count, showProgress } from './command-progress.ts';
+import { count } from './command-progress.ts';
+import { wholeRelease } from './command-release-folder.ts';
 import {
   explained,
   keyOption,
@@ -20,20 +21,21 @@ import { ReleaseBuildError } from './release-build-error.ts';
 import { changesBetween } from './release-changes.ts';
 import {
   type ReleaseFolder,
-  readReleaseFolder,
   readStatementBeside,
+  signerOf,
   statementBeside,
+  statementOf,
   torrentBeside,
   writeStatementBeside,
   writeTorrentBeside,
 } from './release-folder.ts';
 import { keyText, readKeyText, readReleaseKey } from './release-key.ts';
 import { type ReleasePart, releaseLabel } from './release-manifest.ts';
-import { isSignedStatement, type SignedStatement, signStatement } from './release-statement.ts';
+import { type SignedStatement, signStatement } from './release-statement.ts';
 import { releasesFolder } from './release-store.ts';
 import { movedAgainst } from './release-torrent.ts';
-import { TorrentError } from './torrent-error.ts';
 import { packageRoot } from './version-of-package.ts';
+import { noWireLog } from './wire-meter.ts';
 
 export function releaseCommand(): Command {
   return new Command('release')
@@ -69,7 +71,7 @@ function buildCommand(): Command {
     );
   return command.action(async () => {
     const { out, parent: given } = readOptions(command, buildOptions);
-    const parent = given === undefined ? null : await releaseIn(await parentFolder(given));
+    const parent = given === undefined ? null : await wholeRelease(await parentFolder(given));
     const built = await buildInto(resolve(out), parent);
     await explainedDisk(out, async () => {
       await writeTorrentBeside(built);
@@ -92,13 +94,13 @@ async function buildInto(out: string, parent: ReleaseFolder | null): Promise<Rel
     if (!(error instanceof ReleaseBuildError)) throw error;
     throw new CommandFault(`The release cannot be built: ${error.message}.`, { cause: error });
   }
-  return await releaseIn(out);
+  return await wholeRelease(out);
 }
 
 /** Of what was there before: it says nothing of this one. */
 async function dropOtherStatement(built: ReleaseFolder): Promise<void> {
   const signed = await readStatementBeside(built.folder);
-  if (signed !== null && flawOf(built, signed) !== null) await rm(statementBeside(built.folder));
+  if (signed !== null && !signerOf(built, signed).ok) await rm(statementBeside(built.folder));
 }
 
 function signCommand(): Command {
@@ -109,7 +111,7 @@ function signCommand(): Command {
   return command.action(async (given: string) => {
     const path = keyPathOf(command);
     const key = await explained(() => readReleaseKey(path));
-    const release = await releaseIn(given);
+    const release = await wholeRelease(given);
     const signed = signStatement(statementOf(release), key.privateKey);
     await explainedDisk(given, async () => {
       await writeTorrentBeside(release);
@@ -126,7 +128,7 @@ function showCommand(): Command {
     .description('what a release holds, needs and can read, and who signed it')
     .argument('<DIR>', 'a release folder')
     .action(async (given: string) => {
-      const release = await releaseIn(given);
+      const release = await wholeRelease(given);
       for (const line of summary(release)) console.log(line);
       const signed = await readStatementBeside(release.folder);
       console.log(`  signed     ${signed === null ? 'no' : signatureText(release, signed)}`);
@@ -146,40 +148,16 @@ function verifyCommand(): Command {
   return command.action(async (given: string) => {
     const key = readKeyText(readOptions(command, verifyOptions).key);
     if (key === null) throw usageFault(command, "option '--key' must be 64 hexadecimal digits");
-    const release = await releaseIn(given);
+    const release = await wholeRelease(given);
     const signed = await readStatementBeside(release.folder);
     if (signed === null)
       throw new CommandFault(`Nobody has signed it: there is no ${statementBeside(given)}.`);
-    const flaw = flawOf(release, signed);
-    if (flaw !== null || signed === 'malformed')
-      throw new CommandFault(`The signature is worth nothing: ${flaw}.`);
-    if (!sameBytes(signed.publicKey, key))
-      throw new CommandFault(`It is signed, but with another key: ${keyText(signed.publicKey)}.`);
+    const signer = signerOf(release, signed);
+    if (!signer.ok) throw new CommandFault(`The signature is worth nothing: ${signer.reason}.`);
+    if (!sameBytes(signer.publicKey, key))
+      throw new CommandFault(`It is signed, but with another key: ${keyText(signer.publicKey)}.`);
     console.log(`${release.label} is whole, and signed with that key.`);
   });
-}
-
-/** Throws a `CommandFault` for everything that is no whole release. */
-async function releaseIn(given: string): Promise<ReleaseFolder> {
-  const folder = resolve(given);
-  const shown = showProgress('bytes');
-  try {
-    const read = await readReleaseFolder(folder, (done, total) =>
-      shown.update({ done, total, doing: 'reading' }),
-    );
-    if (read.ok) return read.value;
-    throw new CommandFault(`${folder} is no whole release: ${read.reason}.`);
-  } catch (error) {
-    if (error instanceof TorrentError)
-      throw new CommandFault(`${folder} cannot become a torrent: ${error.message}.`, { cause: error });
-    if (['ENOENT', 'ENOTDIR', 'EACCES'].includes(errorCode(error)))
-      throw new CommandFault(`${folder} cannot be read (${errorCode(error)}): is it a release folder?`, {
-        cause: error,
-      });
-    throw error;
-  } finally {
-    shown.end();
-  }
 }
 
 /** A release folder, or the one that is deployed in a data folder. */
@@ -190,37 +168,14 @@ async function parentFolder(given: string): Promise<string> {
     () => false,
   );
   if (!isData) return given;
-  const { runs } = await readDeployState(releases, { info() {}, warn() {}, error() {} });
+  const { runs } = await readDeployState(releases, noWireLog);
   if (runs === null) throw new CommandFault(`Nothing was deployed in ${given} yet: leave --parent out.`);
   return join(releases, runs.id);
 }
 
-function statementOf({ manifest, id, info }: ReleaseFolder) {
-  return {
-    version: manifest.version,
-    manifestHash: Uint8Array.from(Buffer.from(id, 'hex')),
-    infoHash: info.hash,
-    infoBytes: info.bytes.length,
-  };
-}
-
-/** Null when its signature is good and is of this release. */
-function flawOf(release: ReleaseFolder, signed: SignedStatement | 'malformed'): string | null {
-  if (signed === 'malformed') return 'the file is no signed statement';
-  if (!isSignedStatement(signed)) return 'it is not that key’s';
-  const meant = statementOf(release);
-  const isSame =
-    sameBytes(meant.manifestHash, signed.manifestHash) &&
-    sameBytes(meant.infoHash, signed.infoHash) &&
-    meant.infoBytes === signed.infoBytes &&
-    meant.version === signed.version;
-  return isSame ? null : 'it is of another release';
-}
-
 function signatureText(release: ReleaseFolder, signed: SignedStatement | 'malformed'): string {
-  const flaw = flawOf(release, signed);
-  if (flaw !== null || signed === 'malformed') return `worthless: ${flaw}`;
-  return `with ${keyText(signed.publicKey)}`;
+  const signer = signerOf(release, signed);
+  return signer.ok ? `with ${keyText(signer.publicKey)}` : `worthless: ${signer.reason}`;
 }
 
 const parts: ReleasePart[] = ['behaviours', 'core', 'gateway', 'page'];

@@ -9,6 +9,7 @@ import { type NodeIdentity, readNodeIdentity } from './node-identity.ts';
 import { sameBytes } from './packed.ts';
 import { WireCalls } from './wire-calls.ts';
 import { connectWire } from './wire-dial.ts';
+import { noWireLog } from './wire-meter.ts';
 
 type Calls = WireCalls<{ command: string }, { json: string }>;
 
@@ -72,7 +73,7 @@ class Wires {
         admits: () => ({ ok: true }),
         messages: meshMessages,
         onLink: (link) => this.#opened(link),
-        log: { info() {}, warn() {}, error() {} },
+        log: noWireLog,
       });
       const outcome = await dialing.outcome;
       if (outcome.kind !== 'refused' && this.#open !== null) return this.#open;

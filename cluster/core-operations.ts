@@ -8,6 +8,7 @@ import type { CoreMetrics } from './core-metrics.ts';
 import { coreReport } from './core-report.ts';
 import type { CoreServices } from './core-services.ts';
 import type { LinkPeer } from './link-peer.ts';
+import { rejected } from './rejection.ts';
 
 export type ServiceKind = keyof typeof services;
 
@@ -81,7 +82,7 @@ export class CoreOperations {
       return { ok: true, value: { bytes, position } };
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      return { ok: false, rejection: { code: 'invalid', message } };
+      return rejected('invalid', message);
     }
   }
 }

@@ -10,6 +10,7 @@ import type { Store } from '../runtime/store.ts';
 import type { Product } from './core-behaviours.ts';
 import type { Elsewhere } from './core-elsewhere.ts';
 import type { LinkPeer } from './link-peer.ts';
+import { rejected } from './rejection.ts';
 
 export type Answering = Outcome<unknown> | Promise<Outcome<unknown>>;
 export type QueryKind = keyof typeof queries;
@@ -81,8 +82,7 @@ export class CoreReading {
 
   query(kind: QueryKind, ask: Ask<QueryKind>): Answering {
     const query = this.#options.product().queries[kind] as Query | undefined;
-    if (query === undefined)
-      return { ok: false, rejection: { code: 'invalid', message: `This release knows no ${kind}` } };
+    if (query === undefined) return rejected('invalid', `This release knows no ${kind}`);
     if (kind === 'instance') return this.#ofInstance(query, ask);
     if (kind !== 'searchStatuses') return this.#read(query, ask);
     return this.#options.store.catchUpSearch(searchWaitMs).then(() => this.#read(query, ask));
@@ -108,16 +108,14 @@ export class CoreReading {
   /** What other cores want to know of what is here. */
   exchange(kind: ExchangeKind, ask: Ask<RequestKind>, from: LinkPeer | null): Answering {
     const { store, reader, held } = this.#options;
-    if (from !== null && from.role !== 'core')
-      return { ok: false, rejection: { code: 'forbidden', message: `${kind} is for cores` } };
+    if (from !== null && from.role !== 'core') return rejected('forbidden', `${kind} is for cores`);
     if (kind === 'newest') {
       const { authors, sinceMs, most } = ask as Ask<'newest'>;
       const ids = store.newestOf({ authors, sinceMs, most: Math.min(most, mostFound) });
       return { ok: true, value: { ids } };
     }
     const { needs } = ask as Ask<'records' | 'listings'>;
-    if (needs.some(isSecret))
-      return { ok: false, rejection: { code: 'forbidden', message: 'secrets stay where they are' } };
+    if (needs.some(isSecret)) return rejected('forbidden', 'secrets stay where they are');
     const answer = (): Outcome<unknown> => {
       const found = answerNeeds(reader, needs);
       return { ok: true, value: kind === 'records' ? { found } : { answers: [{ held: held(), found }] } };

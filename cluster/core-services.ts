@@ -12,7 +12,7 @@ import {
 } from '../actors/facts.ts';
 import type { Answer, Ask, RequestKind, services } from '../actors/messages.ts';
 import { type AccountId, serverAccount } from '../runtime/account-id.ts';
-import type { FoundFact, Outcome, RejectionCode } from '../runtime/behaviours.ts';
+import type { FoundFact, Outcome } from '../runtime/behaviours.ts';
 import type { FactWrite } from '../runtime/fact.ts';
 import { accountIdOf, handleForm } from '../runtime/handle.ts';
 import { accountAt, afterPrefix, type Key, keyOf, restOf } from '../runtime/key.ts';
@@ -27,6 +27,7 @@ import {
   readSecret,
   tokenIdOf,
 } from './core-secrets.ts';
+import { rejected } from './rejection.ts';
 
 export type ServiceKind = keyof typeof services;
 type Served<K extends RequestKind> = Promise<Outcome<Answer<K>>>;
@@ -63,13 +64,6 @@ function operatorApp(): Answer<'app'> {
   };
 }
 
-function refuse(
-  code: RejectionCode,
-  message: string,
-): { ok: false; rejection: { code: RejectionCode; message: string } } {
-  return { ok: false, rejection: { code, message } };
-}
-
 function agree<T>(value: T): { ok: true; value: T } {
   return { ok: true, value };
 }
@@ -95,7 +89,7 @@ export class CoreServices {
   async #write(
     writes: FactWrite[],
     options: { deletes: boolean; live: boolean },
-  ): Promise<ReturnType<typeof refuse> | null> {
+  ): Promise<ReturnType<typeof rejected> | null> {
     const refusal = this.#options.store.refusal(options);
     if (refusal !== null) return { ok: false, rejection: refusal };
     const submitted = this.#options.store.submit(writes, options);
@@ -129,13 +123,13 @@ export class CoreServices {
   async signUp({ handle, password, displayName, ip }: Ask<'signUp'>): Served<'signUp'> {
     const { store, signUps, now } = this.#options;
     if (!handleForm.test(handle)) {
-      return refuse(
+      return rejected(
         'invalid',
         'Validation failed: Username must contain only letters, numbers and underscores, at most 30',
       );
     }
     if (password.length < shortestPassword) {
-      return refuse(
+      return rejected(
         'invalid',
         `Validation failed: Password is too short (minimum is ${shortestPassword} characters)`,
       );
@@ -143,10 +137,10 @@ export class CoreServices {
     const account = accountIdOf(handle);
     // A tombstone counts: names are never given out again.
     if (store.writerReader.fact(accountFact(account)) !== null || this.#claimed.has(account)) {
-      return refuse('taken', 'Validation failed: Username has already been taken');
+      return rejected('taken', 'Validation failed: Username has already been taken');
     }
     if (signUps.count(`ip:${ip}`, now())?.isOver === true)
-      return refuse('rate-limited', 'Too many sign-ups from this address');
+      return rejected('rate-limited', 'Too many sign-ups from this address');
     const refusal = store.refusal({ deletes: false });
     if (refusal !== null) return { ok: false, rejection: refusal };
     this.#claimed.add(account);
@@ -159,7 +153,7 @@ export class CoreServices {
       const failed = await this.#write(writes, forGood);
       if (failed !== null) return failed;
     } catch (error) {
-      if (error instanceof PasswordsBusyError) return refuse('busy', error.message);
+      if (error instanceof PasswordsBusyError) return rejected('busy', error.message);
       throw error;
     } finally {
       this.#claimed.delete(account);
@@ -192,39 +186,39 @@ export class CoreServices {
     switch (await this.#isRight(account, password, ip)) {
       case 'yes':
         return this.#live(accountFact(account)) === null
-          ? refuse('unauthorized', 'Wrong handle or password')
+          ? rejected('unauthorized', 'Wrong handle or password')
           : agree({ account });
       case 'no':
-        return refuse('unauthorized', 'Wrong handle or password');
+        return rejected('unauthorized', 'Wrong handle or password');
       case 'too-many':
-        return refuse('rate-limited', 'Too many failed logins: try again in some minutes');
+        return rejected('rate-limited', 'Too many failed logins: try again in some minutes');
       case 'busy':
-        return refuse('busy', 'Too many logins at once: try again');
+        return rejected('busy', 'Too many logins at once: try again');
     }
   }
 
   async changePassword(ask: Ask<'changePassword'>): Served<'changePassword'> {
     const { account, current, next, ip, keep } = ask;
     if (next.length < shortestPassword) {
-      return refuse(
+      return rejected(
         'invalid',
         `Validation failed: Password is too short (minimum is ${shortestPassword} characters)`,
       );
     }
     const right = await this.#isRight(account, current, ip);
     if (right === 'too-many')
-      return refuse('rate-limited', 'Too many wrong passwords: try again in some minutes');
-    if (right === 'busy') return refuse('busy', 'Too many passwords are being checked: try again');
-    if (right === 'no') return refuse('invalid', 'Validation failed: Current password is wrong');
+      return rejected('rate-limited', 'Too many wrong passwords: try again in some minutes');
+    if (right === 'busy') return rejected('busy', 'Too many passwords are being checked: try again');
+    if (right === 'no') return rejected('invalid', 'Validation failed: Current password is wrong');
     return this.#savePassword(account, next, keep);
   }
 
   async setPassword({ handle, password }: Ask<'setPassword'>): Served<'setPassword'> {
     const account = accountIdOf(handle);
     if (this.#live(accountFact(account)) === null)
-      return refuse('not-found', `There is no account ${handle}`);
+      return rejected('not-found', `There is no account ${handle}`);
     if (password.length < shortestPassword) {
-      return refuse('invalid', `The password is too short (minimum is ${shortestPassword} characters)`);
+      return rejected('invalid', `The password is too short (minimum is ${shortestPassword} characters)`);
     }
     return this.#savePassword(account, password, null);
   }
@@ -260,9 +254,9 @@ export class CoreServices {
   async deleteAccount({ account, password, ip }: Ask<'deleteAccount'>): Served<'deleteAccount'> {
     const right = await this.#isRight(account, password, ip);
     if (right === 'too-many')
-      return refuse('rate-limited', 'Too many wrong passwords: try again in some minutes');
-    if (right === 'busy') return refuse('busy', 'Too many passwords are being checked: try again');
-    if (right === 'no') return refuse('invalid', 'Validation failed: Password is wrong');
+      return rejected('rate-limited', 'Too many wrong passwords: try again in some minutes');
+    if (right === 'busy') return rejected('busy', 'Too many passwords are being checked: try again');
+    if (right === 'no') return rejected('invalid', 'Validation failed: Password is wrong');
     const retired = await this.#options.retire(account);
     if (!retired.ok) return retired;
     const tokens = this.#factsOf(account, factKind.token);
@@ -272,7 +266,7 @@ export class CoreServices {
 
   async createApp({ name, website, redirectUris, scopes, ip }: Ask<'createApp'>): Served<'createApp'> {
     if (this.#options.signUps.count(`app:${ip}`, this.#options.now())?.isOver === true) {
-      return refuse('rate-limited', 'Too many apps from this address');
+      return rejected('rate-limited', 'Too many apps from this address');
     }
     const clientId = randomBytes(8).toString('hex');
     const secret = randomBytes(32).toString('base64url');
@@ -284,7 +278,7 @@ export class CoreServices {
   async app({ clientId }: Ask<'app'>): Served<'app'> {
     if (clientId === operatorClientId) return agree(operatorApp());
     const wire = /^[0-9a-f]{16}$/.test(clientId) ? this.#live(appFact(clientId)) : null;
-    if (wire === null) return refuse('not-found', 'Record not found');
+    if (wire === null) return rejected('not-found', 'Record not found');
     const { name, website, redirectUris, scopes, secret } = appRecord.decode(wire);
     return agree({ name, website, redirectUris, scopes, clientSecret: secret });
   }
@@ -308,11 +302,11 @@ export class CoreServices {
     const key = parts === null ? null : keyOf(parts.account, factKind.code, parts.hash);
     const wire = key === null ? null : this.#live(key);
     if (parts === null || key === null || wire === null)
-      return refuse('invalid', 'The code is unknown, used or expired');
+      return rejected('invalid', 'The code is unknown, used or expired');
     const { app, redirectUri, scopes, challenge, expiresMs } = codeRecord.decode(wire);
     const failed = await this.#write([{ key, value: null }], deletes);
     if (failed !== null) return failed;
-    if (expiresMs < this.#options.now()) return refuse('invalid', 'The code is unknown, used or expired');
+    if (expiresMs < this.#options.now()) return rejected('invalid', 'The code is unknown, used or expired');
     return agree({ account: parts.account, clientId: app, redirectUri, scopes, challenge });
   }
 
@@ -331,7 +325,7 @@ export class CoreServices {
     const wire = parts === null ? null : this.#live(keyOf(parts.account, factKind.token, parts.hash));
     const isUser = parts !== null && parts.account !== serverAccount;
     if (parts === null || wire === null || (isUser && this.#live(accountFact(parts.account)) === null)) {
-      return refuse('unauthorized', 'The access token is invalid');
+      return rejected('unauthorized', 'The access token is invalid');
     }
     const { app, scopes } = tokenRecord.decode(wire);
     return agree({
@@ -356,7 +350,7 @@ export class CoreServices {
   async adoptAccounts({ handles, createdMs }: Ask<'adoptAccounts'>): Served<'adoptAccounts'> {
     const writes = new Map<AccountId, FactWrite>();
     for (const handle of handles) {
-      if (!handleForm.test(handle)) return refuse('invalid', `${JSON.stringify(handle)} is no handle`);
+      if (!handleForm.test(handle)) return rejected('invalid', `${JSON.stringify(handle)} is no handle`);
       const account = accountIdOf(handle);
       if (this.#options.store.writerReader.fact(accountFact(account)) !== null) continue;
       writes.set(account, this.#newAccount(account, handle, '', createdMs));
@@ -370,7 +364,7 @@ export class CoreServices {
   async issueToken({ handle, scopes }: Ask<'issueToken'>): Served<'issueToken'> {
     const account = accountIdOf(handle);
     if (this.#live(accountFact(account)) === null)
-      return refuse('not-found', `There is no account ${handle}`);
+      return rejected('not-found', `There is no account ${handle}`);
     const clientId = operatorClientId;
     const made = await this.createToken({ account, clientId, scopes });
     return made.ok ? agree({ token: made.value.token }) : made;

@@ -2,7 +2,7 @@
 
 import type { AccountId } from '../runtime/account-id.ts';
 import type { CodesReport } from '../runtime/actor-codes.ts';
-import type { FoundFact, Outcome, Reader, RejectionCode } from '../runtime/behaviours.ts';
+import type { FoundFact, Outcome, Reader } from '../runtime/behaviours.ts';
 import {
   BehavioursError,
   type BehavioursSource,
@@ -15,6 +15,7 @@ import type { CoreProduct } from './core-product.ts';
 import type { SwapMetrics } from './core-swap-metrics.ts';
 import { tryBehaviours } from './core-trial.ts';
 import type { TrialBounds } from './core-trial-scripts.ts';
+import { rejected } from './rejection.ts';
 
 export interface CoreSwapOptions {
   product: CoreProduct;
@@ -88,7 +89,7 @@ export class CoreSwap {
    * this way (what is stored or said changes: a core must start with it; or there is no way back), `busy` while another swap is on.
    */
   async swap(folder: string, terms: SwapTerms = {}): Promise<Outcome<Swapped>> {
-    if (this.#isBusy) return refused('busy', 'Another swap of behaviours is under way');
+    if (this.#isBusy) return rejected('busy', 'Another swap of behaviours is under way');
     this.#isBusy = true;
     const { log, metrics } = this.#options;
     try {
@@ -106,12 +107,12 @@ export class CoreSwap {
   async #swap(folder: string, { isOneWay = false }: SwapTerms): Promise<Outcome<Swapped>> {
     const { product, actors } = this.#options;
     const running = product.current.source;
-    if (running === undefined) return refused('invalid', 'What runs here came from no release');
+    if (running === undefined) return rejected('invalid', 'What runs here came from no release');
     let next: BehavioursSource;
     try {
       next = await readBehaviours(folder);
     } catch (error) {
-      return refused('invalid', reasonOf(error));
+      return rejected('invalid', reasonOf(error));
     }
     const from = running.sha256;
     const to = next.sha256;
@@ -124,12 +125,12 @@ export class CoreSwap {
       signal: this.#closing.signal,
       ...(this.#options.trial === undefined ? {} : { bounds: this.#options.trial }),
     });
-    if (this.#closing.signal.aborted) return refused('unavailable', 'The core stops');
+    if (this.#closing.signal.aborted) return rejected('unavailable', 'The core stops');
     if (verdict.kind !== 'fit')
-      return refused(verdict.kind === 'programs' ? 'forbidden' : 'invalid', verdict.reason);
+      return rejected(verdict.kind === 'programs' ? 'forbidden' : 'invalid', verdict.reason);
     const { oneWay } = verdict;
     if (oneWay !== null && !isOneWay)
-      return refused(
+      return rejected(
         'forbidden',
         `There is no way back from it, and nobody said that there need be none: ${oneWay}`,
       );
@@ -137,11 +138,11 @@ export class CoreSwap {
     try {
       compiled = compileBehaviours(next);
     } catch (error) {
-      return refused('invalid', reasonOf(error));
+      return rejected('invalid', reasonOf(error));
     }
     // To compile it has taken its time; the first actors go over in another turn.
     await new Promise((resolve) => setImmediate(resolve));
-    if (this.#closing.signal.aborted) return refused('unavailable', 'The core stops');
+    if (this.#closing.signal.aborted) return rejected('unavailable', 'The core stops');
     this.#take(compiled);
     return { ok: true, value: { from, to, awake: actors.awake, oneWay } };
   }
@@ -211,8 +212,4 @@ function isCopyable(value: unknown): boolean {
 function reasonOf(error: unknown): string {
   if (error instanceof BehavioursError) return error.message;
   return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-}
-
-function refused(code: RejectionCode, message: string): Outcome<never> {
-  return { ok: false, rejection: { code, message } };
 }

@@ -34,6 +34,7 @@ import { CoreWriting } from './core-writing.ts';
 import type { Handled } from './link-handling.ts';
 import type { LinkPeer } from './link-peer.ts';
 import type { Term } from './peer-messages.ts';
+import { rejected } from './rejection.ts';
 
 type CommandKind = keyof typeof commands;
 
@@ -323,10 +324,7 @@ export class Core {
     this.metrics.asked(kind);
     const counting = counted === null ? null : this.#limit.count(counted.limitKey, this.#options.now());
     if (counting?.isOver === true) {
-      return this.#handled(
-        { ok: false, rejection: { code: 'rate-limited', message: 'Too many requests' } },
-        counting,
-      );
+      return this.#handled(rejected('rate-limited', 'Too many requests'), counting);
     }
     const answer = this.#underTerm(kind, ask, from);
     return answer instanceof Promise
@@ -358,7 +356,7 @@ export class Core {
 
   #answer<K extends RequestKind>(kind: K, ask: Ask<K>, from: LinkPeer | null): Answering {
     if (from !== null && from.role !== 'operator' && isOperators(kind)) {
-      return { ok: false, rejection: { code: 'forbidden', message: `${kind} is for operators` } };
+      return rejected('forbidden', `${kind} is for operators`);
     }
     if (isCommand(kind)) return this.#command(kind, ask as Ask<CommandKind>, from);
     if (isService(kind)) return this.#operations.serve(kind, ask as Ask<ServiceKind>);
@@ -381,8 +379,7 @@ export class Core {
   }
 
   async #attach(ask: Ask<'attach'>, from: LinkPeer | null): Promise<Outcome<unknown>> {
-    if (from === null)
-      return { ok: false, rejection: { code: 'forbidden', message: 'attach is for gateways' } };
+    if (from === null) return rejected('forbidden', 'attach is for gateways');
     const { account, session, since } = ask;
     const number = this.#sessions.attach(from, session, account);
     const outcome = await this.#actors.ask(account, { kind: 'attach', account, session: number, since });

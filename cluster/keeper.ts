@@ -3,6 +3,7 @@ import type { KeyObject } from 'node:crypto';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { keyPairOf, newKeyPair, seedOf } from './ed25519.ts';
+import { hexDigits } from './hex.ts';
 import { createKeyFile, KeyFileError, readKeyFile, replaceKeyFile } from './key-file.ts';
 import { clusterOf } from './manifest.ts';
 import { sameBytes } from './packed.ts';
@@ -17,7 +18,7 @@ export interface Keeper {
   privateKey: KeyObject;
 }
 
-const hex = z.string().regex(/^[0-9a-f]{64}$/);
+const hex = hexDigits(32);
 const written = z.strictObject({ cluster: hex, publicKey: hex, seed: hex });
 
 /** A keeper of a cluster that is founded with it; or, given a cluster, one that the keeper it has can hand over to. */

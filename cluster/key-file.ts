@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { link, open, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { errorCode } from './command-fault.ts';
+import { syncFolder } from './whole-file.ts';
 
 /** `exists`: there is one already, and it is never overwritten. `unreadable` and `unwritable`: the system refuses. */
 export type KeyFileReason = 'absent' | 'exists' | 'malformed' | 'unreadable' | 'unwritable';
@@ -61,13 +62,4 @@ export async function readKeyFile(path: string): Promise<unknown> {
 export async function replaceKeyFile(by: string, path: string): Promise<void> {
   await rename(by, path);
   await syncFolder(dirname(path));
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }

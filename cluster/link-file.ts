@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
+import { hexDigits } from './hex.ts';
 
 export const linkFileName = 'core.link';
 const keyBytes = 32;
@@ -28,7 +29,7 @@ export class LinkFileError extends Error {
 
 const written = z.strictObject({
   port: z.int().min(1).max(65535),
-  key: z.string().regex(/^[0-9a-f]{64}$/),
+  key: hexDigits(32),
   pid: z.int().min(1),
   incarnation: z.string().min(1).max(100),
 });

@@ -4,6 +4,7 @@ import type { Outcome } from '../runtime/behaviours.ts';
 import type { Handled } from './link-handling.ts';
 import type { LinkPeer } from './link-peer.ts';
 import type { Mesh } from './mesh.ts';
+import { rejected } from './rejection.ts';
 
 /** Null: it is another request. */
 export function answerCluster<K extends RequestKind>(
@@ -15,7 +16,7 @@ export function answerCluster<K extends RequestKind>(
   if (kind !== 'cluster') return null;
   if (from.role !== 'operator' || !('command' in ask)) {
     const message = 'cluster is for operators';
-    return Promise.resolve({ outcome: { ok: false, rejection: { code: 'forbidden', message } } });
+    return Promise.resolve({ outcome: rejected('forbidden', message) });
   }
   return mesh.command(String(ask.command)).then((outcome: Outcome<string>): Handled => {
     return { outcome: outcome.ok ? { ok: true, value: { json: outcome.value } } : outcome };

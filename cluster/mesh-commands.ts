@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { Outcome } from '../runtime/behaviours.ts';
 import { MalformedError } from '../runtime/codec.ts';
+import { hexDigits } from './hex.ts';
 import type { InviteContact } from './invite.ts';
 import { type Admission, admission } from './invite-admission.ts';
 import { inviteLifeMostMs } from './invite-certificate.ts';
@@ -9,6 +10,7 @@ import type { Manifest } from './manifest.ts';
 import type { MeshKeeper } from './mesh-keeper.ts';
 import type { MeshReleases } from './mesh-releases.ts';
 import { unpacked } from './packed.ts';
+import { rejected } from './rejection.ts';
 import { handoverFromJson, handoverJson } from './release-handover.ts';
 
 const nodeNamed = z.union([z.int().min(1), z.string().min(1).max(40)]);
@@ -39,7 +41,7 @@ export const meshCommand = z.discriminatedUnion('do', [
   }),
   z.object({ do: z.enum(['ringAdd', 'ringRemove', 'revoke']), node: nodeNamed }),
   z.object({ do: z.literal('revokeInvite'), id: z.string().regex(/^[0-9a-f]{32}$/) }),
-  z.object({ do: z.literal('trustRelease'), key: z.string().regex(/^[0-9a-f]{64}$/) }),
+  z.object({ do: z.literal('trustRelease'), key: hexDigits(32) }),
   z.object({ do: z.enum(['ringAbort', 'rotateKey', 'retireKey', 'rotateKeeper']) }),
   /** Of a core that a newcomer has knocked at. */
   z.object({ do: z.literal('admit'), admission: z.base64() }),
@@ -73,8 +75,7 @@ export async function doCommand(
   if (command.do === 'ringShow') return { ok: true, value: JSON.stringify(options.ring()) };
   if (command.do === 'deployShow') return { ok: true, value: JSON.stringify(options.deploys.show()) };
   if (command.do === 'deploy') return await deploy(command, options);
-  if (command.do === 'swap')
-    return { ok: false, rejection: { code: 'forbidden', message: 'swap is for the machine’s own agent' } };
+  if (command.do === 'swap') return rejected('forbidden', 'swap is for the machine’s own agent');
   if (!isLast && !(await options.isKeeper())) return await options.forward(json);
   return await asKeeper(command, options);
 }
@@ -103,7 +104,7 @@ async function asKeeper(
     }
     case 'admit': {
       const shown = readAdmission(command.admission);
-      return shown === null ? invalid('that is no admission') : done(await keeper.admit(shown));
+      return shown === null ? rejected('invalid', 'that is no admission') : done(await keeper.admit(shown));
     }
     case 'ringAdd':
     case 'ringRemove':
@@ -128,7 +129,7 @@ export function readCommand(json: string): Outcome<MeshCommand> {
   const read = meshCommand.safeParse(jsonOrNull(json));
   return read.success
     ? { ok: true, value: read.data }
-    : invalid(`not a command: ${z.prettifyError(read.error).replaceAll(/\s+/g, ' ')}`);
+    : rejected('invalid', `not a command: ${z.prettifyError(read.error).replaceAll(/\s+/g, ' ')}`);
 }
 
 function done(outcome: Awaited<ReturnType<MeshKeeper['change']>>): Outcome<string> {
@@ -141,9 +142,10 @@ export function nodeOf(named: number | string, { members }: Manifest): Outcome<n
   if (number !== null) return { ok: true, value: number };
   const found = members.filter(({ name }) => name === named);
   const [only] = found;
-  if (only === undefined) return invalid(`no node is named ${named}`);
+  if (only === undefined) return rejected('invalid', `no node is named ${named}`);
   if (found.length > 1)
-    return invalid(
+    return rejected(
+      'invalid',
       `${found.length} nodes are named ${named}: say which by its number, as "murmuration status" shows it`,
     );
   return { ok: true, value: only.node };
@@ -164,8 +166,4 @@ function jsonOrNull(json: string): unknown {
   } catch {
     return null;
   }
-}
-
-function invalid(message: string): Outcome<never> {
-  return { ok: false, rejection: { code: 'invalid', message } };
 }

@@ -7,6 +7,7 @@ import type { MeshLink } from './mesh-dialing.ts';
 import type { ManifestHeld } from './mesh-manifest.ts';
 import { commandCall, type MemberEntry, type MeshOnly, type ReleaseNews } from './mesh-messages.ts';
 import type { ReleaseOffered } from './mesh-release.ts';
+import { rejected } from './rejection.ts';
 import { answerCall, WireCalls } from './wire-calls.ts';
 import type { FarewellReason } from './wire-close.ts';
 import type { WirePeer } from './wire-end.ts';
@@ -122,8 +123,7 @@ export class MeshGossip {
   /** Asks who is at the other end of a link. Never rejects. */
   async ask(link: MeshLink, json: string): Promise<Outcome<string>> {
     const gossiping = this.#links.get(link);
-    if (gossiping === undefined)
-      return { ok: false, rejection: { code: 'unavailable', message: 'there is no link to it' } };
+    if (gossiping === undefined) return rejected('unavailable', 'there is no link to it');
     const outcome = await gossiping.calls.call({ command: json });
     return outcome.ok ? { ok: true, value: outcome.value.json } : outcome;
   }
@@ -174,7 +174,7 @@ export class MeshGossip {
     gossiping.underWay++;
     const isFull = gossiping.underWay > commandsMost;
     const answer = await answerCall(commandCall, message, async ({ command }) => {
-      if (isFull) return { ok: false, rejection: { code: 'busy', message: 'too many commands at once' } };
+      if (isFull) return rejected('busy', 'too many commands at once');
       const outcome = await this.#options.command(command, link.peer);
       return outcome.ok ? { ok: true, value: { json: outcome.value } } : outcome;
     });

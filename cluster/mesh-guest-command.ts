@@ -2,6 +2,7 @@
 import type { Outcome } from '../runtime/behaviours.ts';
 import type { Manifest } from './manifest.ts';
 import { type MeshCommand, nodeOf, readCommand } from './mesh-commands.ts';
+import { rejected } from './rejection.ts';
 
 /** The command as it is to be done, or why it is not: asked by operators of this node. */
 export function guestCommand(
@@ -18,7 +19,7 @@ export function guestCommand(
     // By its number, so that it is this one wherever the command is done.
     if (named.value === node) return { ok: true, value: JSON.stringify({ do: 'revoke', node }) };
   }
-  return { ok: false, rejection: { code: 'forbidden', message: refusal } };
+  return rejected('forbidden', refusal);
 }
 
 /** To look is free, and a deploy is whoever's who signed it. */

@@ -21,6 +21,7 @@ import {
 } from './manifest-change.ts';
 import type { ManifestHeld } from './mesh-manifest.ts';
 import { sameBytes } from './packed.ts';
+import { rejected } from './rejection.ts';
 import type { RingChange } from './ring-keeper.ts';
 
 export interface MeshKeeperOptions {
@@ -91,7 +92,7 @@ export class MeshKeeper {
       keeper: keeper.privateKey,
       nowMs: wallMs(),
     });
-    if (made.kind === 'rejected') return invalid(made.reason);
+    if (made.kind === 'rejected') return rejected('invalid', made.reason);
     const { id, expiresMs } = made.invite.certificate;
     return {
       ok: true,
@@ -144,25 +145,21 @@ export class MeshKeeper {
     const keeper = await this.#options.keeper();
     if (keeper === null) return notHere;
     if (manifest.conflict !== null)
-      return invalid('two manifests of one epoch are about: nothing is signed until that is mended');
+      return rejected(
+        'invalid',
+        'two manifests of one epoch are about: nothing is signed until that is mended',
+      );
     const { current } = manifest;
     const change = apply(current.manifest);
-    if (change.kind === 'rejected') return invalid(change.reason);
+    if (change.kind === 'rejected') return rejected('invalid', change.reason);
     const next = signNext(current, change.manifest, keeper.privateKey);
-    if (next.kind === 'rejected') return invalid(next.reason);
+    if (next.kind === 'rejected') return rejected('invalid', next.reason);
     // On disk first: this epoch is never signed twice, whatever happens to this process.
     const offered = await manifest.offer(next.signed, 'the keeper');
     if (offered.kind === 'taken') return { ok: true, value: next.verified };
     const reason = 'reason' in offered ? offered.reason : 'another manifest came in between: ask again';
-    return { ok: false, rejection: { code: 'unavailable', message: reason } };
+    return rejected('unavailable', reason);
   }
 }
 
-const notHere: Outcome<never> = {
-  ok: false,
-  rejection: { code: 'unavailable', message: 'the keeper’s key is not on this node' },
-};
-
-function invalid(message: string): Outcome<never> {
-  return { ok: false, rejection: { code: 'invalid', message } };
-}
+const notHere: Outcome<never> = rejected('unavailable', 'the keeper’s key is not on this node');

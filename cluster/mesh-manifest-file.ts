@@ -8,9 +8,9 @@ import {
   readClusterFile,
   textOf,
   verifiedFrom,
-  writeWhole,
 } from './cluster-file.ts';
 import type { SignedManifest, VerifiedManifest } from './manifest.ts';
+import { writeWhole } from './whole-file.ts';
 
 const manifestFileName = 'manifest.json';
 const written = z.object({ manifest: z.string() });

@@ -12,6 +12,7 @@ import type { CorePlace, SwapOrder } from './mesh-ports.ts';
 import type { MeshReleases } from './mesh-releases.ts';
 import { keepersAmong } from './mesh-status.ts';
 import { sameBytes } from './packed.ts';
+import { rejected } from './rejection.ts';
 import type { RingChange } from './ring-keeper.ts';
 import type { WirePeer } from './wire-end.ts';
 import type { WireLog } from './wire-meter.ts';
@@ -82,7 +83,7 @@ export class MeshOperators {
         },
       );
     } catch (error) {
-      return unavailable(error instanceof Error ? error.message : String(error));
+      return rejected('unavailable', error instanceof Error ? error.message : String(error));
     }
   }
 
@@ -93,9 +94,10 @@ export class MeshOperators {
   async commandOf({ hello, publicKey }: WirePeer, json: string): Promise<Outcome<string>> {
     if (hello.role === 'core') return await this.command(json, { isLast: true });
     if (hello.role === 'agent' && hello.node === this.#options.node) return await this.#agents(json);
-    if (hello.role !== 'operator') return forbidden(`commands are for operators, not for a ${hello.role}`);
+    if (hello.role !== 'operator')
+      return rejected('forbidden', `commands are for operators, not for a ${hello.role}`);
     const member = this.#manifest.members.find(({ key }) => sameBytes(key, publicKey));
-    if (member === undefined) return forbidden('this machine is no member of the cluster');
+    if (member === undefined) return rejected('forbidden', 'this machine is no member of the cluster');
     if (member.roles.includes('core')) return await this.command(json, { isLast: false });
     const allowed = guestCommand(json, { node: member.node, manifest: this.#manifest });
     return allowed.ok ? await this.command(allowed.value, { isLast: false }) : allowed;
@@ -105,7 +107,7 @@ export class MeshOperators {
   async #agents(json: string): Promise<Outcome<string>> {
     const read = readCommand(json);
     if (!read.ok) return read;
-    if (read.value.do !== 'swap') return forbidden('an agent can only have behaviours changed');
+    if (read.value.do !== 'swap') return rejected('forbidden', 'an agent can only have behaviours changed');
     return await this.#options.swap(read.value);
   }
 
@@ -126,14 +128,17 @@ export class MeshOperators {
   /** To whoever says that it has the key. One that has it no more does nothing, and the next one is asked. */
   async #forward(json: string): Promise<Outcome<string>> {
     const { node: self, entries, ask } = this.#options;
-    let last: Outcome<string> = unavailable(
+    let last: Outcome<string> = rejected(
+      'unavailable',
       'no core that can be reached has the keeper’s key: start its machine, or bring the key here with "murmuration keeper import"',
     );
     for (const node of keepersAmong(entries())) {
       if (node === self) continue;
       const asked = ask(node, json);
       last =
-        asked === null ? unavailable(`the keeper (node ${node}) cannot be reached from here`) : await asked;
+        asked === null
+          ? rejected('unavailable', `the keeper (node ${node}) cannot be reached from here`)
+          : await asked;
       if (last.ok || last.rejection.code !== 'unavailable') return last;
     }
     return last;
@@ -154,12 +159,4 @@ export class MeshOperators {
       .slice(0, contactsMost)
       .map(({ host, port }) => ({ host, linkPort: port, dhtPort: port }));
   }
-}
-
-function forbidden(message: string): Outcome<never> {
-  return { ok: false, rejection: { code: 'forbidden', message } };
-}
-
-function unavailable(message: string): Outcome<never> {
-  return { ok: false, rejection: { code: 'unavailable', message } };
 }

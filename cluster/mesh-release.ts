@@ -1,7 +1,7 @@
 // The release pointer a process goes by: offered ones are judged, kept on disk, then used. Where they come from and go to is the gossip's.
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { textOf, writeWhole } from './cluster-file.ts';
+import { textOf } from './cluster-file.ts';
 import type { ReleaseNews } from './mesh-messages.ts';
 import { sameBytes } from './packed.ts';
 import {
@@ -22,6 +22,7 @@ import {
   type SignedPointer,
 } from './release-pointer.ts';
 import { judgePointer } from './release-pointer-judgement.ts';
+import { writeWhole } from './whole-file.ts';
 import type { WireLog } from './wire-meter.ts';
 
 /** Refused pointers that are told from new ones. */

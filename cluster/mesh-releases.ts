@@ -3,6 +3,7 @@ import type { Outcome } from '../runtime/behaviours.ts';
 import type { VerifiedManifest } from './manifest.ts';
 import type { AgentEntry, MemberEntry, ReleaseNews } from './mesh-messages.ts';
 import type { ReleaseHeld, ReleaseKnown, ReleaseRefused } from './mesh-release.ts';
+import { rejected } from './rejection.ts';
 import {
   newestAgents,
   progressOf,
@@ -51,6 +52,7 @@ export interface DeployShown {
 
 export class MeshReleases {
   readonly #options: MeshReleasesOptions;
+  readonly #planOf = rememberedPlan();
   #said: RolloutSaid | null = null;
 
   constructor(options: MeshReleasesOptions) {
@@ -81,7 +83,7 @@ export class MeshReleases {
       refused: 'reason' in offered ? offered.reason : '',
     }[offered.kind];
     if (offered.kind === 'older') this.#options.held.refuse(message, 'an operator');
-    return { ok: false, rejection: { code: 'invalid', message } };
+    return rejected('invalid', message);
   }
 
   show(): DeployShown {
@@ -111,12 +113,22 @@ export class MeshReleases {
 
   #plan(): RolloutPlan | null {
     const known = this.#options.held.current;
-    return known === null ? null : planOf(known, this.#options.manifest());
+    return known === null ? null : this.#planOf(known, this.#options.manifest());
   }
 }
 
+/** What was planned last is remembered, for the same pointer and manifest: the order takes a hash of every member, at each tell. */
+export function rememberedPlan(): (known: ReleaseKnown, manifest: VerifiedManifest) => RolloutPlan {
+  let last: { known: ReleaseKnown; manifest: VerifiedManifest; plan: RolloutPlan } | null = null;
+  return (known, manifest) => {
+    if (last?.known !== known || last.manifest !== manifest)
+      last = { known, manifest, plan: planOf(known, manifest) };
+    return last.plan;
+  };
+}
+
 /** The order of all members, and how many have changed over after each wave. */
-export function planOf({ signed, pointer }: ReleaseKnown, { manifest }: VerifiedManifest): RolloutPlan {
+function planOf({ signed, pointer }: ReleaseKnown, { manifest }: VerifiedManifest): RolloutPlan {
   const nodes = manifest.members.map(({ node }) => node);
   const { version } = pointer;
   const waves = pointer.waves.length === 0 ? [nodes.length] : sizesOf(pointer, nodes);

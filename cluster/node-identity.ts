@@ -3,6 +3,7 @@ import type { KeyObject } from 'node:crypto';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { keyPairOf, newKeyPair, seedOf } from './ed25519.ts';
+import { hexDigits } from './hex.ts';
 import { createKeyFile, KeyFileError, readKeyFile } from './key-file.ts';
 import { certificateOf, pemOf } from './node-certificate.ts';
 import { fingerprintOf, nodeNumberOf } from './node-number.ts';
@@ -30,8 +31,8 @@ export interface NodeIdentity {
 
 const written = z.strictObject({
   node: z.int().min(1),
-  publicKey: z.string().regex(/^[0-9a-f]{64}$/),
-  seed: z.string().regex(/^[0-9a-f]{64}$/),
+  publicKey: hexDigits(32),
+  seed: hexDigits(32),
 });
 
 /** The identity in this data folder, made if there is none. Rejects with a `KeyFileError`; never replaces a file. */

@@ -20,11 +20,6 @@ interface Bundle {
   outfile: string;
 }
 
-interface ProgramBundle extends Bundle {
-  /** Packages that are left out beside the native ones. */
-  external?: readonly string[];
-}
-
 /** They carry native code, so they come from node_modules of the machine that runs the release. */
 export const nativePackages = ['lmdb', 'uWebSockets.js'];
 
@@ -35,18 +30,6 @@ export const optionalPackages = ['msgpackr-extract'];
 export const requireForBundledPackages =
   "import { createRequire as createRequireOfRelease } from 'node:module';\n" +
   'const require = createRequireOfRelease(import.meta.url);';
-
-/** One ES module that plain Node runs: everything in it but the native packages. */
-export async function bundleProgram({ root, entry, outfile, external = [] }: ProgramBundle): Promise<void> {
-  await bundle(root, entry, {
-    outfile,
-    platform: 'node',
-    target: 'node20',
-    format: 'esm',
-    external: [...nativePackages, ...optionalPackages, ...external],
-    banner: { js: requireForBundledPackages },
-  });
-}
 
 /** One script for `vm.compileFunction(text, ['exports'])`: it imports nothing and fills `exports`. */
 export async function bundleBehaviours({ root, entry, outfile }: Bundle): Promise<void> {

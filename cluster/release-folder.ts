@@ -3,8 +3,16 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { errorCode } from './command-fault.ts';
+import { bytesOf } from './hex.ts';
+import { sameBytes } from './packed.ts';
 import { type ReleaseManifest, releaseLabel } from './release-manifest.ts';
-import { encodeStatement, readStatement, type SignedStatement } from './release-statement.ts';
+import {
+  encodeStatement,
+  isSignedStatement,
+  type ReleaseStatement,
+  readStatement,
+  type SignedStatement,
+} from './release-statement.ts';
 import { releaseInfo } from './release-torrent.ts';
 import { type ReleaseCheck, verifyFetched } from './release-verification.ts';
 import { writeTorrentFile } from './torrent-file.ts';
@@ -50,6 +58,34 @@ export async function readStatementBeside(folder: string): Promise<SignedStateme
     if (errorCode(error) === 'ENOENT') return null;
     throw error;
   }
+}
+
+/** What its maker says of it. */
+export function statementOf({ manifest, id, info }: ReleaseFolder): ReleaseStatement {
+  return {
+    version: manifest.version,
+    manifestHash: bytesOf(id),
+    infoHash: info.hash,
+    infoBytes: info.bytes.length,
+  };
+}
+
+/** Whose key signed this release, or why the statement beside it is worth nothing. */
+export function signerOf(
+  release: ReleaseFolder,
+  signed: SignedStatement | 'malformed',
+): { ok: true; publicKey: Uint8Array } | { ok: false; reason: string } {
+  if (signed === 'malformed') return { ok: false, reason: 'the file is no signed statement' };
+  if (!isSignedStatement(signed)) return { ok: false, reason: 'it is not that key’s' };
+  const meant = statementOf(release);
+  const isSame =
+    sameBytes(meant.manifestHash, signed.manifestHash) &&
+    sameBytes(meant.infoHash, signed.infoHash) &&
+    meant.infoBytes === signed.infoBytes &&
+    meant.version === signed.version;
+  return isSame
+    ? { ok: true, publicKey: signed.publicKey }
+    : { ok: false, reason: 'it is of another release' };
 }
 
 async function replace(path: string, content: Uint8Array | string): Promise<void> {

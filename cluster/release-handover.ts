@@ -2,6 +2,7 @@
 import type { KeyObject } from 'node:crypto';
 import { z } from 'zod';
 import { isSignedUnder, publicKeyBytes, publicKeyOf, signatureBytes, signUnder } from './ed25519.ts';
+import { bytesOf, hexDigits, hexOf } from './hex.ts';
 import { sameBytes } from './packed.ts';
 
 /** `from` says that `to` signs from now on, and that it does not any more. */
@@ -87,13 +88,11 @@ function refused(code: HandoverRefusal, reason: string): HandoverTaken {
   return { kind: 'refused', code, reason };
 }
 
-const hex = (bytes: number) => z.string().regex(new RegExp(`^[0-9a-f]{${2 * bytes}}$`));
-
 /** As it stands in a file, beside the key. */
 export const handoverJson = z.strictObject({
-  from: hex(publicKeyBytes),
-  to: hex(publicKeyBytes),
-  signature: hex(signatureBytes),
+  from: hexDigits(publicKeyBytes),
+  to: hexDigits(publicKeyBytes),
+  signature: hexDigits(signatureBytes),
 });
 
 export function handoverToJson({ from, to, signature }: ReleaseHandover): z.infer<typeof handoverJson> {
@@ -101,13 +100,5 @@ export function handoverToJson({ from, to, signature }: ReleaseHandover): z.infe
 }
 
 export function handoverFromJson(json: z.infer<typeof handoverJson>): ReleaseHandover {
-  return { from: ofHex(json.from), to: ofHex(json.to), signature: ofHex(json.signature) };
-}
-
-function hexOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex');
-}
-
-function ofHex(text: string): Uint8Array {
-  return Uint8Array.from(Buffer.from(text, 'hex'));
+  return { from: bytesOf(json.from), to: bytesOf(json.to), signature: bytesOf(json.signature) };
 }

@@ -3,7 +3,8 @@ import { mkdir, readdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { type KeyPair, keyPairOf, newKeyPair, seedOf } from './ed25519.ts';
+import { type KeyPair, keyPairOf, newKeyPair, publicKeyBytes, seedBytes, seedOf } from './ed25519.ts';
+import { bytesOf, hexDigits, hexOf } from './hex.ts';
 import { createKeyFile, KeyFileError, readKeyFile, replaceKeyFile } from './key-file.ts';
 import { sameBytes } from './packed.ts';
 import {
@@ -21,11 +22,10 @@ export interface ReleaseKey extends KeyPair {
   handovers: ReleaseHandover[];
 }
 
-const hex = z.string().regex(/^[0-9a-f]{64}$/);
 const written = z.strictObject({
   kind: z.literal('murmuration release key'),
-  publicKey: hex,
-  seed: hex,
+  publicKey: hexDigits(publicKeyBytes),
+  seed: hexDigits(seedBytes),
   handovers: z.array(handoverJson).max(handoversMost),
 });
 
@@ -47,11 +47,11 @@ export async function readReleaseKey(path: string): Promise<ReleaseKey> {
   const parsed = written.safeParse(await readKeyFile(path));
   if (!parsed.success)
     throw new KeyFileError('malformed', `${path} holds no release key: ${z.prettifyError(parsed.error)}`);
-  const pair = keyPairOf(Buffer.from(parsed.data.seed, 'hex'));
+  const pair = keyPairOf(bytesOf(parsed.data.seed));
   const handovers = parsed.data.handovers.map(handoverFromJson);
   const last = handovers.at(-1);
   const isWhole =
-    sameBytes(pair.publicKey, Buffer.from(parsed.data.publicKey, 'hex')) &&
+    sameBytes(pair.publicKey, bytesOf(parsed.data.publicKey)) &&
     handovers.every(isHandover) &&
     (last === undefined || sameBytes(last.to, pair.publicKey));
   if (!isWhole) throw new KeyFileError('malformed', `${path} is damaged: its parts do not fit together`);
@@ -83,20 +83,25 @@ export async function rotateReleaseKey(path: string): Promise<{ key: ReleaseKey;
   return { key, formerPath };
 }
 
+/** Itself, and every key that it comes after. */
+export function keyLine({ publicKey, handovers }: ReleaseKey): Uint8Array[] {
+  return [publicKey, ...handovers.map(({ from }) => from)];
+}
+
 export function keyText(publicKey: Uint8Array): string {
-  return Buffer.from(publicKey).toString('hex');
+  return hexOf(publicKey);
 }
 
 /** Null when it is none. */
 export function readKeyText(text: string): Uint8Array | null {
-  return /^[0-9a-f]{64}$/i.test(text) ? Uint8Array.from(Buffer.from(text, 'hex')) : null;
+  return /^[0-9a-f]{64}$/i.test(text) ? bytesOf(text) : null;
 }
 
 function jsonOf({ publicKey, privateKey, handovers }: ReleaseKey): z.infer<typeof written> {
   return {
     kind: 'murmuration release key',
     publicKey: keyText(publicKey),
-    seed: Buffer.from(seedOf(privateKey)).toString('hex'),
+    seed: hexOf(seedOf(privateKey)),
     handovers: handovers.map(handoverToJson),
   };
 }

@@ -1,7 +1,8 @@
 // Reads a release's manifest with suspicion: it may come from anybody until its hash was found in a signed pointer, and even then it is
 // what somebody has signed by mistake.
 import { z } from 'zod';
-import { encodeManifest, manifestFile, type ReleaseManifest } from './release-manifest.ts';
+import { hexDigits } from './hex.ts';
+import { encodeManifest, manifestFile, neededFiles, type ReleaseManifest } from './release-manifest.ts';
 import { isReleaseVersion } from './release-pointer.ts';
 
 export const releaseFilesMost = 2_000;
@@ -15,9 +16,6 @@ const partsOfPathMost = 8;
 const pathPart = /^[A-Za-z0-9_@+][A-Za-z0-9._@+-]*$/;
 /** Names that are devices on some systems, whatever their ending. */
 const deviceName = /^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)/i;
-
-/** What every release has. */
-export const neededFiles = ['behaviours.js', 'core.mjs', 'gateway.mjs', 'page/index.html'];
 
 export type ManifestRead =
   | { ok: true; manifest: ReleaseManifest }
@@ -40,14 +38,13 @@ const small = z.int().min(0).max(1_000_000);
 const range = z
   .strictObject({ min: small, max: small })
   .refine(({ min, max }) => min <= max, 'a range that begins after its end');
-const hex64 = z.string().regex(/^[0-9a-f]{64}$/);
 const paths = z.array(path).max(releaseFilesMost);
 const packageName = z.string().regex(/^(@[a-z0-9._-]{1,60}\/)?[A-Za-z0-9][A-Za-z0-9._-]{0,60}$/);
 const packageVersion = z.string().regex(/^\d{1,6}\.\d{1,6}\.\d{1,6}([+-][0-9A-Za-z.+-]{1,40})?$/);
 
 const written = z.strictObject({
   files: z
-    .array(z.strictObject({ path, size: z.int().min(0).max(releaseBytesMost), sha256: hex64 }))
+    .array(z.strictObject({ path, size: z.int().min(0).max(releaseBytesMost), sha256: hexDigits(32) }))
     .min(1)
     .max(releaseFilesMost),
   minimumAgent: z.string().regex(/^\d{1,6}\.\d{1,6}\.\d{1,6}$/),
@@ -56,7 +53,7 @@ const written = z.strictObject({
     .record(packageName, packageVersion)
     .refine((packages) => Object.keys(packages).length <= 50, 'more than 50 native packages'),
   nodeAbi: range,
-  parent: hex64.nullable(),
+  parent: hexDigits(32).nullable(),
   parts: z.strictObject({ behaviours: paths, core: paths, gateway: paths, page: paths }),
   protocol: range,
   stateSchema: z.strictObject({ reads: range, writes: small }),

@@ -42,6 +42,11 @@ export interface ReleaseManifest {
 
 export const manifestFile = 'manifest.json';
 
+/** What a server needs of a release to run. */
+export const programFiles = ['core.mjs', 'gateway.mjs', 'behaviours.js'];
+/** What every release has. */
+export const neededFiles = [...programFiles, 'page/index.html'];
+
 /** What this source speaks, reads and writes, and where it runs. Raise a number in the commit that changes the shape. */
 export const releaseRanges: Pick<ReleaseManifest, 'minimumAgent' | 'nodeAbi' | 'protocol' | 'stateSchema'> = {
   minimumAgent: '0.1.0',

@@ -50,7 +50,6 @@ const channelForm = /^[a-z0-9][a-z0-9-]{0,31}$/;
 /** As manifests say it: see release-manifest.ts. */
 const versionForm = /^[0-9A-Za-z][0-9A-Za-z.+-]{0,59}$/;
 
-export const isChannel = (text: string): boolean => channelForm.test(text);
 export const isReleaseVersion = (text: string): boolean => versionForm.test(text);
 
 /** Bytes that are no pointer, or one of a later format. */

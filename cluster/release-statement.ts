@@ -4,6 +4,7 @@ import type { KeyObject } from 'node:crypto';
 import { z } from 'zod';
 import { struct, text, uint } from '../runtime/codec.ts';
 import { isSignedUnder, publicKeyBytes, publicKeyOf, signatureBytes, signUnder } from './ed25519.ts';
+import { bytesOf, hexDigits, hexOf } from './hex.ts';
 import { fixedBytes, packed } from './packed.ts';
 import { isReleaseVersion } from './release-pointer.ts';
 
@@ -29,15 +30,14 @@ const said = struct({
   infoBytes: uint,
 });
 
-const hex = (bytes: number) => z.string().regex(new RegExp(`^[0-9a-f]{${2 * bytes}}$`));
 const written = z.strictObject({
   kind: z.literal('murmuration release'),
   version: z.string().refine(isReleaseVersion, 'no version'),
-  manifest: hex(32),
-  info: hex(20),
+  manifest: hexDigits(32),
+  info: hexDigits(20),
   infoBytes: z.int().min(1),
-  key: hex(publicKeyBytes),
-  signature: hex(signatureBytes),
+  key: hexDigits(publicKeyBytes),
+  signature: hexDigits(signatureBytes),
 });
 const statementMostBytes = 4_096;
 
@@ -78,22 +78,14 @@ export function readStatement(content: string): SignedStatement | null {
   const { version, manifest, info, infoBytes, key, signature } = read.data;
   return {
     version,
-    manifestHash: ofHex(manifest),
-    infoHash: ofHex(info),
+    manifestHash: bytesOf(manifest),
+    infoHash: bytesOf(info),
     infoBytes,
-    publicKey: ofHex(key),
-    signature: ofHex(signature),
+    publicKey: bytesOf(key),
+    signature: bytesOf(signature),
   };
 }
 
 function plain({ version, manifestHash, infoHash, infoBytes }: ReleaseStatement): ReleaseStatement {
   return { version, manifestHash, infoHash, infoBytes };
-}
-
-function hexOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex');
-}
-
-function ofHex(content: string): Uint8Array {
-  return Uint8Array.from(Buffer.from(content, 'hex'));
 }

@@ -34,6 +34,7 @@ import { keptPath } from './swarm-order.ts';
 import { TorrentError } from './torrent-error.ts';
 import { readTorrentFile, writeTorrentFile } from './torrent-file.ts';
 import type { TorrentInfo } from './torrent-info.ts';
+import { syncFolder } from './whole-file.ts';
 
 export interface StoredRelease {
   /** SHA-256 of its manifest: 64 hexadecimal digits. */
@@ -125,10 +126,7 @@ export class ReleaseStore {
   }
 
   /** A copy of one that was built here, or that lies anywhere on this machine. Refuses as `take` does. */
-  putRelease(
-    from: string,
-    onProgress?: (readBytes: number, totalBytes: number) => void,
-  ): Promise<ReleaseCheck<StoredRelease>> {
+  putRelease(from: string): Promise<ReleaseCheck<StoredRelease>> {
     return this.#oneByOne(async () => {
       const { agentVersion, root } = this.#options;
       const given = await verifyFetched({ folder: resolve(from), pointer: null, agentVersion });
@@ -143,7 +141,7 @@ export class ReleaseStore {
         // Again: the copy is what counts, and somebody may have built there meanwhile.
         const verified = await verifyFetched({ folder: copy, pointer: null, agentVersion });
         if (!verified.ok) return verified;
-        const info = await releaseInfo(copy, verified.value, onProgress);
+        const info = await releaseInfo(copy, verified.value);
         return { ok: true, value: await this.#put(copy, verified.value, info) };
       } finally {
         await rm(copy, { recursive: true, force: true });
@@ -330,9 +328,4 @@ async function writeOnce(path: string, bytes: Uint8Array): Promise<void> {
     await file.close();
   }
   await rename(draft, path);
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  await folder.sync().finally(() => folder.close());
 }

@@ -6,12 +6,17 @@ import { type FileHandle, open, opendir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode } from './command-fault.ts';
 import { sameBytes } from './packed.ts';
-import { manifestFile, type ReleaseFile, type ReleaseManifest, releaseLabel } from './release-manifest.ts';
+import {
+  manifestFile,
+  neededFiles,
+  type ReleaseFile,
+  type ReleaseManifest,
+  releaseLabel,
+} from './release-manifest.ts';
 import {
   flawOfPath,
   flawOfPaths,
   manifestMostBytes,
-  neededFiles,
   readManifest,
   releaseBytesMost,
   releaseFilesMost,

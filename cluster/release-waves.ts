@@ -93,15 +93,6 @@ export function nodesOfWave({ waves, wave, nodes, version }: WaveAsked): number[
   return order.slice(0, reachOf(waves, wave, order.length));
 }
 
-/** The wave by which this node gets the version: 0 without waves. Null for a node that is not among them. */
-export function waveOf(node: number, { waves, nodes, version }: Omit<WaveAsked, 'wave'>): number | null {
-  const order = cohortOrder(nodes, version);
-  const at = order.indexOf(node);
-  if (at < 0) return null;
-  for (let wave = 0; wave < waves.length; wave++) if (at < reachOf(waves, wave, order.length)) return wave;
-  return 0;
-}
-
 /** Never fewer than the waves before: ten percent of five nodes is one, but after a wave of three it is three. */
 function reachOf(waves: readonly Wave[], wave: number, nodes: number): number {
   if (waves.length === 0) return nodes;

@@ -8,6 +8,7 @@ import { type LinkClock, machineClock } from './link-clock.ts';
 import type { LinkLog } from './link-log.ts';
 import type { CoreList, LinkRole } from './link-messages.ts';
 import type { LinkMeter } from './link-meter.ts';
+import { rejected } from './rejection.ts';
 import { Claims, nobody, type Shift } from './routing-claims.ts';
 import { type LinkedCore, RoutingCores, type RoutingIdentity } from './routing-cores.ts';
 import { payerOf, routings, type Target } from './routing-requests.ts';
@@ -318,7 +319,7 @@ class Routing implements RoutingClient {
       core === null && !this.isUp
         ? 'The core cannot be reached. Try again in a moment.'
         : 'No core serves this at the moment. Try again soon.';
-    return { ok: false, rejection: { code: 'unavailable', message } };
+    return rejected('unavailable', message);
   }
 
   #linked(core: number): void {

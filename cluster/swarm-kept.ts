@@ -1,5 +1,6 @@
 // Which pieces of a folder are verified, kept beside it for the next start, with the length and date that each file had then.
-import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { hexOf } from './hex.ts';
 import type { FileMark } from './swarm-files.ts';
 import { keptPath } from './swarm-order.ts';
 import { PieceSet } from './swarm-piece-set.ts';
@@ -17,7 +18,7 @@ const keptMostBytes = 64 * 2 ** 20;
 export async function writeKept(folder: string, info: TorrentInfo, kept: Kept): Promise<void> {
   const draft = `${keptPath(folder)}.new`;
   const json = {
-    torrent: hex(info.hash),
+    torrent: hexOf(info.hash),
     have: Buffer.from(kept.have.bytes).toString('base64'),
     files: kept.marks.map((mark) => (mark === null ? null : [mark.length, mark.modified])),
   };
@@ -43,22 +44,14 @@ export async function readKept(folder: string, info: TorrentInfo): Promise<Kept 
   )
     return null;
   const { torrent, have, files } = json;
-  if (torrent !== hex(info.hash) || typeof have !== 'string' || !Array.isArray(files)) return null;
+  if (torrent !== hexOf(info.hash) || typeof have !== 'string' || !Array.isArray(files)) return null;
   const set = PieceSet.read(Buffer.from(have, 'base64'), info.pieces.length / 20);
   if (set === null || files.length !== info.files.length) return null;
   return { have: set, marks: files.map(markOf) };
-}
-
-export async function forgetKept(folder: string): Promise<void> {
-  await rm(keptPath(folder), { force: true });
 }
 
 function markOf(value: unknown): FileMark | null {
   if (!Array.isArray(value)) return null;
   const [length, modified] = value;
   return typeof length === 'number' && typeof modified === 'string' ? { length, modified } : null;
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex');
 }

@@ -38,3 +38,6 @@ export interface WireLog extends LinkLog {
   /** What needs somebody soon: two manifests of one epoch, a handler that fails. */
   error(fields: object, text: string): void;
 }
+
+/** For who has nothing to say that the person at a command could act on. */
+export const noWireLog: WireLog = { info() {}, warn() {}, error() {} };

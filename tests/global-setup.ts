@@ -3,8 +3,8 @@
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buildRelease } from '../cluster/release-build.ts';
-import { bundleProgram } from '../cluster/release-bundle.ts';
 import { bundled } from './support/bundled.ts';
+import { bundleProgram } from './support/program-bundle.ts';
 
 const root = join(import.meta.dirname, '..');
 const release = join(root, 'release');

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { z } from 'zod';
 import { memoryFlags } from '../../cluster/agent-program.ts';
-import { bundleProgram } from '../../cluster/release-bundle.ts';
+import { bundleProgram } from '../../tests/support/program-bundle.ts';
 import { type Child, startChild } from '../child.ts';
 import { atEnd } from '../cleanup.ts';
 

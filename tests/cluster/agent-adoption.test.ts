@@ -1,27 +1,17 @@
 // What an agent does with the children of one that died, where releases have changed in between: on real processes.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, expect, onTestFinished, test, vi } from 'vitest';
-import { killAllOn, releaseCopy, removeReleases, startChangingAgent } from '../support/changing-agent.ts';
+import { expect, test, vi } from 'vitest';
+import { startChangingAgent } from '../support/changing-agent.ts';
 import { processesOn } from '../support/processes-on.ts';
+import { newData, releasesOfFile } from './agent-changes.ts';
 
 vi.setConfig({ testTimeout: 180_000 });
 
-const first = releaseCopy('1.0.0');
-const second = releaseCopy('1.0.1');
-const third = releaseCopy('1.0.2');
-afterAll(() => removeReleases([first, second, third]));
-
-function newData(): string {
-  const data = mkdtempSync(join(tmpdir(), 'murmuration-adoption-'));
-  onTestFinished(() => {
-    killAllOn(data);
-    for (const { pid } of processesOn(data)) process.kill(pid, 'SIGKILL');
-    rmSync(data, { recursive: true, force: true });
-  });
-  return data;
-}
+const release = releasesOfFile();
+const first = release('1.0.0');
+const second = release('1.0.1');
+const third = release('1.0.2');
 
 const runs = (data: string) =>
   processesOn(data).sort((one, other) => one.program.localeCompare(other.program) || one.pid - other.pid);

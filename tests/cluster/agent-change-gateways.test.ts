@@ -1,39 +1,21 @@
 // New gateways beside old ones, on real processes: streams move over the time given, resumed by cursor; nobody is refused, nothing is missed.
-import { mkdtempSync, rmSync } from 'node:fs';
 import { Agent, request } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, expect, onTestFinished, test, vi } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { openEvents, openStream, type StreamClient } from '../gateway/stream-client.ts';
-import {
-  type ChangingAgent,
-  killAllOn,
-  releaseCopy,
-  removeReleases,
-  startChangingAgent,
-} from '../support/changing-agent.ts';
+import type { ChangingAgent } from '../support/changing-agent.ts';
 import { heardBy, startPosts } from '../support/live-posts.ts';
 import { postSafely } from '../support/people.ts';
 import { processesOn } from '../support/processes-on.ts';
 import { until } from '../support/until.ts';
+import { releasesOfFile, startAgent } from './agent-changes.ts';
 
 vi.setConfig({ testTimeout: 240_000 });
 
-const now = releaseCopy('1.0.0');
-const next = releaseCopy('1.0.1');
-const made = [now, next];
-afterAll(() => removeReleases(made));
+const release = releasesOfFile();
+const now = release('1.0.0');
+const next = release('1.0.1');
 
-async function start(gateways: number): Promise<ChangingAgent & { data: string }> {
-  const data = mkdtempSync(join(tmpdir(), 'murmuration-gateways-'));
-  onTestFinished(() => {
-    killAllOn(data);
-    rmSync(data, { recursive: true, force: true });
-  });
-  const agent = await startChangingAgent({ data, release: now, gateways });
-  onTestFinished(() => (agent.exit() === null ? agent.stop() : undefined));
-  return { ...agent, data };
-}
+const start = (gateways: number) => startAgent({ release: now, gateways });
 
 /** A client as it should be: comes back when it is told to, with the cursor of what it had last. */
 interface Follower {
@@ -160,8 +142,7 @@ test('a connection that is kept is answered once more by the old gateway, as its
 test('gateways that do not open leave the old ones as they were', async () => {
   const agent = await start(2);
   const posts = await startPosts(agent.url, 'unopened');
-  const broken = releaseCopy('1.0.2', { 'gateway.mjs': () => "console.error('no'); process.exit(4);" });
-  made.push(broken);
+  const broken = release('1.0.2', { 'gateway.mjs': () => "console.error('no'); process.exit(4);" });
   const before = await agent.running();
   expect(await agent.change({ release: broken, gateways: 'replace' }).outcome).toEqual({
     ok: false,
@@ -180,14 +161,9 @@ test('an agent that dies while gateways drain: the next one lets them end, and k
   await until(() => changing.steps.some(({ step }) => step === 'gateways open'), { withinMs: 60_000 });
   await until(() => agent.log().includes('the gateway makes room for others'), { withinMs: 60_000 });
   await agent.kill();
-  const second = await startChangingAgent({
-    data: agent.data,
-    release: now,
-    gateways: 1,
-    port: agent.started.port,
-  });
-  onTestFinished(() => second.stop());
-  await until(() => processesOn(agent.data).filter(({ program }) => program === 'gateway').length === 1, {
+  const { data } = agent;
+  const second = await startAgent({ data, release: now, gateways: 1, port: agent.started.port });
+  await until(() => processesOn(data).filter(({ program }) => program === 'gateway').length === 1, {
     withinMs: 30_000,
     what: 'the old gateway to end',
   });

@@ -1,27 +1,18 @@
 // kill -9 of the agent, of the old core and of the new one at every step of a change, on real processes with posts flowing: in the end one core
 // serves, nothing acknowledged is lost, and no socket has noticed.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, expect, onTestFinished, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { ChangeStep } from '../../cluster/agent-change.ts';
-import {
-  type ChangingAgent,
-  type KillAt,
-  killAllOn,
-  releaseCopy,
-  removeReleases,
-  startChangingAgent,
-} from '../support/changing-agent.ts';
+import type { KillAt } from '../support/changing-agent.ts';
 import { startPosts } from '../support/live-posts.ts';
 import { processesOn } from '../support/processes-on.ts';
 import { until } from '../support/until.ts';
+import { releasesOfFile, startAgent } from './agent-changes.ts';
 
 vi.setConfig({ testTimeout: 240_000 });
 
-const old = releaseCopy('1.0.0');
-const next = releaseCopy('1.0.1');
-afterAll(() => removeReleases([old, next]));
+const release = releasesOfFile();
+const old = release('1.0.0');
+const next = release('1.0.1');
 
 type Step = ChangeStep['step'];
 const unharmed = { ok: true } as const;
@@ -47,24 +38,17 @@ const kills: [whom: KillAt['whom'], at: Step, outcome: object | null, serves: st
 ];
 
 test.each(kills)('the %s is killed at "%s"', async (whom, at, expected, serves) => {
-  const data = mkdtempSync(join(tmpdir(), 'murmuration-kills-'));
-  onTestFinished(() => {
-    killAllOn(data);
-    for (const { pid } of processesOn(data)) process.kill(pid, 'SIGKILL');
-    rmSync(data, { recursive: true, force: true });
-  });
-  let agent: ChangingAgent = await startChangingAgent({ data, release: old, gateways: 1 });
-  const { url } = agent;
+  let agent = await startAgent({ release: old });
+  const { data, url } = agent;
   const posts = await startPosts(url, 'kills');
   const [gateway] = processesOn(data).filter(({ program }) => program === 'gateway');
   const changing = agent.change({ release: next, core: 'replace' }, { whom, at });
   if (expected === null) {
     await until(() => agent.exit(), { withinMs: 60_000, what: 'the agent to be killed' });
-    agent = await startChangingAgent({ data, release: old, gateways: 1, port: agent.started.port });
+    agent = await startAgent({ data, release: old, port: agent.started.port });
   } else {
     expect(await changing.outcome).toMatchObject(expected);
   }
-  onTestFinished(() => (agent.exit() === null ? agent.stop() : undefined));
   await posts.another();
   await until(() => processesOn(data).filter(({ program }) => program === 'core').length === 1, {
     what: 'one core, and nobody who stands by',

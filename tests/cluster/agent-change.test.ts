@@ -1,47 +1,23 @@
 // Changes of what a machine runs, on real processes: the agent, cores and gateways of built releases, with posts flowing and sockets open.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, onTestFinished, test, vi } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { openStream } from '../gateway/stream-client.ts';
-import {
-  type ChangingAgent,
-  killAllOn,
-  releaseCopy,
-  removeReleases,
-  startChangingAgent,
-} from '../support/changing-agent.ts';
+import type { ChangingAgent, releaseCopy } from '../support/changing-agent.ts';
 import { startPosts } from '../support/live-posts.ts';
 import { postSafely, signUp } from '../support/people.ts';
 import { until } from '../support/until.ts';
+import { releasesOfFile, startAgent } from './agent-changes.ts';
 
 vi.setConfig({ testTimeout: 240_000 });
 
-const now = releaseCopy('1.0.0');
-const next = releaseCopy('1.0.1');
-const made = [now, next];
-afterAll(() => removeReleases(made));
+const release = releasesOfFile();
+const now = release('1.0.0');
+const next = release('1.0.1');
+const variant = (edits: Parameters<typeof releaseCopy>[1]) => release('1.0.2', edits);
 
-function variant(edits: Parameters<typeof releaseCopy>[1]): string {
-  const release = releaseCopy('1.0.2', edits);
-  made.push(release);
-  return release;
-}
-
-function newData(): string {
-  const data = mkdtempSync(join(tmpdir(), 'murmuration-change-'));
-  onTestFinished(() => {
-    killAllOn(data);
-    rmSync(data, { recursive: true, force: true });
-  });
-  return data;
-}
-
-async function start(options: { data?: string; gateways?: number } = {}): Promise<ChangingAgent> {
-  const agent = await startChangingAgent({ data: newData(), release: now, ...options });
-  onTestFinished(() => (agent.exit() === null ? agent.stop() : undefined));
-  return agent;
-}
+const start = (options: { gateways?: number } = {}) => startAgent({ release: now, ...options });
 
 async function coreOf(agent: ChangingAgent) {
   return (await agent.running()).find(({ role, state }) => role === 'core' && state === 'serving');

@@ -1,5 +1,5 @@
 // Behaviours change in one core of a cluster after the other, in the flow of posts: cores of both kinds live together.
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeAll, expect, test } from 'vitest';
 import { loadBehaviours } from '../../cluster/core-behaviours.ts';
 import type { AccountId } from '../../runtime/account-id.ts';
 import { accountIdOf } from '../../runtime/handle.ts';
@@ -15,11 +15,10 @@ let together: Together;
 
 beforeAll(async () => {
   swapping = await openSwapping();
+  return () => swapping.variants.close();
 });
 
 afterEach(() => together.close());
-
-afterAll(() => swapping.variants.close());
 
 /** Whose account that core serves, with an odd id (1) or an even one (0). */
 function handleAt(node: number, parity: 0 | 1): string {

@@ -1,8 +1,6 @@
 // Behaviours that are not fit are refused, with the reason, and nothing changes: whatever they do, nothing happens to the core.
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { CoreOptions } from '../../cluster/core-options.ts';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Rejection } from '../../runtime/behaviours.ts';
-import type { TestCore } from '../support/core.ts';
 import {
   accepted,
   openSwapping,
@@ -18,15 +16,10 @@ let swapping: Swapping;
 
 beforeAll(async () => {
   swapping = await openSwapping();
+  return () => swapping.variants.close();
 });
 
 afterEach(() => swapping.closeCores());
-
-afterAll(() => swapping.variants.close());
-
-function opened(options: Partial<CoreOptions> = {}): Promise<TestCore> {
-  return swapping.opened(options);
-}
 
 describe('what is not fit is refused with the reason, and nothing changes', () => {
   interface Unfit {
@@ -134,7 +127,7 @@ describe('what is not fit is refused with the reason, and nothing changes', () =
   ];
 
   test.each(unfit)('when it $what', async ({ what, change, code, says }) => {
-    const tested = await opened({
+    const tested = await swapping.opened({
       trial: { withinMs: what.startsWith('hangs') ? 3000 : 60_000, heapMb: 64, processMb: 300 },
     });
     const [odd, even] = await pair(tested);
@@ -152,13 +145,13 @@ describe('what is not fit is refused with the reason, and nothing changes', () =
   });
 
   test('or when nothing is there', async () => {
-    const tested = await opened();
+    const tested = await swapping.opened();
     const rejection = await refusedSwap(tested, `${swapping.plain}-not-there`);
     expect(rejection).toMatchObject({ code: 'invalid', message: expect.stringContaining("can't be read") });
   });
 
   test('one that leads no way back is taken only by who says so', async () => {
-    const tested = await opened();
+    const tested = await swapping.opened();
     const folder = await swapping.variants.built(
       'one-way',
       evenAuthorsOnly.map((change) =>

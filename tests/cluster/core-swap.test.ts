@@ -1,9 +1,8 @@
 // Behaviours change in a core that is at work: the old rule holds and then the new one, and nobody notices more than that.
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { loadBehaviours } from '../../cluster/core-behaviours.ts';
-import type { CoreOptions } from '../../cluster/core-options.ts';
 import type { AccountId } from '../../runtime/account-id.ts';
 import type { StatusId } from '../../runtime/status-id.ts';
 import { openTestCore, type TestCore, wholePage } from '../support/core.ts';
@@ -26,15 +25,10 @@ let swapping: Swapping;
 
 beforeAll(async () => {
   swapping = await openSwapping();
+  return () => swapping.variants.close();
 });
 
 afterEach(() => swapping.closeCores());
-
-afterAll(() => swapping.variants.close());
-
-function opened(options: Partial<CoreOptions> = {}): Promise<TestCore> {
-  return swapping.opened(options);
-}
 
 /** Posts of both, as fast as they are answered, until `stop`. In the order of their answers, author by author. */
 function flow(tested: TestCore, authors: readonly AccountId[]) {
@@ -55,7 +49,7 @@ function flow(tested: TestCore, authors: readonly AccountId[]) {
 
 describe('a swap in the flow of posts', () => {
   test('switches the rule once for everybody: no post is lost or comes twice, no session notices', async () => {
-    const tested = await opened();
+    const tested = await swapping.opened();
     const authors = await pair(tested);
     const watchers: AccountId[] = [];
     for (let n = 0; n < 20; n++) watchers.push(await reader(tested, `watcher${n}`, authors));
@@ -92,7 +86,7 @@ describe('a swap in the flow of posts', () => {
   });
 
   test('back and on again: the state goes back to its former shape, and nobody loses anything', async () => {
-    const tested = await opened();
+    const tested = await swapping.opened();
     const authors = await pair(tested);
     const account = await reader(tested, 'watcher', authors);
     await tested.attach(account, 1);
@@ -113,7 +107,7 @@ describe('a swap in the flow of posts', () => {
   });
 
   test('what waits for the disk is answered, and what waits in mailboxes is handled', async () => {
-    const tested = await opened();
+    const tested = await swapping.opened();
     const authors = await pair(tested);
     const account = await reader(tested, 'watcher', authors);
     const ids: Promise<StatusId>[] = [];
@@ -141,7 +135,7 @@ describe('a swap in the flow of posts', () => {
   });
 
   test('an actor that is asleep starts with the new code', async () => {
-    const tested = await opened({ idleMs: 0 });
+    const tested = await swapping.opened({ idleMs: 0 });
     const [odd, even] = await pair(tested);
     const account = await reader(tested, 'watcher', [odd, even]);
     accepted(await tested.core.swap(swapping.evenOnly));
@@ -156,7 +150,7 @@ describe('a swap in the flow of posts', () => {
   });
 
   test('while one is on, another is refused; what runs already is not swapped', async () => {
-    const tested = await opened();
+    const tested = await swapping.opened();
     const first = tested.core.swap(swapping.evenOnly);
     expect(await refusedSwap(tested, swapping.plainAgain)).toMatchObject({ code: 'busy' });
     const { to } = accepted(await first);
@@ -184,7 +178,7 @@ describe('an actor whose state can’t be taken over', () => {
   async function swapLeavingOneBehind() {
     const warnings: string[] = [];
     const log = { info() {}, error() {}, warn: (_: object, text: string) => void warnings.push(text) };
-    const tested = await opened({ log, idleMs: 0 });
+    const tested = await swapping.opened({ log, idleMs: 0 });
     const people = await tested.accounts(...Array.from({ length: awake }, (_, n) => `sleepless${n}`));
     for (const account of people) await tested.home(account);
     const [, stubborn = 0 as AccountId] = people;
@@ -258,7 +252,7 @@ test('codes that nobody runs on any more are freed', async () => {
     swapping.variants.rewritten('noted', swapping.plain, noting),
     swapping.variants.rewritten('noted even-only', swapping.evenOnly, noting),
   ];
-  const tested = await opened();
+  const tested = await swapping.opened();
   const authors = await pair(tested);
   for (let n = 0; n < 5; n++) await reader(tested, `watcher${n}`, authors);
   for (let n = 0; n < 6; n++) {

@@ -1,5 +1,4 @@
 // Waves of a deploy: how they are written, and which nodes each of them reaches.
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   cohortOrder,
@@ -7,7 +6,6 @@ import {
   readHoldS,
   readWaves,
   WavesError,
-  waveOf,
   writeWaves,
 } from '../../cluster/release-waves.ts';
 
@@ -84,25 +82,5 @@ describe('cohorts', () => {
 
   test('without waves everybody is in the first', () => {
     expect(nodesOfWave({ waves: [], wave: 0, nodes, version: '1' }).length).toBe(40);
-    expect(waveOf(1000, { waves: [], nodes, version: '1' })).toBe(0);
-    expect(waveOf(1, { waves, nodes, version: '1' })).toBeNull();
-  });
-
-  test('the wave of a node is the first that has it', () => {
-    fc.assert(
-      fc.property(
-        fc.uniqueArray(fc.integer({ min: 1, max: 2 ** 31 - 1 }), { minLength: 1, maxLength: 60 }),
-        fc.constantFrom('', '100%', '1,100%', '3,10%,100%', '1,2,5,10%,50%,99%,100%'),
-        fc.string(),
-        (some, text, version) => {
-          const asked = { waves: readWaves(text), nodes: some, version };
-          for (const node of some) {
-            const wave = waveOf(node, asked) ?? -1;
-            expect(nodesOfWave({ ...asked, wave })).toContain(node);
-            if (wave > 0) expect(nodesOfWave({ ...asked, wave: wave - 1 })).not.toContain(node);
-          }
-        },
-      ),
-    );
   });
 });

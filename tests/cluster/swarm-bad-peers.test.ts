@@ -3,16 +3,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { until } from '../support/until.ts';
 import { ManualClock } from './link-ends.ts';
-import {
-  dial,
-  Ends,
-  expectSame,
-  finds,
-  frameOf,
-  greetingOf,
-  readMessages,
-  whenClosed,
-} from './swarm-ends.ts';
+import { dial, dialServed, Ends, expectSame, finds, frameOf, greetingOf, whenClosed } from './swarm-ends.ts';
 
 let ends: Ends;
 beforeEach(() => {
@@ -139,14 +130,7 @@ describe('a bad peer', () => {
   test('that asks for more than is served is shut out', async () => {
     const bundle = await ends.bundle({ a: 2_000_000 });
     const seed = await ends.seed(bundle, { rates: { up: 0, down: null } });
-    const socket = await dial(seed.address);
-    const isServed = new Promise<void>((resolve) => {
-      readMessages(socket, ({ kind }) => {
-        if (kind === 1) resolve();
-      });
-    });
-    socket.write(Buffer.concat([greetingOf(bundle.info.hash), frameOf(2)]));
-    await isServed;
+    const { socket } = await dialServed(seed.address, bundle);
     for (let asked = 0; asked < 1100; asked++) {
       const request = Buffer.alloc(12);
       request.writeUInt32BE(asked, 4);

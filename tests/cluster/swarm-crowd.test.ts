@@ -2,16 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { until } from '../support/until.ts';
 import { ManualClock } from './link-ends.ts';
-import {
-  dial,
-  Ends,
-  expectSame,
-  finds,
-  frameOf,
-  greetingOf,
-  type Message,
-  readMessages,
-} from './swarm-ends.ts';
+import { dialServed, Ends, expectSame, finds, frameOf } from './swarm-ends.ts';
 
 let ends: Ends;
 beforeEach(() => {
@@ -46,11 +37,7 @@ describe('peers', () => {
   test('that ask twice for a block get it once, and what they call off not at all', async () => {
     const bundle = await ends.bundle({ a: 65_536 });
     const seed = await ends.seed(bundle, { rates: { up: 0, down: null } });
-    const socket = await dial(seed.address);
-    const heard: Message[] = [];
-    readMessages(socket, (message) => heard.push(message));
-    socket.write(Buffer.concat([greetingOf(bundle.info.hash), frameOf(2)]));
-    await until(() => heard.some(({ kind }) => kind === 1));
+    const { socket, heard } = await dialServed(seed.address, bundle);
     const block = (number: number): Buffer =>
       Buffer.from(Uint32Array.of(0, number * 16_384, 16_384).buffer).swap32();
     // The cap lets two blocks through at first, and then nothing.
@@ -89,13 +76,7 @@ describe('peers', () => {
     const one = await ends.bundle({ a: 200_000 }, 'a');
     const other = await ends.bundle({ b: 200_000 }, 'b');
     const seed = await ends.seed(one);
-    const second = seed.swarm.add({
-      hash: other.info.hash,
-      info: other.info,
-      folder: other.folder,
-      isWhole: true,
-    });
-    await second.whenComplete;
+    await ends.seed(other, { swarm: seed.swarm });
     const swarm = await ends.swarm();
     const leeches = await Promise.all([
       ends.leech('one', one, { swarm, ...finds(seed) }),
@@ -116,19 +97,13 @@ describe('a cap', () => {
     const one = await ends.bundle({ a: 3_000_000 }, 'a');
     const other = await ends.bundle({ a: 3_000_000 }, 'b');
     const seed = await ends.seed(one, { clock, rates: { up: capped, down: null } });
-    const second = seed.swarm.add({
-      hash: other.info.hash,
-      info: other.info,
-      folder: other.folder,
-      isWhole: true,
-    });
-    await second.whenComplete;
+    const second = await ends.seed(other, { swarm: seed.swarm });
     const leeches = [
       await ends.leech('one', one, finds(seed)),
       await ends.leech('two', one, finds(seed)),
       await ends.leech('three', other, finds(seed)),
     ];
-    const sent = (): number => seed.torrent.progress.sentBytes + second.progress.sentBytes;
+    const sent = (): number => seed.torrent.progress.sentBytes + second.torrent.progress.sentBytes;
     const startMs = clock.nowMs();
     await until(async () => {
       await clock.advance(100);

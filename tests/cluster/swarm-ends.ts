@@ -55,13 +55,13 @@ export class Ends {
     return swarm;
   }
 
-  /** A swarm with the bundle whole. */
+  /** A swarm with the bundle whole, beside what it has already if it is given. */
   async seed(
     { folder, info }: Bundle,
-    options: Partial<SwarmOptions> & { isFirst?: boolean } = {},
+    options: Partial<SwarmOptions> & { isFirst?: boolean; swarm?: Swarm } = {},
   ): Promise<Seed> {
-    const { isFirst = false, ...more } = options;
-    const swarm = await this.swarm(more);
+    const { isFirst = false, swarm: given, ...more } = options;
+    const swarm = given ?? (await this.swarm(more));
     const torrent = swarm.add({ hash: info.hash, info, folder, isWhole: true, isFirst });
     await torrent.whenComplete;
     return { swarm, torrent, address: addressOf(swarm) };
@@ -243,6 +243,23 @@ export async function dial(address: SwarmAddress): Promise<Socket> {
   socket.on('error', () => {});
   await once(socket, 'connect');
   return socket;
+}
+
+/** The same, once it is served: it has asked to be. */
+export async function dialServed(
+  address: SwarmAddress,
+  { info }: Pick<Bundle, 'info'>,
+): Promise<{ socket: Socket; heard: Message[] }> {
+  const socket = await dial(address);
+  const heard: Message[] = [];
+  await new Promise<void>((served) => {
+    readMessages(socket, (message) => {
+      heard.push(message);
+      if (message.kind === 1) served();
+    });
+    socket.write(Buffer.concat([greetingOf(info.hash), frameOf(2)]));
+  });
+  return { socket, heard };
 }
 
 /** However it ended. */

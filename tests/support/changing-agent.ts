@@ -1,6 +1,6 @@
 // An agent for tests of changes: in a process of its own, so that it can be killed, with the releases it changes between.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RunningChild, StartedAgent } from '../../cluster/agent.ts';
 import type { ChangeOrder, ChangeOutcome, ChangeStep } from '../../cluster/agent-change.ts';
@@ -179,7 +179,3 @@ export function recordedPids(data: string): number[] {
 process.once('exit', () => {
   for (const data of new Set(agents.values())) killAllOn(data);
 });
-
-export function removeReleases(folders: readonly string[]): void {
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
-}
