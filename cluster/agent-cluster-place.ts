@@ -1,12 +1,14 @@
 // A machine's place in its cluster, when a server starts: settled, a port found, the DHT open, let in by the others.
 import { join } from 'node:path';
 import { type AgentCluster, createAgentCluster } from './agent-cluster.ts';
-import { clusterPort, dhtHostOf } from './agent-cluster-port.ts';
+import { clusterPort, dhtAddressesOf, dhtHostOf } from './agent-cluster-port.ts';
 import { settleCluster } from './agent-cluster-settling.ts';
 import { type AgentDht, DhtError, openDht } from './agent-dht.ts';
 import { isAlive } from './agent-process.ts';
 import { readAgentRecord } from './agent-record.ts';
 import { type ClusterFile, manifestIn, writeClusterFile } from './cluster-file.ts';
+import type { DhtAddress } from './dht-address.ts';
+import type { DhtDoorOptions } from './dht-door.ts';
 import type { Role } from './manifest.ts';
 import { openReleaseHeld, type ReleaseHeld } from './mesh-release.ts';
 import { releaseVersion } from './release-version.ts';
@@ -25,6 +27,10 @@ export interface PlaceWanted {
   clusterHost?: string | undefined;
   clusterPort?: number | undefined;
   capacity?: number | undefined;
+  /** Whether standard BitTorrent clients find the releases that are here. */
+  swarmDoor?: boolean | undefined;
+  /** With a door: nodes of the open DHT to begin with. */
+  dhtEntry?: readonly DhtAddress[] | undefined;
   log: WireLog;
 }
 
@@ -71,7 +77,8 @@ export async function openClusterPlace(wanted: PlaceWanted): Promise<ClusterPlac
     releaseKey: () => known.cluster?.manifest?.manifest.releaseKey ?? null,
     log,
   });
-  const dht = await dhtOf({ ...settled, file }, { host, port, log });
+  const door = wanted.swarmDoor === true ? { entries: await dhtAddressesOf(wanted.dhtEntry ?? []) } : null;
+  const dht = await dhtOf({ ...settled, file }, { host, port, door, log });
   const cluster = createAgentCluster({
     data,
     identity: settled.identity,
@@ -112,7 +119,7 @@ function heldBy(data: string): (port: number) => boolean {
 
 async function dhtOf(
   { file }: { file: ClusterFile },
-  { host, port, log }: { host: string; port: number; log: WireLog },
+  { host, port, door, log }: { host: string; port: number; door: DhtDoorOptions | null; log: WireLog },
 ): Promise<AgentDht | null> {
   const address = await dhtHostOf(host);
   if (address === null) {
@@ -125,6 +132,7 @@ async function dhtOf(
     keys,
     clusterId: Buffer.from(file.cluster, 'hex'),
     contacts: file.contacts,
+    ...(door === null ? {} : { door }),
     log,
   };
   try {

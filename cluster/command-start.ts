@@ -10,6 +10,7 @@ import { type Deploys, deployedBefore, openDeploys } from './agent-deploys.ts';
 import { lockDataFolder } from './agent-lock.ts';
 import { builtRelease, givenRelease, markUsed } from './agent-release.ts';
 import {
+  addressesText,
   dataOption,
   folderText,
   logLevelText,
@@ -17,6 +18,7 @@ import {
   option,
   readOptions,
   rolesText,
+  usageFault,
   whole,
 } from './command-options.ts';
 import { rateText } from './command-rate.ts';
@@ -66,6 +68,8 @@ const startOptions = z.object({
   clusterPort: whole(0, 65_535).optional(),
   capacity: whole(1, weightMost).optional(),
   swarmPort: whole(0, 65_535).optional(),
+  swarmDoor: z.boolean().optional(),
+  dhtEntry: addressesText.optional(),
   upRate: rateText.optional(),
   downRate: rateText.optional(),
   drain: whole(0, 3600),
@@ -163,6 +167,8 @@ export function startCommand(): Command {
         'the TCP port by which releases come and go (default: the port after the cluster port, or any that is free)',
       ),
     )
+    .addOption(option('--swarm-door', 'let standard BitTorrent clients find releases by their DHT, too'))
+    .addOption(option('--dht-entry <HOST:PORT,...>', 'with --swarm-door: nodes of their DHT to begin with'))
     .addOption(option('--up-rate <BYTES>', 'of releases, send at most this a second: 500K, 20M'))
     .addOption(option('--down-rate <BYTES>', 'of releases, receive at most this a second'))
     .addOption(
@@ -173,7 +179,10 @@ export function startCommand(): Command {
       ),
     );
   return command.action(async () => {
-    await runServer(readOptions(command, startOptions));
+    const options = readOptions(command, startOptions);
+    if (options.dhtEntry !== undefined && options.swarmDoor !== true)
+      throw usageFault(command, '--dht-entry is for --swarm-door: without it standard clients take no part');
+    await runServer(options);
   });
 }
 

@@ -66,6 +66,10 @@ test.each([
     ['start', '--log-level', 'loud'],
     `error: option '--log-level' must be one of fatal, error, warn, info, debug, trace, silent, not 'loud'. ${usage}`,
   ],
+  [
+    ['start', '--dht-entry', '127.0.0.1:6881'],
+    `error: --dht-entry is for --swarm-door: without it standard clients take no part. ${usage}`,
+  ],
   [['start', 'now'], `error: too many arguments for 'start'. Expected 0 arguments but got 1. ${usage}`],
   [['fly'], `error: unknown command 'fly'. "murmuration --help" lists the commands`],
 ])('wrong use is exit code 2 and one line: %j', async (args, line) => {

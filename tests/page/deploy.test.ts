@@ -1,10 +1,13 @@
 // Deploys as an operator makes them, by the real commands on three real machines, with streams and a browser's page open on them and posts that keep coming.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { readReleaseFolder } from '../../cluster/release-folder.ts';
 import { accountIdOf } from '../../runtime/handle.ts';
+import { Strangers } from '../cluster/dht-strangers.ts';
+import { addressOf, Ends, expectSame, finds } from '../cluster/swarm-ends.ts';
 import { openStream, type StreamClient } from '../gateway/stream-client.ts';
 import { heardBy } from '../support/live-posts.ts';
 import { follow, postSafely, postsOf, type SignedUp, signUp } from '../support/people.ts';
@@ -205,7 +208,7 @@ beforeAll(async () => {
     machines.push(machine);
     return machine;
   };
-  const data = (await start('alpha')).dataDir;
+  const data = (await start('alpha', ['--swarm-door'])).dataDir;
   await start('beta', ['--join', await command(['invite', '--data', data])]);
   await command(['ring', 'add', 'beta', '--data', data]);
   await start('front', ['--join', await command(['invite', '--roles', 'gateway', '--data', data])]);
@@ -289,6 +292,29 @@ describe('a deploy to three machines with people on each', () => {
     expect(await show.count()).toBe(0);
     await markPage();
     await expectPageUndisturbed();
+  });
+
+  test('lets standard clients find it by the machine with a door, and gives it to them', async () => {
+    const strangers = new Strangers();
+    const ends = new Ends();
+    onTestFinished(() => strangers.close());
+    onTestFinished(() => ends.close());
+    const read = await readReleaseFolder(page);
+    if (!read.ok) throw new Error(read.reason);
+    const { info, folder } = read.value;
+    const { port } = JSON.parse(await readFile(join(at(0).dataDir, 'cluster.json'), 'utf8'));
+    const stranger = await strangers.client({ host: '127.0.0.1', port });
+    const found = await until(
+      async () => {
+        const ports = await stranger.lookup(info.hash);
+        return ports.length === 0 ? null : ports;
+      },
+      { what: 'a standard client finding the release' },
+    );
+    const sharers = found.map((one) => ({ address: addressOf({ port: one }) }));
+    const leech = await ends.leech('stranger', { info }, finds(...sharers));
+    await leech.torrent.whenComplete;
+    await expectSame(leech.folder, { folder, info });
   });
 
   test('changes the rule of timelines and their state, wave after wave, and goes back: no process and no socket notices', async () => {
