@@ -1,7 +1,7 @@
 // A store opened to be read only, beside the program that writes it: for a look at real facts before another program takes it over.
 import { type AccountId, partitionOf } from './account-id.ts';
 import type { PointReader, Reader, Recent } from './behaviours.ts';
-import { accountAt, type Key } from './key.ts';
+import { accountAt, type Key, partitionOfKey, partitionStart } from './key.ts';
 import { RecentIndex } from './recent-index.ts';
 import { SearchIndex } from './search-index.ts';
 import type { StatusId } from './status-id.ts';
@@ -28,7 +28,10 @@ export interface StoreReading {
   /** Its views are those that the product derives: opening it will not have to derive them anew. */
   readonly hasViews: boolean;
   newestOf(recent: Recent): StatusId[];
-  /** The first account that has facts, at or above this one in order of keys; null: there is none. */
+  /**
+   * The first account of which everything is here, at or above this one in order of keys; null: there is none. (Of others there may be
+   * facts, as guests, but no account.)
+   */
   accountFrom(from: Key): AccountId | null;
   /**
    * What was read so far may be forgotten, and what is committed by now is read. Call it every so often: pages that somebody reads can't be
@@ -77,8 +80,13 @@ export function readStore({ folder, product, schema }: ReadingOptions): StoreRea
     hasViews: hasViewsOf(environment, product.viewsFormat),
     newestOf: (wanted) => recent.newestOf(wanted),
     accountFrom(from) {
-      const [key] = environment.presence.keys({ from, to: afterAllKeys, most: 1 });
-      return key === undefined ? null : accountAt(key);
+      for (let above = from; ; ) {
+        const [key] = environment.presence.keys({ from: above, to: afterAllKeys, most: 1 });
+        if (key === undefined) return null;
+        const partition = partitionOfKey(key);
+        if (placement.owns(partition) && placement.hasViews(partition)) return accountAt(key);
+        above = partitionStart(partition + 1);
+      }
     },
     refresh: () => environment.refresh(),
     close: () => environment.close(),

@@ -3,9 +3,12 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { behaviours } from '../../actors/behaviours.ts';
+import { accountFact, followFact } from '../../actors/facts.ts';
 import type { Product } from '../../cluster/core-behaviours.ts';
 import { rehearse } from '../../cluster/core-rehearsal.ts';
 import { selfTest } from '../../cluster/core-self-test.ts';
+import { partitionOf } from '../../runtime/account-id.ts';
+import { accountIdOf } from '../../runtime/handle.ts';
 import { firstSchema } from '../../runtime/store-schema.ts';
 import { openTestCore, type TestCore } from '../support/core.ts';
 
@@ -53,6 +56,18 @@ test('accounts and home timelines are read of the store that a core has open, an
   // Each of those but the author has all five.
   expect(report.statuses).toBeGreaterThanOrEqual(5 * (report.accounts - 1));
   expect(core.core.store.position).toBe(before);
+});
+
+test('who is known only by what they addressed to somebody here is not looked at', async () => {
+  const { partitions } = core.core.store;
+  // Of the others there is no more than that they follow this one.
+  await partitions.place((partition) => partition === partitionOf(accountIdOf('person0')));
+  await partitions.drop(partitions.unsettled().stale);
+  expect(
+    core.core.store.reader.fact(followFact(accountIdOf('person1'), accountIdOf('person0'))),
+  ).not.toBeNull();
+  expect(core.core.store.reader.fact(accountFact(accountIdOf('person1')))).toBeNull();
+  expect(await testOf(product)).toMatchObject({ accounts: 1 });
 });
 
 test.each(['followers', 'statuses', 'notifications'])('a query that fails is found: %s', async (kind) => {
