@@ -451,10 +451,14 @@ export type Answer<K extends RequestKind> = Infer<(typeof requests)[K]['answer']
 /** An account's command, as its actor receives it. */
 export type Command = { [K in keyof typeof commands]: { kind: K } & Ask<K> }[keyof typeof commands];
 
+const sessions = bytes(4_000_000);
+const shared = { sessions, topics: list(text(210), 100), cursor, version: optional(cursor) };
+
 /**
  * What a core pushes to a gateway: rows once, then the numbers of the sessions they are for (4 bytes each, big-endian).
  * Each item carries the cursor that its frame shows: whoever has received this frame has received everything of its stream up to
  * that cursor. (It is the item's, not the tick's: a client that drops between two frames of a tick must get the second one.)
+ * `version` is the item's own, and may be above that cursor; it is left out where nothing older can come: then the cursor is the version.
  */
 export const pushed = union({
   /** A status for `user` streams, and for the topics named. `boosted` is the row of the boosted post. */
@@ -463,21 +467,20 @@ export const pushed = union({
     author: accountRow,
     boosted: optional(statusRow),
     boostedAuthor: optional(accountRow),
-    sessions: bytes(4_000_000),
-    topics: list(text(210), 100),
-    cursor,
+    ...shared,
   }),
-  deleted: struct({ id: statusIdCodec, sessions: bytes(4_000_000), topics: list(text(210), 100), cursor }),
+  deleted: struct({ id: statusIdCodec, ...shared }),
   notified: struct({
     notification: notificationRow,
     account: accountRow,
     status: optional(statusRow),
     author: optional(accountRow),
-    sessions: bytes(4_000_000),
+    sessions,
     cursor,
+    version: optional(cursor),
   }),
   /** These sessions' cursors are too old or unknown: they must read their timelines anew. */
-  resync: struct({ sessions: bytes(4_000_000) }),
+  resync: struct({ sessions }),
 });
 export type Pushed = Infer<typeof pushed>;
 

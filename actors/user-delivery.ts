@@ -20,16 +20,16 @@ export function deliver(
     switch (item.kind) {
       case 'status':
         enter(state, item.id);
-        pushItem(state, item, effects);
+        pushItem(state, item, moment, effects);
         break;
       case 'removed':
         state.timeline.remove(item.id);
         fillGaps(state);
         state.marks?.delete(item.id);
-        pushItem(state, item, effects);
+        pushItem(state, item, moment, effects);
         break;
       case 'notification':
-        pushItem(state, item, effects);
+        pushItem(state, item, moment, effects);
         break;
       case 'blocked':
         if (item.on) state.blockedBy.add(item.by);
@@ -45,7 +45,7 @@ export function deliver(
         break;
       case 'resync':
         state.built = 'no';
-        pushItem(state, item, effects);
+        pushItem(state, item, moment, effects);
         break;
     }
   }

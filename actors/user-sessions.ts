@@ -29,6 +29,8 @@ const mostMissed = 800;
 const mostSessions = 100;
 /** Items held back for a session that catches up; more are a resync. */
 const mostHeld = 2000;
+/** Whoever takes a partition over says again what was said in the last 15 s, and a moment later. */
+const saidAgainMs = 20_000;
 
 export function attach(state: UserState, ask: Ask<'attach'>, moment: Moment): UserEffect[] {
   state.sessions = state.sessions.filter(({ number }) => number !== ask.session);
@@ -168,8 +170,11 @@ function statusItem(id: StatusId, read: PointReader): Item | null {
   return item;
 }
 
-/** To every session that has not had it; held back where one is catching up. */
-export function pushItem(state: UserState, item: Item, effects: UserEffect[]): void {
+/**
+ * To every session that has not had it; held back where one is catching up. What a session has caught up on comes again by the logs of
+ * other machines, each in its own time: until the watermark says that all of it has, whatever newer things came first.
+ */
+export function pushItem(state: UserState, item: Item, moment: Moment, effects: UserEffect[]): void {
   if (state.sessions.length === 0) return;
   const numbers: number[] = [];
   for (const session of state.sessions) {
@@ -179,7 +184,7 @@ export function pushItem(state: UserState, item: Item, effects: UserEffect[]): v
     }
     if (session.caught !== null) {
       if (session.caught.keys.has(itemKey(item))) continue;
-      if (item.version > session.caught.upTo) session.caught = null;
+      if (versionMs(moment.watermark) > versionMs(session.caught.upTo) + saidAgainMs) session.caught = null;
     }
     numbers.push(session.number);
   }

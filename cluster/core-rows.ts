@@ -12,7 +12,12 @@ export interface RowQueries {
 }
 
 /** What one gateway gets of an item, from the sessions and topics it is for there. */
-export type PushRenderer = (share: { sessions: Uint8Array; topics: string[]; cursor: string }) => Pushed;
+export type PushRenderer = (share: {
+  sessions: Uint8Array;
+  topics: string[];
+  cursor: string;
+  version: string | null;
+}) => Pushed;
 
 export class CoreRows {
   readonly #reader: Reader;
@@ -57,7 +62,7 @@ export class CoreRows {
       case 'status':
         return this.#update(item.id);
       case 'removed':
-        return ({ sessions, topics, cursor }) => ({ kind: 'deleted', id: item.id, sessions, topics, cursor });
+        return (share) => ({ kind: 'deleted', id: item.id, ...share });
       case 'notification':
         return this.#notified(item);
       case 'resync':
@@ -87,7 +92,7 @@ export class CoreRows {
     const status = notification.status === null ? null : this.status(notification.status);
     if (notification.status !== null && status === null) return null;
     const author = status === null ? null : this.account(statusAuthor(status.id));
-    return ({ sessions, cursor }) => ({
+    return ({ sessions, cursor, version }) => ({
       kind: 'notified',
       notification,
       account,
@@ -95,6 +100,7 @@ export class CoreRows {
       author,
       sessions,
       cursor,
+      version,
     });
   }
 }

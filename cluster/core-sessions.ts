@@ -99,11 +99,12 @@ export class CoreSessions {
       if (shares.size === 0) continue;
       const safe = isComplete || item.version < watermark ? item.version : watermark;
       const cursor = printCursor(safe);
+      const version = isComplete ? null : printCursor(item.version);
       // Rows are read now, not when the item was made: what was deleted since is not shown any more.
       const render = rows.push(item);
       if (render === null) continue;
       for (const [peer, share] of shares) {
-        ticks.get(peer)?.items.push(render({ ...share, sessions: bytesOf(share.sessions), cursor }));
+        ticks.get(peer)?.items.push(render({ ...share, sessions: bytesOf(share.sessions), cursor, version }));
       }
     }
     return ticks;

@@ -1,5 +1,7 @@
 // Which sessions there are, by number, and from which cursor each would have to be attached again. Pure bookkeeping: no sockets, no core.
 
+import { type Had, having, type Mark } from './session-had.ts';
+
 /**
  * waiting: not attached (no link, or nobody asked yet). attaching: asked. settling: the core has answered, and nothing has come yet: what was
  * missed may be the first. live: things have come.
@@ -17,6 +19,8 @@ export interface Seat {
   since: string | null;
   /** While settling or live. */
   settles: Settling | null;
+  /** What it was sent of late, and above `since`: it may come again. */
+  had: Had;
 }
 
 interface Settling {
@@ -107,8 +111,9 @@ export class SessionTable<S extends Seat> {
   }
 
   /** An item with this cursor has been sent to it, and so has all that its tick has for it, or is about to be. */
-  sent(seat: S, cursor: string): void {
+  sent(seat: S, cursor: string, mark: Mark | null = null): void {
     if (seat.since === null || cursor > seat.since) seat.since = cursor;
+    if (mark !== null) seat.had = having(seat.had, mark, seat.since);
     if (seat.phase === 'settling') seat.phase = 'live';
   }
 

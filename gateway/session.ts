@@ -40,6 +40,7 @@ export abstract class Session implements Seat {
   core = 0;
   since: string | null = null;
   settles: Seat['settles'] = null;
+  had: Seat['had'] = null;
 
   readonly account: AccountId;
   readonly token: string;

@@ -2,6 +2,7 @@
 import type { AccountRow } from '../actors/messages.ts';
 import type { AccountId } from '../runtime/account-id.ts';
 import { printStatusId } from '../runtime/status-id.ts';
+import type { Mark } from './session-had.ts';
 import { compactFrame, compactStart } from './streaming-compact.ts';
 import type { StreamForm } from './streaming-protocol.ts';
 import { accountsIn, type NotificationRows, type StatusRows, type Told } from './streaming-told.ts';
@@ -23,15 +24,18 @@ export class StreamEvent {
   readonly told: Told;
   /** What its client may resume from; null on streams that cannot be resumed. */
   readonly cursor: string | null;
+  /** Null on streams that cannot be resumed, and of a resync. */
+  readonly mark: Mark | null;
   readonly #writer: EntityWriter;
   #faces: Face[] | null = null;
   readonly #origins = new Map<string, Written>();
   #lastOrigin = '';
   #last: Written | null = null;
 
-  constructor(told: Told, cursor: string | null, writer: EntityWriter) {
+  constructor(told: Told, cursor: string | null, writer: EntityWriter, mark: Mark | null = null) {
     this.told = told;
     this.cursor = cursor;
+    this.mark = mark;
     this.#writer = writer;
   }
 

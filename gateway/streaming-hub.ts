@@ -6,6 +6,7 @@ import type { Authenticator } from './authenticator.ts';
 import type { DeletedPosts } from './deleted-posts.ts';
 import { type Closing, heard, type Session } from './session.ts';
 import { Attaching } from './session-attaching.ts';
+import { includes } from './session-had.ts';
 import { eachNumber, SessionTable } from './session-table.ts';
 import { type EntityWriter, StreamEvent, startFrame } from './streaming-event.ts';
 import type { StreamingMeter } from './streaming-meter.ts';
@@ -140,6 +141,7 @@ export class StreamingHub {
     if (since.kind === 'start') session.asksCursor = true;
     if (!isAttached) {
       session.since = cursor;
+      session.had = null;
       this.#attaching.add(session);
     } else if (cursor !== null) {
       this.#again(session, cursor);
@@ -154,6 +156,8 @@ export class StreamingHub {
   #again(session: Session, cursor: string): void {
     this.#attaching.detach(session);
     if (session.since === null || cursor < session.since) session.since = cursor;
+    // The other stream has not had it.
+    session.had = null;
     this.#attaching.add(session);
   }
 
@@ -190,11 +194,11 @@ export class StreamingHub {
   }
 
   #spread(item: Pushed, tickCursor: string): void {
-    const { told, cursor } = toldBy(item, tickCursor);
+    const { told, cursor, mark } = toldBy(item, tickCursor);
     // A core that has not heard of it yet: the others have, and their cursors pass it.
     if (statusesIn(told).some((id) => this.#deleted.has(id))) return;
     if (item.sessions.length > 0) {
-      const event = new StreamEvent(told, cursor, this.#writer);
+      const event = new StreamEvent(told, cursor, this.#writer, mark);
       let live = 0;
       eachNumber(item.sessions, (number) => {
         const session = this.#table.find(number);
@@ -217,7 +221,8 @@ export class StreamingHub {
     if (pending === null || !session.isOpen) return;
     try {
       if (!Array.isArray(pending) && session.hears === heard.user) {
-        if (pending.told.kind !== 'notified' || session.mayReadNotifications) {
+        const isSecret = pending.told.kind === 'notified' && !session.mayReadNotifications;
+        if (!isSecret && !hasHad(session, pending)) {
           this.#send(session, pending.frame(session.form, userLabel, session.origin, session.known));
         }
         this.#sent(session, pending);
@@ -225,7 +230,8 @@ export class StreamingHub {
       }
       const events = Array.isArray(pending) ? pending : [pending];
       const frames: Uint8Array[] = [];
-      for (const event of events) this.#framesOf(session, event, frames);
+      for (const event of eachOnce(events))
+        if (!hasHad(session, event)) this.#framesOf(session, event, frames);
       this.#sendAll(session, frames);
       for (const event of events) this.#sent(session, event);
     } catch (error) {
@@ -246,10 +252,10 @@ export class StreamingHub {
     }
   }
 
-  #sent(session: Session, { told, cursor }: StreamEvent): void {
+  #sent(session: Session, { told, cursor, mark }: StreamEvent): void {
     if (cursor === null) return;
     if (told.kind === 'resync') this.#table.resynced(session, cursor);
-    else this.#table.sent(session, cursor);
+    else this.#table.sent(session, cursor, mark);
   }
 
   #sendTopic(session: Session, event: StreamEvent, label: string): void {
@@ -339,6 +345,18 @@ const restart: Closing = { code: 1012, reason: 'service-restart' };
 function isLive(session: Session, cursor: string | null): boolean {
   if (session.phase === 'live') return true;
   return session.settles !== null && cursor !== null && cursor >= session.settles.cursor;
+}
+
+/** By this core, or one that served it before. */
+function hasHad({ had }: Session, { mark }: StreamEvent): boolean {
+  return had !== null && mark !== null && includes(had, mark);
+}
+
+/** None of them twice: the first of each. */
+function eachOnce(events: StreamEvent[]): StreamEvent[] {
+  if (!events.some(({ mark }) => mark?.mayComeAgain === true)) return events;
+  const keys = new Set<string>();
+  return events.filter(({ mark }) => mark === null || (!keys.has(mark.key) && keys.add(mark.key)));
 }
 
 /** Null: a stream that is fed by a topic. */

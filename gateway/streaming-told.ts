@@ -1,6 +1,7 @@
 // What a stream tells: a core's push, without the sessions it is for. How it is written is streaming-event.ts's part.
 import type { AccountRow, NotificationRow, Pushed, StatusRow } from '../actors/messages.ts';
 import type { StatusId } from '../runtime/status-id.ts';
+import { type Mark, markOf } from './session-had.ts';
 
 export interface StatusRows {
   row: StatusRow;
@@ -24,11 +25,22 @@ export type Told =
   /** What was missed is unknown: read anew. */
   | { kind: 'resync' };
 
-/** With the cursor that its client may resume from; that of a resync is the tick's. */
-export function toldBy(item: Pushed, tickCursor: string): { told: Told; cursor: string } {
-  return item.kind === 'resync'
-    ? { told: { kind: 'resync' }, cursor: tickCursor }
-    : { told: item, cursor: item.cursor };
+/** With the cursor that its client may resume from, and what tells it from others; a resync has the tick's cursor. */
+export function toldBy(item: Pushed, tickCursor: string): { told: Told; cursor: string; mark: Mark | null } {
+  if (item.kind === 'resync') return { told: { kind: 'resync' }, cursor: tickCursor, mark: null };
+  const { cursor, version } = item;
+  return { told: item, cursor, mark: markOf(keyOf(item), version ?? cursor, version != null) };
+}
+
+function keyOf(told: Exclude<Told, { kind: 'resync' }>): string {
+  switch (told.kind) {
+    case 'update':
+      return told.row.id;
+    case 'deleted':
+      return `-${told.id}`;
+    case 'notified':
+      return `!${told.notification.id}`;
+  }
 }
 
 /** The statuses that are shown in it. */

@@ -27,6 +27,7 @@ function update(number: number, sessionBytes: number): Pushed {
     sessions,
     topics: [],
     cursor: cursorOf(number),
+    version: null,
   };
 }
 
@@ -174,6 +175,7 @@ test('a tick of many small items arrives as one tick', async () => {
       sessions: new Uint8Array(4),
       topics: [],
       cursor: cursorOf(1),
+      version: null,
     };
   });
   core.peers[0]?.pushTick({ items, cursor: cursorOf(2) });

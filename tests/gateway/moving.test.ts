@@ -88,6 +88,7 @@ function update(id: StatusId, sessions: number[], topics: string[] = []): Pushed
     sessions: bytes,
     topics,
     cursor: cursorOf(version),
+    version: null,
   };
 }
 

@@ -1,6 +1,7 @@
 // The session table by itself: numbers, and cursors against a model of a core whose link comes and goes.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { includes, markOf } from '../../gateway/session-had.ts';
 import {
   eachNumber,
   mostBetweenTicksMs,
@@ -14,7 +15,7 @@ interface TestSeat extends Seat {
 }
 
 function seat(name = 'a'): TestSeat {
-  return { name, number: 0, phase: 'waiting', core: 0, since: null, settles: null };
+  return { name, number: 0, phase: 'waiting', core: 0, since: null, settles: null, had: null };
 }
 
 const cursorAt = (version: number): string => String(version).padStart(24, '0');
@@ -170,9 +171,13 @@ describe('cursors', () => {
   });
 });
 
-/** A core as a gateway knows it: it pushes what comes, and to those who resume first what they missed. */
+/**
+ * A core of several as a gateway knows it: it pushes what comes, and to those who resume first what they missed. Its watermark stays behind what it
+ * pushes, and all of that may come again.
+ */
 class ModelCore {
   version = 0;
+  watermark = 0;
   history: { version: number; seats: number[] }[] = [];
   /** By session number. A list: it catches up, and what comes meanwhile is part of what it will find. */
   sessions = new Map<number, { seat: number; since: number | null }>();
@@ -202,10 +207,28 @@ class ModelCore {
     }
   }
 
-  tick(): { items: { number: number; version: number }[]; cursor: string } {
-    const items = this.due.sort((one, other) => one.version - other.version);
+  /** What each is owed comes by another way, too. */
+  again(owedFrom: readonly (number | null)[]): void {
+    for (const [number, { seat, since }] of this.sessions) {
+      const from = owedFrom[seat];
+      if (since !== null || from === null || from === undefined) continue;
+      for (const { version, seats } of this.history)
+        if (version > from && seats.includes(seat)) this.due.push({ number, version });
+    }
+  }
+
+  tick(behind = 0): { items: { number: number; version: number; cursor: string }[]; cursor: string } {
+    this.watermark = Math.max(this.watermark, this.version - behind);
+    const isFirst = (one: { number: number; version: number }, place: number): boolean =>
+      !this.due
+        .slice(0, place)
+        .some(({ number, version }) => number === one.number && version === one.version);
+    const items = this.due
+      .filter(isFirst)
+      .sort((one, other) => one.version - other.version)
+      .map((one) => ({ ...one, cursor: cursorAt(Math.min(one.version, this.watermark)) }));
     this.due = [];
-    return { items, cursor: cursorAt(this.version) };
+    return { items, cursor: cursorAt(this.watermark) };
   }
 
   forget(): void {
@@ -223,7 +246,11 @@ const step = fc.oneof(
       seats: fc.subarray([0, 1, 2], { minLength: 1 }),
     }),
   },
-  ...(['attach', 'catch-up', 'tick', 'deliver', 'deliver', 'deliver', 'down', 'move', 'wait'] as const).map(
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant('tick' as const), behind: fc.nat({ max: 4 }) }),
+  },
+  ...(['attach', 'catch-up', 'again', 'deliver', 'deliver', 'deliver', 'down', 'move', 'wait'] as const).map(
     (kind) => ({
       weight: 2,
       arbitrary: fc.record({ kind: fc.constant(kind) }),
@@ -272,12 +299,13 @@ test('whatever happens to the link, and wherever the accounts move, each session
           table.answered(one, { core: message.core, cursor: message.answer });
           return;
         }
-        for (const { number, version } of message.tick.items) {
+        for (const { number, version, cursor } of message.tick.items) {
           const one = table.find(number);
           if (one === undefined) continue;
           owedFrom[Number(one.name)] ??= attachedAt.get(Number(one.name)) ?? 0;
-          received[Number(one.name)]?.push(version);
-          table.sent(one, cursorAt(version));
+          const mark = markOf(String(version), cursorAt(version), true);
+          if (!includes(one.had, mark)) received[Number(one.name)]?.push(version);
+          table.sent(one, cursor, mark);
         }
         table.passed({ core: message.core, cursor: message.tick.cursor }, nowMs);
       };
@@ -291,7 +319,8 @@ test('whatever happens to the link, and wherever the accounts move, each session
         if (one.kind === 'happen') core.happen(one.seats);
         else if (one.kind === 'attach') attach();
         else if (one.kind === 'catch-up') core.catchUp();
-        else if (one.kind === 'tick') link.push({ core: at, tick: core.tick() });
+        else if (one.kind === 'again') core.again(owedFrom);
+        else if (one.kind === 'tick') link.push({ core: at, tick: core.tick(one.behind) });
         else if (one.kind === 'deliver') deliver();
         else if (one.kind === 'down') {
           link = [];

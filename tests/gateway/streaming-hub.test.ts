@@ -7,7 +7,7 @@ import type { Caller } from '../../gateway/endpoint.ts';
 import { Session } from '../../gateway/session.ts';
 import { StreamingHub } from '../../gateway/streaming-hub.ts';
 import type { StreamingMeter } from '../../gateway/streaming-meter.ts';
-import type { AccountId } from '../../runtime/account-id.ts';
+import { type AccountId, partitionOf } from '../../runtime/account-id.ts';
 import type { StatusId } from '../../runtime/status-id.ts';
 
 beforeEach(() => {
@@ -123,6 +123,11 @@ const update = (to: Session, n: number, text: string, boosted: StatusRow | null 
     topics: [],
     cursor: cursorOf(n),
   }) as unknown as Pushed;
+/** By a core that has not heard everything up to there yet. */
+const early = (to: Session, n: number, through: number): Pushed =>
+  ({ ...update(to, n, `post ${n}`), cursor: cursorOf(through), version: cursorOf(n) }) as Pushed;
+const payloads = (session: FakeSession): string[] =>
+  session.written.map((frame) => JSON.parse(frame).payload);
 const notified = (to: Session, n: number, status: StatusRow): Pushed =>
   ({
     kind: 'notified',
@@ -257,5 +262,66 @@ describe('a page that is open', () => {
   test('is refused where there is none', () => {
     const { hub, open } = setUp(null);
     expect(hub.command(open(), subscribe)).toEqual({ status: 404, error: 'There is no page here' });
+  });
+});
+
+describe('of what a session was sent by one core of several', () => {
+  async function opened() {
+    const { hub, attaches, open } = setUp();
+    const session = open();
+    hub.command(session, { kind: 'subscribe', stream: user, since: { kind: 'now' } });
+    await attaches[0]?.answer(cursorOf(1));
+    hub.tick({ items: [early(session, 5, 3), early(session, 6, 3)], cursor: cursorOf(3) }, 1);
+    const lose = async (): Promise<void> => {
+      hub.lost(new Set([partitionOf(session.account)]));
+      hub.served(new Set([partitionOf(session.account)]));
+      await vi.advanceTimersByTimeAsync(0);
+    };
+    return { hub, attaches, session, lose };
+  }
+
+  test('nothing is sent again when another core serves it, and nothing is left out', async () => {
+    const { hub, attaches, session, lose } = await opened();
+    await lose();
+    expect(attaches[1]).toMatchObject({ since: cursorOf(3) });
+    await attaches[1]?.answer(cursorOf(4));
+    // One that came late to the first core is between them.
+    hub.tick(
+      { items: [early(session, 4, 2), early(session, 5, 2), early(session, 6, 2)], cursor: cursorOf(2) },
+      2,
+    );
+    hub.tick({ items: [early(session, 7, 2)], cursor: cursorOf(2) }, 2);
+    await lose();
+    expect(attaches[2]).toMatchObject({ since: cursorOf(3) });
+    await attaches[2]?.answer(cursorOf(9));
+    const again = [5, 6, 7, 4, 8].map((n) => update(session, n, `post ${n}`));
+    hub.tick({ items: again, cursor: cursorOf(9) }, 3);
+    // Said again by a new server: it is below the cursor by now.
+    hub.tick({ items: [early(session, 4, 9), early(session, 7, 9)], cursor: cursorOf(9) }, 3);
+    // One that nobody sent while its server was cut off.
+    hub.tick({ items: [early(session, 2, 9)], cursor: cursorOf(9) }, 3);
+    vi.advanceTimersByTime(500);
+    const each = ['post 5', 'post 6', 'post 4', 'post 7', 'post 8', 'post 2'];
+    expect(payloads(session)).toEqual(each);
+  });
+
+  test('nothing is sent twice that comes twice before it is written', async () => {
+    const { hub, session } = await opened();
+    session.writeMs = 60;
+    hub.tick({ items: [early(session, 7, 3)], cursor: cursorOf(3) }, 1);
+    hub.tick({ items: [early(session, 8, 3), early(session, 9, 3)], cursor: cursorOf(3) }, 1);
+    hub.tick({ items: [early(session, 8, 3)], cursor: cursorOf(3) }, 1);
+    vi.advanceTimersByTime(500);
+    expect(payloads(session)).toEqual(['post 5', 'post 6', 'post 7', 'post 8', 'post 9']);
+  });
+
+  test('a second stream that is resumed has all that it asks for', async () => {
+    const { hub, attaches, session } = await opened();
+    const since = { kind: 'cursor', cursor: cursorOf(3) } as const;
+    hub.command(session, { kind: 'subscribe', stream: notification, since });
+    await attaches[1]?.answer(cursorOf(9));
+    hub.tick({ items: [update(session, 5, 'post 5')], cursor: cursorOf(9) }, 1);
+    vi.advanceTimersByTime(500);
+    expect(payloads(session)).toEqual(['post 5', 'post 6', 'post 5']);
   });
 });
