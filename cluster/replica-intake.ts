@@ -376,7 +376,10 @@ export class Intake {
     const flow = this.#flows.get(node)?.[lane];
     if (flow === undefined || flow.id !== message.follow) return;
     // It may go on from where it stands: nothing is lost by that.
-    if (lane === 'replica' && this.#forgetAgain(node)) return this.#follow(node, lane);
+    if (lane === 'replica' && this.#forgetAgain(node)) {
+      this.#follow(node, lane);
+      return;
+    }
     const back = lane === 'replica' ? this.setBacks.trimmed(node) : null;
     if (back === null) this.#isCut.add(`${node} ${lane}`);
     this.#options.trimmed(node, lane, back?.partitions ?? null);
