@@ -168,4 +168,17 @@ add(
     ),
   );
 
+add(
+  'live-deploy',
+  'deploys under live connections: behaviours, core and gateway; what clients notice; memory over many deploys in a row',
+)
+  .addOption(number('--nodes <n>', 'machines, each with a core and a gateway', 5))
+  .addOption(number('--sockets <n>', 'connected users', 5_000))
+  .addOption(number('--followers <n>', 'followers of each', 20))
+  .addOption(number('--rate <n>', 'posts per second, over all gateways', 350))
+  .addOption(number('--deploys <n>', 'deploys of behaviours in a row', 200))
+  .addOption(number('--drain <n>', 'seconds over which old gateways are drained', 10))
+  .addOption(number('--seed <n>', 'of all that is chance', 1))
+  .action((options) => report(options, async () => (await import('./live-deploy.ts')).liveDeploy(options)));
+
 await program.parseAsync();

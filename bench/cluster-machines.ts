@@ -8,9 +8,9 @@ import type { ProcessFigures } from './cpu.ts';
 import { requireFree } from './ports.ts';
 import { murmuration, type Server, startServer } from './server.ts';
 
-const names = ['a', 'b', 'c'] as const;
-/** Of one machine: its gateways' port, and behind it that for other machines. */
-const portsEach = 2;
+const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'] as const;
+/** Of one machine: its gateways' port, and behind it those for other machines and for releases. */
+const portsEach = 3;
 
 export interface Machine {
   readonly name: string;
@@ -22,9 +22,11 @@ export interface Machine {
 export interface MachinesOptions {
   /** For the data folders. */
   folder: string;
-  /** The first of six. */
+  /** The first of three for each. */
   port: number;
   gateways: number;
+  /** More arguments of `start`. */
+  more?: readonly string[];
 }
 
 export class Machines {
@@ -35,8 +37,8 @@ export class Machines {
     this.#options = options;
   }
 
-  static requirePorts(port: number): Promise<void> {
-    return requireFree(...Array.from({ length: names.length * portsEach }, (_, place) => port + place));
+  static requirePorts(port: number, machines: number): Promise<void> {
+    return requireFree(...Array.from({ length: machines * portsEach }, (_, place) => port + place));
   }
 
   get targets(): string[] {
@@ -69,6 +71,7 @@ export class Machines {
     invite: string | undefined,
   ): Promise<Server> {
     const more = ['--name', name, '--machine', name, '--cluster-port', String(port + 1)];
+    more.push(...(this.#options.more ?? []));
     if (invite !== undefined) more.push('--join', invite);
     return startServer({ dataFolder, port, gateways: this.#options.gateways, more });
   }

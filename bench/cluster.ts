@@ -46,7 +46,7 @@ interface Grown {
 
 export async function cluster(asked: ClusterOptions): Promise<Result> {
   const options = asked.quick ? { ...asked, ...quickly } : asked;
-  await Machines.requirePorts(options.port);
+  await Machines.requirePorts(options.port, sizes);
   const load = [oneMinuteLoad()];
   const folder = await mkdtemp(path.join(os.tmpdir(), 'murmuration-bench-'));
   const takeBack = atEnd(() => rm(folder, { recursive: true, force: true }));

@@ -1,0 +1,163 @@
+// Sockets of `bench live-deploy`: each counts every post it should hear, when it came, and goes on from its cursor when it is sent away.
+import { WebSocket } from 'ws';
+import { percentileOf } from './figures.ts';
+
+/** A post on its way: who has not heard it yet. */
+interface Underway {
+  dueMs: number;
+  missing: Set<number>;
+}
+
+/** What the clients saw in a stretch of time. */
+export interface Seen {
+  deliveries: number;
+  /** From when a post was due to be sent to when somebody heard it. */
+  latencyMs: { p50: number; p99: number; max: number };
+  /** The longest time without any delivery to any of them. */
+  silenceMs: number;
+  closed: number;
+  resumed: number;
+  /** Heard by somebody who had heard it, or was not to hear it. */
+  twice: number;
+}
+
+const marker = /qz(\d+)x(\d+)x\d+zq/;
+const cursorIn = /"cursor":"([^"]+)"/;
+const connectAtOnce = 64;
+
+interface Client {
+  target: string;
+  token: string;
+  cursor: string;
+  socket: WebSocket | null;
+}
+
+export class LiveClients {
+  readonly #clients: Client[];
+  readonly #underway = new Map<number, Underway>();
+  readonly wrong: string[] = [];
+  #heardTwice = 0;
+  #latencies: number[] = [];
+  #lastMs = performance.now();
+  #silenceMs = 0;
+  #closed = 0;
+  #resumed = 0;
+  #isOver = false;
+
+  constructor(targets: readonly string[], tokens: readonly string[]) {
+    this.#clients = tokens.map((token, user) => ({
+      target: targets[user % targets.length] ?? '',
+      token,
+      cursor: '',
+      socket: null,
+    }));
+  }
+
+  async open(): Promise<void> {
+    const waiting = [...this.#clients.entries()].reverse();
+    const opener = async (): Promise<void> => {
+      for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) await this.#open(...next);
+    };
+    await Promise.all(Array.from({ length: connectAtOnce }, opener));
+  }
+
+  #open(user: number, client: Client): Promise<void> {
+    const query = `stream=user&access_token=${client.token}&since=${client.cursor}`;
+    const socket = new WebSocket(`ws://${client.target}/api/v1/streaming?${query}`, {
+      perMessageDeflate: false,
+    });
+    client.socket = socket;
+    socket.on('message', (data: Buffer) => this.#heard(user, client, data.toString('latin1')));
+    return new Promise((resolve, reject) => {
+      let isOpen = false;
+      socket.on('open', () => {
+        isOpen = true;
+        resolve();
+      });
+      socket.on('error', (error) => (isOpen ? undefined : reject(error)));
+      socket.on('close', () => {
+        if (this.#isOver || !isOpen) return;
+        this.#closed++;
+        this.#resume(user, client);
+      });
+    });
+  }
+
+  #resume(user: number, client: Client): void {
+    if (this.#isOver) return;
+    this.#open(user, client).then(
+      () => {
+        this.#resumed++;
+      },
+      () => setTimeout(() => this.#resume(user, client), 50),
+    );
+  }
+
+  #heard(user: number, client: Client, frame: string): void {
+    const cursor = cursorIn.exec(frame)?.[1];
+    if (cursor !== undefined) client.cursor = cursor;
+    const found = marker.exec(frame);
+    if (found === null) {
+      if (frame.includes('"resync"')) this.wrong.push(`client ${user} was told to read anew`);
+      return;
+    }
+    const nowMs = performance.now();
+    this.#silenceMs = Math.max(this.#silenceMs, nowMs - this.#lastMs);
+    this.#lastMs = nowMs;
+    const key = keyOf(Number(found[1]), Number(found[2]));
+    const post = this.#underway.get(key);
+    if (post === undefined || !post.missing.delete(user)) {
+      this.#heardTwice++;
+      return;
+    }
+    this.#latencies.push(nowMs - post.dueMs);
+    if (post.missing.size === 0) this.#underway.delete(key);
+  }
+
+  /** To be called before it is sent. */
+  expect(author: number, seq: number, receivers: Iterable<number>): void {
+    const missing = new Set(receivers);
+    if (missing.size > 0) this.#underway.set(keyOf(author, seq), { dueMs: performance.now(), missing });
+  }
+
+  /** What was seen since this was called last. */
+  take(): Seen {
+    const all = this.#latencies;
+    const at = (share: number): number => percentileOf(all, share);
+    const seen: Seen = {
+      deliveries: all.length,
+      latencyMs: { p50: at(0.5), p99: at(0.99), max: at(1) },
+      silenceMs: this.#silenceMs,
+      closed: this.#closed,
+      resumed: this.#resumed,
+      twice: this.#heardTwice,
+    };
+    this.#heardTwice = 0;
+    this.#latencies = [];
+    this.#silenceMs = 0;
+    this.#closed = 0;
+    this.#resumed = 0;
+    return seen;
+  }
+
+  /** Resolves when all posts have been heard by all, or nobody heard any for ten seconds: then it is said what is missing. */
+  async settled(name: string): Promise<void> {
+    const quietMs = 10_000;
+    const fromMs = performance.now();
+    while (this.#underway.size > 0 && performance.now() - Math.max(fromMs, this.#lastMs) < quietMs)
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    const missing = [...this.#underway.values()].reduce((sum, post) => sum + post.missing.size, 0);
+    if (missing > 0)
+      this.wrong.push(`${name}: ${missing} deliveries of ${this.#underway.size} posts never came`);
+    this.#underway.clear();
+  }
+
+  close(): void {
+    this.#isOver = true;
+    for (const { socket } of this.#clients) socket?.terminate();
+  }
+}
+
+function keyOf(author: number, seq: number): number {
+  return author * 2 ** 24 + seq;
+}
