@@ -66,7 +66,7 @@ export const basicPlants: readonly Plant[] = [
     file: 'cluster/replica-scans.ts',
     line: 'else if (message.next !== null) {',
     instead: 'else if (message.next !== null && message.facts.length === 0) {',
-    seed: 5,
+    seed: 13,
     foundBy: ['durable', 'monotonic', 'converge', 'addressed'],
     withoutRepairs: true,
   },
@@ -100,7 +100,7 @@ export const basicPlants: readonly Plant[] = [
     file: 'cluster/replica-statements.ts',
     line: 'if (!stored.isWaiting && ',
     instead: 'if (',
-    seed: 65,
+    seed: 219,
     foundBy: ['complete'],
   },
   {

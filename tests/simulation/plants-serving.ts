@@ -93,7 +93,7 @@ export const servingPlants: readonly Plant[] = [
     file: 'cluster/replica-server.ts',
     line: ' && (node === self.node || leases.holds(node))',
     instead: '',
-    seed: 21,
+    seed: 37,
     foundBy: ['one server', 'monotonic', 'durable'],
   },
   {
