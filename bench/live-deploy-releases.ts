@@ -71,7 +71,7 @@ export const crashesOnPosts: Change[] = [
     file: 'cluster/core.ts',
     line: "    if (kind === 'attach') return this.#attach",
     instead:
-      "    if (kind === 'post' && /qz\\d+x\\d+x/.test(JSON.stringify(ask))) process.exit(9);\n    if (kind === 'attach') return this.#attach",
+      "    if (kind === 'publish' && /qz\\d+x\\d+x/.test(JSON.stringify(ask))) process.exit(9);\n    if (kind === 'attach') return this.#attach",
   },
 ];
 export const otherGateway: Change[] = [
