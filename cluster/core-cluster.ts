@@ -9,6 +9,7 @@ import { CoreInterest } from './core-interest.ts';
 import type { CoreLog } from './core-log.ts';
 import { CoreReplicaStore } from './core-replica-store.ts';
 import { type Taken, Takeovers } from './core-takeovers.ts';
+import { Unannounced } from './core-unannounced.ts';
 import { UnderWay } from './core-under-way.ts';
 import { bitsOf } from './partition-set.ts';
 import type { Copy, PeerMessage, Term } from './peer-messages.ts';
@@ -50,13 +51,6 @@ export interface CoreClusterOptions {
   lost(partitions: ReadonlySet<number>): void;
 }
 
-/** Entries of one transaction, on this core's disk. */
-interface Written {
-  entries: Entry[];
-  /** The place of the last in the own log. */
-  position: number;
-}
-
 const tickEveryMs = 50;
 const closedEveryMs = 100;
 /** A partition is compared with its other owners so often, about: 1,024 of them take a few minutes. */
@@ -69,7 +63,7 @@ export class CoreCluster {
   readonly interest: CoreInterest;
   readonly underWay = new UnderWay();
   readonly #takeovers: Takeovers;
-  readonly #waiting: Written[] = [];
+  readonly #unannounced = new Unannounced();
   readonly #timer: NodeJS.Timeout;
   #served: ReadonlySet<number> = new Set();
   readonly #waitingFor = new Map<number, Set<() => void>>();
@@ -214,12 +208,12 @@ export class CoreCluster {
   /** The entries of one transaction of the core's own are on its disk. */
   wrote(entries: Entry[], position: number): void {
     const last = entries.at(-1);
-    if (this.isAlone && this.#waiting.length === 0 && last !== undefined) {
+    if (this.isAlone && this.#unannounced.isEmpty && last !== undefined) {
       this.replica.stored.skipTo(position, last.version);
       this.#options.announce(entries, true);
       return;
     }
-    this.#waiting.push({ entries, position });
+    this.#unannounced.wrote(entries, position);
     const first = position - entries.length + 1;
     this.replica.wrote(
       entries.map(({ key, version }, place) => {
@@ -269,15 +263,8 @@ export class CoreCluster {
 
   #announce(): void {
     const { stored } = this.replica;
-    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
-      if (next.position > stored.upTo.own) return;
-      this.#waiting.shift();
-      const first = next.position - next.entries.length + 1;
-      // What was passed over is announced when others have it after all: it comes by the relay then.
-      const entries = next.entries.filter((_, place) => !stored.isOrphan('own', first + place));
-      if (entries.length > 0) this.#options.announce(entries, true);
-    }
-    this.#reached();
+    for (const entries of this.#unannounced.take(stored)) this.#options.announce(entries, true);
+    if (this.#unannounced.isEmpty) this.#reached();
   }
 
   #reached(): void {

@@ -150,6 +150,11 @@ export class Stored {
     this.version = version;
   }
 
+  /** Below it every entry is stored or has been passed over. */
+  firstPending(log: Log): number {
+    return this.#pending[log][0]?.seq ?? Number.POSITIVE_INFINITY;
+  }
+
   /** The lowest place of those that were passed over and are not stored yet. */
   firstOrphan(log: Log): number {
     return this.#orphans[log].reduce((lowest, { seq }) => Math.min(lowest, seq), Number.POSITIVE_INFINITY);

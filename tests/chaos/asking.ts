@@ -28,6 +28,9 @@ export const answerTimeoutMs = 25_000;
 /** Longer than any fault lasts, with what it takes to be well again. */
 const patienceMs = 120_000;
 const pageLimit = 40;
+/** What a request on a connection comes to that the other side has just ended. */
+const endings: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
+const atOnceMs = 50;
 
 export interface AskerOptions {
   record: ClientRecord;
@@ -127,7 +130,22 @@ export class Asker {
     }
   }
 
+  /**
+   * A read on a connection that was kept, and ends in that moment, is asked for once more, as browsers do (RFC 9112, 9.3.1): whoever closes an
+   * idle connection cannot know that a request is on its way.
+   */
   async #fetch(gateway: Gateway, path: string, token: string, init: RequestInit = {}): Promise<Response> {
+    const beganMs = performance.now();
+    try {
+      return await this.#fetchOnce(gateway, path, token, init);
+    } catch (error) {
+      const isAtOnce = performance.now() - beganMs < atOnceMs;
+      if (init.method !== undefined || !isAtOnce || !endings.has(whyOf(error))) throw error;
+      return await this.#fetchOnce(gateway, path, token, init);
+    }
+  }
+
+  async #fetchOnce(gateway: Gateway, path: string, token: string, init: RequestInit): Promise<Response> {
     return await fetch(`${gateway.url}${path}`, {
       ...init,
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...init.headers },
