@@ -47,7 +47,7 @@ export class Batch {
   /** Small records by their keys: what changes many times is written once. Null removes. */
   readonly meta = new Map<string, Wire | null>();
   /** Facts that leave the store without a trace. */
-  readonly removed: Key[] = [];
+  readonly removed = new Set<Key>();
   /** The search index is to look at facts that do not come by the own log. */
   leavesUnindexed = false;
   /** The log position of the last entry; in the relay, of the last that is relayed. 0 for none. */

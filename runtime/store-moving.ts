@@ -78,7 +78,11 @@ export class StoreMoving {
     if (dropping === null) return;
     const isLeft = (partition: number): boolean =>
       placement.owns(partition) && !dropping.partitions.has(partition);
-    await this.#walk(dropping, isLeft, onProgress, (fact, batch) => this.#dropOne(fact, dropping, batch));
+    const late = new Set<Key>();
+    await this.#walk(dropping, isLeft, onProgress, (fact, batch) => {
+      if (!this.#dropOne(fact, dropping, batch)) late.add(fact.key);
+    });
+    await this.#dropLate(late);
     for (const partition of dropping.partitions) await this.#dropViews(partition);
     placement.endDrop();
     await this.#keep();
@@ -96,25 +100,47 @@ export class StoreMoving {
     if (home && kindOf(fact.key) === statusKind) batch.leaveUnindexed(fact.key);
   }
 
-  #dropOne(fact: FoundFact, dropping: Walk, batch: Batch): void {
+  /** False: what is staged under the key in this batch comes after the removal. It is to be dropped in a later one. */
+  #dropOne(fact: FoundFact, dropping: Walk, batch: Batch): boolean {
     const { product, placement, writer, statusKind } = this.#options;
-    const { key, version, value } = fact;
-    const isStatus = kindOf(key) === statusKind;
+    const { key } = fact;
     const home = partitionOfKey(key);
     const isDropped = dropping.partitions.has(home);
     if (isDropped) {
       for (const view of product.withdraw(fact, writer.rows.writer))
         if (view.key.startsWith(serverPrefix)) batch.views.set(view.key, view.value);
-      if (isStatus) batch.leaveUnindexed(key);
+      if (kindOf(key) === statusKind) batch.leaveUnindexed(key);
     }
     dropping.cursor = key;
     // Given up since this walk began: its part in what all share has yet to be taken back, by the next one.
-    if (!isDropped && placement.mayShareViews(home)) return;
-    // What is staged under the key now comes after the removal: such a fact is left for the next walk.
-    if (placement.holds(key, this.#addressedBy(fact)) || batch.facts.has(key)) return;
-    batch.removed.push(key);
+    if (!isDropped && placement.mayShareViews(home)) return true;
+    return this.#remove(fact, batch);
+  }
+
+  /** Unless it is held; false: it is staged in this very batch. */
+  #remove(fact: FoundFact, batch: Batch): boolean {
+    const { placement, statusKind } = this.#options;
+    const { key, version, value } = fact;
+    if (placement.holds(key, this.#addressedBy(fact))) return true;
+    if (batch.facts.has(key)) return false;
+    batch.removed.add(key);
     if (value !== null) erase(batch, version);
-    if (isStatus) batch.changes.push({ kind: 'put', table: 'unlisted', key, bytes: null });
+    if (kindOf(key) === statusKind) batch.changes.push({ kind: 'put', table: 'unlisted', key, bytes: null });
+    return true;
+  }
+
+  /** What derives from them has been taken back already. Once they are gone nothing under their keys is taken in any more. */
+  async #dropLate(late: Set<Key>): Promise<void> {
+    const { writer } = this.#options;
+    while (late.size > 0) {
+      this.#assertGoingOn();
+      await writer.stage((batch) => {
+        for (const key of late) {
+          const fact = writer.rows.writer.fact(key);
+          if (fact === null || this.#remove({ key, ...fact }, batch)) late.delete(key);
+        }
+      });
+    }
   }
 
   #addressedBy({ key, value, to }: FoundFact): readonly number[] {

@@ -2,6 +2,7 @@
 import type { PointReader, StoredFact } from './behaviours.ts';
 import type { Wire } from './fact.ts';
 import { Generations } from './generations.ts';
+import type { Key } from './key.ts';
 import type { Batch, Submission } from './store-batch.ts';
 import type { Table } from './store-environment.ts';
 
@@ -62,11 +63,15 @@ export class StoreRows {
       },
     };
     this.writer = {
-      fact: (key) =>
-        staged.submission.facts.get(key) ??
-        staged.open.facts.get(key) ??
-        staged.inFlight?.facts.get(key) ??
-        this.committed.fact(key),
+      fact: (key) => {
+        const { submission, open, inFlight } = staged;
+        const latest = submission.facts.get(key) ?? open.facts.get(key);
+        if (latest !== undefined) return latest;
+        if (isRemoved(open, key)) return null;
+        const former = inFlight?.facts.get(key);
+        if (former !== undefined) return former;
+        return inFlight !== null && isRemoved(inFlight, key) ? null : this.committed.fact(key);
+      },
       view: (key) => {
         let value = staged.submission.views.get(key);
         if (value === undefined) value = staged.open.views.get(key);
@@ -96,4 +101,9 @@ export class StoreRows {
   forgetViews(): void {
     this.#views.clear();
   }
+}
+
+/** Unless it has been staged again since. Hardly any batch removes anything. */
+function isRemoved({ removed }: Batch, key: Key): boolean {
+  return removed.size > 0 && removed.has(key);
 }

@@ -244,6 +244,47 @@ test('a partition given up while others are dropped leaves nothing of it behind'
   await expectSound(store);
 });
 
+test('a fact that comes anew in the very moment in which it is removed is not left behind', async () => {
+  const [, second, , last] = places;
+  const write = writtenStatus(1);
+  expect([partitionOfKey(write.key), copyOf(write).to.includes(last ?? 0)]).toEqual([second, false]);
+  const given = async () => {
+    const store = await openProductStore(2);
+    await submitted(store, [write]);
+    return store;
+  };
+  const comes = (store: Store) => adopted(store, [copyOf(write)], { kind: 'state' });
+  const dropped = async (store: Store, meanwhile: () => Promise<void>): Promise<void> => {
+    void store.partitions.place((partition) => partition === last);
+    const before = meanwhile();
+    await store.partitions.drop(store.partitions.unsettled().stale);
+    await before;
+    await submitted(store, []);
+    expect(store.reader.fact(write.key)).toBeNull();
+    await expectSound(store);
+  };
+  // Some steps of the loop into the drop: before the removal, in its transaction, and after it.
+  for (let steps = 0; steps < 24; steps++) {
+    const store = await given();
+    await dropped(store, async () => {
+      for (let step = 0; step < steps; step++) await (step % 4 === 3 ? nextTurn() : null);
+      await comes(store);
+    });
+  }
+  // The first thing in each transaction, while the drop walks by.
+  for (let times = 1; times < 12; times++) {
+    const store = await given();
+    await dropped(store, async () => {
+      for (let time = 0; time < times; time++) await comes(store);
+    });
+  }
+  await closeAll();
+});
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
 test('what changes between any two steps of a walk is counted once, behind it and before it', {
   timeout: 120_000,
 }, async () => {
