@@ -57,6 +57,13 @@ describe('three cores', () => {
   }
 
   const servedBy = (node: number): number => together.cores.get(node)?.core.cluster?.report().serving ?? 0;
+  /** Each knows of the others what they serve: of whom nothing was heard nobody can say that it served. */
+  const isHeardOf = (): boolean =>
+    [...together.cores.values()].every(({ core }) =>
+      [...together.cores.keys()].every(
+        (node) => core.cluster?.servers().filter((one) => one.node === node).length === servedBy(node),
+      ),
+    );
 
   const countedAll = async () => ({
     failovers: await counted('failovers_total'),
@@ -66,6 +73,7 @@ describe('three cores', () => {
   test('count what one that stops gave them as handed over', async () => {
     together = await openTogether([1, 2, 3]);
     await together.ready();
+    await until(isHeardOf);
     const before = await countedAll();
     const given = servedBy(1);
     expect(given).toBeGreaterThan(0);
@@ -77,6 +85,7 @@ describe('three cores', () => {
   test('count what one that is switched off served as failed over', async () => {
     together = await openTogether([1, 2, 3]);
     await together.ready();
+    await until(isHeardOf);
     const before = await countedAll();
     const lost = servedBy(2);
     expect(lost).toBeGreaterThan(0);
