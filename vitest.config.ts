@@ -13,7 +13,7 @@ export default defineConfig(({ mode }) => {
       exclude: long ? configDefaults.exclude : [...configDefaults.exclude, longTests],
       globalSetup: ['tests/global-setup.ts'],
       pool: 'forks',
-      maxWorkers: 2,
+      maxWorkers: 3,
       sequence: { sequencer: LongestFirst },
       // Bounds on hanging, not on speed: a busy machine may take its time.
       testTimeout: long ? 3_600_000 : 120_000,
