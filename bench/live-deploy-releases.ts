@@ -1,65 +1,21 @@
 // Releases of `bench live-deploy`: built from copies of the source with some lines changed, and scripts that differ in nothing but a number.
 import { createHash } from 'node:crypto';
-import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { cp, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { buildRelease } from '../cluster/release-build.ts';
-import { readReleaseFolder, writeStatementBeside, writeTorrentBeside } from '../cluster/release-folder.ts';
+import {
+  readReleaseFolder,
+  statementOf,
+  writeStatementBeside,
+  writeTorrentBeside,
+} from '../cluster/release-folder.ts';
 import { type ReleaseKey, readReleaseKey } from '../cluster/release-key.ts';
 import { encodeManifest, manifestFile } from '../cluster/release-manifest.ts';
 import { signStatement } from '../cluster/release-statement.ts';
-
-const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..');
-const parts = ['actors', 'cluster', 'gateway', 'package.json', 'runtime'];
-
-export interface Change {
-  file: string;
-  /** Stands there exactly once. */
-  line: string;
-  instead: string;
-}
+import { type Change, keepingOut, openVariants, type Variants } from '../tests/support/variants.ts';
 
 /** A new rule for what enters a timeline (nothing of one author), and a new field in the state: how much was kept out by it. */
 export function without(author: number): Change[] {
-  return [
-    {
-      file: 'actors/wanted.ts',
-      line: "  switch (item.kind) {\n    case 'status':\n      return (",
-      instead: `  switch (item.kind) {\n    case 'status':\n      if (item.author === ${author}) {\n        state.keptOut++;\n        return false;\n      }\n      return (`,
-    },
-    {
-      file: 'actors/user-state.ts',
-      line: '  salt: number | null;\n',
-      instead: '  salt: number | null;\n  keptOut: number;\n',
-    },
-    {
-      file: 'actors/user-state.ts',
-      line: '    salt: null,\n',
-      instead: '    salt: null,\n    keptOut: 0,\n',
-    },
-    {
-      file: 'actors/user-packing.ts',
-      line: 'export const stateFormat = 1;',
-      instead: 'export const stateFormat = 2;',
-    },
-    {
-      file: 'actors/user-packing.ts',
-      line: '  return {\n    ...plain,\n    followees: followees.packed(),',
-      instead:
-        '  if (format === 1) delete (plain as Partial<typeof plain>).keptOut;\n  return {\n    ...plain,\n    followees: followees.packed(),',
-    },
-    {
-      file: 'actors/user-packing.ts',
-      line: '  return {\n    ...plain,\n    followees: IdSet.of(followees),',
-      instead:
-        '  if (format === 1) plain.keptOut = 0;\n  return {\n    ...plain,\n    followees: IdSet.of(followees),',
-    },
-    {
-      file: 'actors/user-packing.ts',
-      line: '  if (format !== stateFormat) throw',
-      instead: '  if (format !== 1 && format !== 2) throw',
-    },
-  ];
+  return keepingOut(`item.author === ${author}`);
 }
 
 export const otherCore: Change[] = [
@@ -84,30 +40,18 @@ export const otherGateway: Change[] = [
 
 export class Releases {
   readonly #folder: string;
+  readonly #variants: Variants;
   readonly #keyPath: string;
 
   constructor(folder: string, keyPath: string) {
     this.#folder = folder;
+    this.#variants = openVariants(folder);
     this.#keyPath = keyPath;
   }
 
   /** Its folder, signed. */
   async build(name: string, changes: readonly Change[]): Promise<string> {
-    const source = path.join(this.#folder, `${name}-source`);
-    await mkdir(source, { recursive: true });
-    for (const part of parts) await cp(path.join(root, part), path.join(source, part), { recursive: true });
-    await symlink(path.join(root, 'node_modules'), path.join(this.#folder, 'node_modules')).catch(() => {});
-    for (const { file, line, instead } of changes) {
-      const text = await readFile(path.join(source, file), 'utf8');
-      const times = text.split(line).length - 1;
-      if (times !== 1) throw new Error(`the line to change stands ${times} times in ${file}: ${line}`);
-      await writeFile(
-        path.join(source, file),
-        text.replace(line, () => instead),
-      );
-    }
-    const out = path.join(this.#folder, name);
-    await buildRelease({ root: source, out });
+    const out = await this.#variants.release(name, changes);
     await this.#sign(out);
     return out;
   }
@@ -137,14 +81,8 @@ export class Releases {
     const key: ReleaseKey = await readReleaseKey(this.#keyPath);
     const read = await readReleaseFolder(folder);
     if (!read.ok) throw new Error(read.reason);
-    const { manifest, id, info } = read.value;
     await writeTorrentBeside(read.value);
-    const statement = {
-      version: manifest.version,
-      manifestHash: Uint8Array.from(Buffer.from(id, 'hex')),
-      infoHash: info.hash,
-      infoBytes: info.bytes.length,
-    };
+    const statement = statementOf(read.value);
     await writeStatementBeside(folder, signStatement(statement, key.privateKey));
   }
 }

@@ -224,6 +224,11 @@ export const relayBit = 2 ** 31;
 /** In a follow: from what is not yet stored by enough owners on. */
 export const fromNow = 0;
 
+/** A log, in one life of its store, as one key. */
+export function placeOf(origin: number, incarnation: number): string {
+  return `${origin}:${incarnation}`;
+}
+
 export function relayOf(node: number): number {
   return node + relayBit;
 }

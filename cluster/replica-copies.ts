@@ -1,8 +1,8 @@
 // Copies of the others' logs: asked of each new server, and until they are here its word is not believed. Their origins may be away.
 import type { Key } from '../runtime/key.ts';
-import { type Copy, type PeerMessage, type Position, relayBit, relayOf } from './peer-messages.ts';
+import { type Copy, type PeerMessage, type Position, placeOf, relayBit, relayOf } from './peer-messages.ts';
 import type { Horizon, HorizonChange, Statement } from './replica-horizon.ts';
-import { type Intake, placeOf } from './replica-intake.ts';
+import type { Intake } from './replica-intake.ts';
 import type { Leases } from './replica-leases.ts';
 import type { ReplicaClock, ReplicaStore, Send } from './replica-ports.ts';
 import type { Ring } from './ring.ts';

@@ -8,6 +8,7 @@ import {
   mostLives,
   type PeerMessage,
   type Position,
+  placeOf,
   type Reach,
   relayOf,
 } from './peer-messages.ts';
@@ -403,8 +404,4 @@ export class Intake {
       this.#have.replica.set(placeOf(position.origin, position.incarnation), position);
     this.#options.store.adopt({ copies: [], from: { kind: 'state' }, positions: changed }, () => {});
   }
-}
-
-export function placeOf(origin: number, incarnation: number): string {
-  return `${origin}:${incarnation}`;
 }

@@ -1,8 +1,8 @@
 // How a core gets partitions it owns and does not have: it scans them where they are served, then follows the logs from there.
 import type { Key } from '../runtime/key.ts';
-import { type PeerMessage, type Position, relayBit, relayOf } from './peer-messages.ts';
+import { type PeerMessage, type Position, placeOf, relayBit, relayOf } from './peer-messages.ts';
 import type { Grants } from './replica-grants.ts';
-import { type Intake, placeOf } from './replica-intake.ts';
+import type { Intake } from './replica-intake.ts';
 import type { LanePosition, PeerIdentity, ReplicaClock, ReplicaStore, Send } from './replica-ports.ts';
 import type { KeptSetBack } from './replica-set-backs.ts';
 import type { Ring } from './ring.ts';

@@ -1,5 +1,5 @@
 // Lanes that a scan has set back: where they stood before, so that a log that was trimmed since costs no more than that scan had brought.
-import { type Position, relayOf } from './peer-messages.ts';
+import { type Position, placeOf, relayOf } from './peer-messages.ts';
 
 interface SetBack {
   /** Where the lane stood: of all else that is owned, everything up to there is here. */
@@ -37,7 +37,7 @@ export class SetBacks {
   /** What `listed` has given, at the next start. */
   restore(kept: readonly KeptSetBack[]): void {
     for (const [origin, incarnation, seq, partitions] of kept)
-      this.#known.set(placeOf({ origin, incarnation }), {
+      this.#known.set(placeOf(origin, incarnation), {
         before: { origin, incarnation, seq },
         partitions: new Set(partitions),
       });
@@ -45,7 +45,7 @@ export class SetBacks {
 
   /** These are scanned from who has that log up to there. True if the lane has been further. */
   note({ origin, incarnation, seq }: Position, partitions: Iterable<number>): boolean {
-    const place = placeOf({ origin, incarnation });
+    const place = placeOf(origin, incarnation);
     const known = this.#known.get(place);
     const back = known !== undefined && this.#isBack(known) ? known : null;
     const before = back?.before ?? { origin, incarnation, seq: this.#seqOf(origin, incarnation) };
@@ -61,7 +61,10 @@ export class SetBacks {
     );
     if (back.length === 0) return null;
     for (const { before } of back)
-      this.#goneUpTo.set(placeOf(before), this.#seqOf(before.origin, before.incarnation));
+      this.#goneUpTo.set(
+        placeOf(before.origin, before.incarnation),
+        this.#seqOf(before.origin, before.incarnation),
+      );
     return {
       positions: back.map(({ before }) => before),
       partitions: new Set(back.flatMap(({ partitions }) => [...partitions])),
@@ -70,15 +73,11 @@ export class SetBacks {
 
   /** Who has come only so far in that log does not get the rest of it, and nor would this node that is further by now. */
   isGone({ origin, incarnation, seq }: Position): boolean {
-    const goneUpTo = this.#goneUpTo.get(placeOf({ origin, incarnation }));
+    const goneUpTo = this.#goneUpTo.get(placeOf(origin, incarnation));
     return goneUpTo !== undefined && seq <= goneUpTo && seq < this.#seqOf(origin, incarnation);
   }
 
   #isBack({ before: { origin, incarnation, seq } }: SetBack): boolean {
     return this.#seqOf(origin, incarnation) < seq;
   }
-}
-
-function placeOf({ origin, incarnation }: Omit<Position, 'seq'>): string {
-  return `${origin}:${incarnation}`;
 }

@@ -1,6 +1,6 @@
 // The programs as they run, and kill -9 while posts flow: a killed core is a pause for sockets, a killed gateway a reconnect.
-import { randomUUID } from 'node:crypto';
 import { afterEach, expect, test } from 'vitest';
+import { follow, postSafely, signUp } from '../support/people.ts';
 import { type Server, startServer } from '../support/server.ts';
 import { until } from '../support/until.ts';
 import { openStream, type StreamClient } from './stream-client.ts';
@@ -12,63 +12,12 @@ afterEach(async () => {
   server = null;
 });
 
-interface Person {
-  id: string;
-  token: string;
-}
-
-async function json(answer: Response): Promise<Record<string, string>> {
-  return (await answer.json()) as Record<string, string>;
-}
-
-async function call(
-  url: string,
-  token: string,
-  body: unknown,
-  headers: Record<string, string> = {},
-): Promise<Response> {
-  return fetch(url, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...headers },
-    body: JSON.stringify(body),
-  });
-}
-
-/** By the way that a client without an account takes: an app, a token of the app, a sign-up. */
-async function signUp({ url }: Server, username: string): Promise<Person> {
-  const registration = {
-    client_name: 'test',
-    redirect_uris: 'urn:ietf:wg:oauth:2.0:oob',
-    scopes: 'read write',
-  };
-  const { client_id, client_secret } = await json(await call(`${url}/api/v1/apps`, '', registration));
-  const grant = { grant_type: 'client_credentials', scope: 'read write', client_id, client_secret };
-  const { access_token = '' } = await json(await call(`${url}/oauth/token`, '', grant));
-  const person = { username, password: 'correct horse', agreement: true, locale: 'en' };
-  const { access_token: token = '' } = await json(await call(`${url}/api/v1/accounts`, access_token, person));
-  const headers = { authorization: `Bearer ${token}` };
-  const { id = '' } = await json(await fetch(`${url}/api/v1/accounts/verify_credentials`, { headers }));
-  return { id, token };
-}
-
-/** Posts until the server says that it is safe: the same key, however often it takes. */
-async function postSafely(url: string, { token }: Person, status: string): Promise<string> {
-  const key = randomUUID();
-  return until(
-    async () => {
-      const answer = await call(`${url}/api/v1/statuses`, token, { status }, { 'idempotency-key': key });
-      return answer.status === 200 ? String((await json(answer))['id']) : null;
-    },
-    { withinMs: 30_000, everyMs: 50, what: `the post ${status} to be taken` },
-  );
-}
-
 test('while core and gateway are killed, everybody who follows gets every acknowledged post once, in order', async () => {
   const running = await startServer({ args: ['--rate-limit', '0'] });
   server = running;
   const { url } = running;
-  const [ann, ben] = await Promise.all([signUp(running, 'ann'), signUp(running, 'ben')]);
-  await call(`${url}/api/v1/accounts/${ann.id}/follow`, ben.token, {});
+  const [ann, ben] = await Promise.all([signUp(url, 'ann'), signUp(url, 'ben')]);
+  await follow(url, ben, ann);
 
   const received: string[] = [];
   let cursor = '';
@@ -98,14 +47,14 @@ test('while core and gateway are killed, everybody who follows gets every acknow
   await open();
   await until(
     async () => {
-      if (received.length === 0) await postSafely(url, ann, 'are you there?');
+      if (received.length === 0) await postSafely(url, ann, 'are you there?', 30_000);
       return received.length > 0;
     },
     { everyMs: 100, what: 'the stream to be live' },
   );
   const posted: string[] = [];
   for (let round = 0; round < 60; round++) {
-    posted.push(await postSafely(url, ann, `round ${round}`));
+    posted.push(await postSafely(url, ann, `round ${round}`, 30_000));
     if (round === 15 || round === 45) process.kill(running.corePid(), 'SIGKILL');
     if (round === 30) {
       // The socket has outlived the core.
@@ -126,7 +75,7 @@ test('a gateway outlives Ctrl-C and the death of its agent, with its sockets', a
   const running = await startServer();
   server = running;
   const { url } = running;
-  const ann = await signUp(running, 'ann');
+  const ann = await signUp(url, 'ann');
   const client = await openStream({
     url: url.replace('http', 'ws'),
     query: `?stream=user&access_token=${ann.token}`,
@@ -136,7 +85,7 @@ test('a gateway outlives Ctrl-C and the death of its agent, with its sockets', a
   process.kill(running.agentPid(), 'SIGKILL');
   const id = await until(
     async () => {
-      const posted = await postSafely(url, ann, 'still here');
+      const posted = await postSafely(url, ann, 'still here', 30_000);
       return client.frames.some(({ payload }) => payload?.includes(posted)) ? posted : null;
     },
     { everyMs: 100, what: 'a post to come by the same socket' },

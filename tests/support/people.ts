@@ -44,14 +44,19 @@ export async function follow(url: string, follower: SignedUp, followee: SignedUp
 }
 
 /** The same key, however often it takes: gives back the id when the server says that it is safe. */
-export function postSafely(url: string, { token }: SignedUp, status: string): Promise<string> {
+export function postSafely(
+  url: string,
+  { token }: SignedUp,
+  status: string,
+  withinMs = 60_000,
+): Promise<string> {
   const key = randomUUID();
   return until(
     async () => {
       const answer = await callJson(`${url}/api/v1/statuses`, token, { status }, { 'idempotency-key': key });
       return answer.status === 200 ? String((await fields(answer))['id']) : null;
     },
-    { withinMs: 60_000, everyMs: 50, what: `the post ${status} to be taken` },
+    { withinMs, everyMs: 50, what: `the post ${status} to be taken` },
   );
 }
 

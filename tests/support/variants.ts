@@ -25,8 +25,9 @@ export interface Variants {
   close(): void;
 }
 
-export function openVariants(): Variants {
-  const folder = mkdtempSync(join(tmpdir(), 'murmuration-variants-'));
+/** Below `parent`, until `close`. */
+export function openVariants(parent = tmpdir()): Variants {
+  const folder = mkdtempSync(join(parent, 'murmuration-variants-'));
   // For builds below it, and for releases that run from there.
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
   return {
@@ -78,44 +79,54 @@ function change(source: string, changes: readonly Change[]): void {
 }
 
 /**
- * A new rule for what enters a timeline: nothing of authors with an odd id. And a new field in the state: how much was kept out by it,
- * which the answer to `home` gives in the place of `completeThroughMs`.
+ * A new rule for what enters a timeline: no status of which `isKeptOut` holds, an expression of `item` and `state`. And a new field in the
+ * state, with its format: how much was kept out by it.
  */
+export function keepingOut(isKeptOut: string): Change[] {
+  return [
+    {
+      file: 'actors/wanted.ts',
+      line: "  switch (item.kind) {\n    case 'status':\n      return (",
+      instead: `  switch (item.kind) {\n    case 'status':\n      if (${isKeptOut}) {\n        state.keptOut++;\n        return false;\n      }\n      return (`,
+    },
+    {
+      file: 'actors/user-state.ts',
+      line: '  salt: number | null;\n',
+      instead: '  salt: number | null;\n  keptOut: number;\n',
+    },
+    {
+      file: 'actors/user-state.ts',
+      line: '    salt: null,\n',
+      instead: '    salt: null,\n    keptOut: 0,\n',
+    },
+    {
+      file: 'actors/user-packing.ts',
+      line: 'export const stateFormat = 1;',
+      instead: 'export const stateFormat = 2;',
+    },
+    {
+      file: 'actors/user-packing.ts',
+      line: '  return {\n    ...plain,\n    followees: followees.packed(),',
+      instead:
+        '  if (format === 1) delete (plain as Partial<typeof plain>).keptOut;\n  return {\n    ...plain,\n    followees: followees.packed(),',
+    },
+    {
+      file: 'actors/user-packing.ts',
+      line: '  return {\n    ...plain,\n    followees: IdSet.of(followees),',
+      instead:
+        '  if (format === 1) plain.keptOut = 0;\n  return {\n    ...plain,\n    followees: IdSet.of(followees),',
+    },
+    {
+      file: 'actors/user-packing.ts',
+      line: '  if (format !== stateFormat) throw',
+      instead: '  if (format !== 1 && format !== 2) throw',
+    },
+  ];
+}
+
+/** Nothing of authors with an odd id; and the answer to `home` gives how much was kept out in the place of `completeThroughMs`. */
 export const evenAuthorsOnly: readonly Change[] = [
-  {
-    file: 'actors/wanted.ts',
-    line: "  switch (item.kind) {\n    case 'status':\n      return (",
-    instead:
-      "  switch (item.kind) {\n    case 'status':\n      if (item.author !== state.account && item.author % 2 === 1) {\n        state.keptOut++;\n        return false;\n      }\n      return (",
-  },
-  {
-    file: 'actors/user-state.ts',
-    line: '  salt: number | null;\n',
-    instead: '  salt: number | null;\n  keptOut: number;\n',
-  },
-  { file: 'actors/user-state.ts', line: '    salt: null,\n', instead: '    salt: null,\n    keptOut: 0,\n' },
-  {
-    file: 'actors/user-packing.ts',
-    line: 'export const stateFormat = 1;',
-    instead: 'export const stateFormat = 2;',
-  },
-  {
-    file: 'actors/user-packing.ts',
-    line: '  return {\n    ...plain,\n    followees: followees.packed(),',
-    instead:
-      '  if (format === 1) delete (plain as Partial<typeof plain>).keptOut;\n  return {\n    ...plain,\n    followees: followees.packed(),',
-  },
-  {
-    file: 'actors/user-packing.ts',
-    line: '  return {\n    ...plain,\n    followees: IdSet.of(followees),',
-    instead:
-      '  if (format === 1) plain.keptOut = 0;\n  return {\n    ...plain,\n    followees: IdSet.of(followees),',
-  },
-  {
-    file: 'actors/user-packing.ts',
-    line: '  if (format !== stateFormat) throw',
-    instead: '  if (format !== 1 && format !== 2) throw',
-  },
+  ...keepingOut('item.author !== state.account && item.author % 2 === 1'),
   {
     file: 'actors/user-home.ts',
     line: '    completeThroughMs: null,\n',
