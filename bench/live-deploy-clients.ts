@@ -140,15 +140,20 @@ export class LiveClients {
     return seen;
   }
 
-  /** Resolves when all posts have been heard by all, or nobody heard any for ten seconds: then it is said what is missing. */
+  /** Resolves when all posts have been heard by all, or nobody heard any for a minute: then it is said what is missing. */
   async settled(name: string): Promise<void> {
-    const quietMs = 10_000;
+    // Who attaches anew may have to wait for answers of other cores, which are given up after half a minute.
+    const quietMs = 60_000;
     const fromMs = performance.now();
     while (this.#underway.size > 0 && performance.now() - Math.max(fromMs, this.#lastMs) < quietMs)
       await new Promise((resolve) => setTimeout(resolve, 50));
-    const missing = [...this.#underway.values()].reduce((sum, post) => sum + post.missing.size, 0);
-    if (missing > 0)
-      this.wrong.push(`${name}: ${missing} deliveries of ${this.#underway.size} posts never came`);
+    const missing = [...this.#underway.values()].flatMap((post) => [...post.missing]);
+    if (missing.length > 0) {
+      const users = [...new Set(missing)];
+      this.wrong.push(
+        `${name}: ${missing.length} deliveries of ${this.#underway.size} posts never came, to ${users.length} clients: ${users.slice(0, 10).join(', ')}`,
+      );
+    }
     this.#underway.clear();
   }
 

@@ -109,17 +109,21 @@ export class Attaching {
     if (!wanted || session.phase !== 'waiting') return;
     const { account, number } = session;
     const since = this.#table.asked(session);
+    // Of an attachment whose answer never came: it comes again, and would pass for the first of what was missed.
+    session.pending = null;
     const answered = await this.#client.call('attach', { account, session: number, since });
     if (link !== session.link || !session.isOpen || session.number !== number) return;
     if (!answered.ok) {
-      this.#table.refused(session);
-      return this.#refused(session, answered.rejection.code);
+      const { code } = answered.rejection;
+      // Perhaps it is attached, and nobody could say so: what is pushed to that number is for nobody from now on.
+      if (code === 'unavailable') this.detach(session);
+      else this.#table.refused(session);
+      return this.#refused(session, code);
     }
     session.tries = 0;
     const { cursor } = answered.value;
     const isFirst = session.since === null;
-    // Of an attachment whose answer never came: it comes again, and would pass for the first of what was missed.
-    session.pending = null;
+    // What it has missed may be here before this: it waits for its turn to be written.
     this.#table.answered(session, { core: answered.core ?? 0, cursor });
     if (isFirst) this.#started(session, cursor);
   }

@@ -207,6 +207,22 @@ test('what waits when a stream is given up is not sent to the one that comes aft
   expect(session.written.map((frame) => JSON.parse(frame).payload)).toEqual(['missed', 'waits']);
 });
 
+test('what was missed is written also when it comes together with the answer, and other frames are due first', async () => {
+  const { hub, attaches, open } = setUp();
+  const [busy, session] = [open(), open()];
+  hub.command(busy, { kind: 'subscribe', stream: user, since: { kind: 'now' } });
+  await attaches[0]?.answer(cursorOf(1));
+  hub.command(session, { kind: 'subscribe', stream: user, since: { kind: 'cursor', cursor: cursorOf(3) } });
+  busy.writeMs = 60;
+  hub.tick({ items: [update(busy, 2, 'dear to write')], cursor: cursorOf(2) }, 0);
+  const answered = attaches[1]?.answer(cursorOf(9));
+  hub.tick({ items: [update(session, 4, 'missed'), update(session, 5, 'too')], cursor: cursorOf(9) }, 0);
+  await answered;
+  expect(session.written).toEqual([]);
+  vi.advanceTimersByTime(500);
+  expect(payloads(session)).toEqual(['missed', 'too']);
+});
+
 test('the first delivery after a session was attached is measured, what it catches up on is not', async () => {
   const { hub, attaches, lags, open } = setUp();
   const session = open();
