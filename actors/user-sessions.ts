@@ -1,15 +1,14 @@
 // A user's live sessions: attaching, catching up on what was missed, and pushing what comes.
 
 import { serverAccount } from '../runtime/account-id.ts';
-import type { Gathered, Moment, PointReader, StoredFact } from '../runtime/behaviours.ts';
+import type { Gathered, Moment, PointReader } from '../runtime/behaviours.ts';
 import { afterPrefix, keyOf, restOf } from '../runtime/key.ts';
+import { lateFactOf, lateSince } from '../runtime/late-facts.ts';
 import { descending, type StatusId, statusAuthor } from '../runtime/status-id.ts';
 import { parseCursor, printCursor, type Version, versionMs } from '../runtime/version.ts';
-import { statusFact } from './facts.ts';
 import { type Item, itemKey } from './items.ts';
 import type { Ask } from './messages.ts';
-import { clearedUpToMs, isDismissed, notificationOf, notificationVersion } from './notifications.ts';
-import { statusOf } from './status-record.ts';
+import { lateItems, notificationItem, statusItem } from './user-missed.ts';
 import {
   authorsOf,
   enter,
@@ -91,6 +90,7 @@ function gatherMissed(state: UserState, ticket: number, since: Version): UserEff
       { from: directs + since.slice(0, 6), to: afterPrefix(directs), most: mostMissed + 1 },
       { from: notifications + since.slice(0, 8), to: afterPrefix(notifications), most: mostMissed + 1 },
       { from: deletions + since, to: afterPrefix(deletions), most: 10 * mostMissed },
+      lateSince(since, 10 * mostMissed),
     ],
   };
 }
@@ -112,13 +112,14 @@ export function catchUp(
   const { since, held } = session;
   session.since = null;
   session.held = null;
-  const [directs = [], notifications = [], deletions = []] = gathered.found;
+  const [directs = [], notifications = [], deletions = [], late = []] = gathered.found;
   const tooMuch =
     gathered.failed !== null ||
     gathered.statuses.length > mostMissed ||
     directs.length > mostMissed ||
     notifications.length > mostMissed ||
     deletions.length >= 10 * mostMissed ||
+    late.length >= 10 * mostMissed ||
     (held?.length ?? 0) > mostHeld;
   if (tooMuch) return [resync(session, moment)];
 
@@ -129,15 +130,16 @@ export function catchUp(
   };
   for (const id of gathered.statuses) add(statusItem(id, read));
   for (const { key } of directs) add(statusItem(restOf(key) as StatusId, read));
-  const clearedMs = clearedUpToMs(state.account, read);
-  for (const found of notifications) {
-    const row = notificationOf(found);
-    if (row.createdMs <= clearedMs || isDismissed(state.account, row.id, read)) continue;
-    add({ kind: 'notification', version: notificationVersion(restOf(found.key)), row });
-  }
+  for (const found of notifications) add(notificationItem(state.account, found, read));
   for (const { key, value } of deletions) {
     const id = String.fromCharCode(...(value as Uint8Array)) as StatusId;
     add({ kind: 'removed', version: restOf(key) as Version, id, author: statusAuthor(id), isMention: false });
+  }
+  for (const fact of late.map(lateFactOf)) {
+    if (fact.version > since) continue;
+    const items = lateItems(state, fact, read);
+    if (items === null) return [resync(session, moment)];
+    for (const item of items) if (wants(state, item, moment.nowMs)) missed.set(itemKey(item), item);
   }
   // Somebody may have been unfollowed since it was held back.
   for (const item of held ?? []) if (wants(state, item, moment.nowMs)) missed.set(itemKey(item), item);
@@ -148,26 +150,6 @@ export function catchUp(
   const last = items.at(-1);
   if (last !== undefined) session.caught = { keys: new Set(missed.keys()), upTo: last.version };
   return items.map((item) => ({ kind: 'push', sessions: [session.number], item }));
-}
-
-/** Many sessions miss the same status when a core starts anew: they share one item, so that its rows travel once a tick. */
-const shared = new WeakMap<StoredFact, Item>();
-
-function statusItem(id: StatusId, read: PointReader): Item | null {
-  const fact = read.fact(statusFact(id));
-  const status = statusOf(fact);
-  if (fact === null || status === null) return null;
-  const known = shared.get(fact);
-  if (known !== undefined) return known;
-  const item: Item = {
-    kind: 'status',
-    version: fact.version,
-    id,
-    author: statusAuthor(id),
-    boostOf: status.kind === 'boost' ? status.of : null,
-  };
-  shared.set(fact, item);
-  return item;
 }
 
 /**

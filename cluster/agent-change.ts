@@ -7,7 +7,7 @@ import { type AgentChildren, type AgentLog, coreGraceMs, coreOf, type Standby } 
 import { pageTaken } from './agent-page.ts';
 import { describeEnding, endProgram, type RunningProgram, startStandby } from './agent-program.ts';
 import { inTime } from './in-time.ts';
-import type { SelfTestReport } from './settings.ts';
+import { heirSignal, type SelfTestReport } from './settings.ts';
 
 export interface ChangeOrder {
   /** The folder of the release: it is whole, and stays. */
@@ -156,7 +156,8 @@ export class AgentChange {
     const { program, release, startedMs, rebuilds } = standby;
     const sinceMs = performance.now();
     if (old !== null) {
-      await old.child.stop();
+      // Who is to derive views anew takes longer than others may wait.
+      await old.child.stop(rebuilds ? 'SIGTERM' : heirSignal);
       children.remove(old.child);
     }
     tell({ step: 'old core ended' });

@@ -34,7 +34,7 @@ export interface Child {
   /** Takes over a process that already serves. */
   adopt(program: RunningProgram, startedMs: number): void;
   /** Resolves when its process is gone; false when it had to be killed. */
-  stop(): Promise<boolean>;
+  stop(signal?: NodeJS.Signals): Promise<boolean>;
   /** From now on it may end by itself: it is not started again. Resolves when its process is gone. */
   letGo(): Promise<void>;
   signal(name: NodeJS.Signals): void;
@@ -119,10 +119,10 @@ export function superviseChild({ role, index, graceMs, launch, log, changed, cra
       run(program, startedMs);
       void watch(program);
     },
-    async stop() {
+    async stop(signal) {
       stopping = true;
       if (restart !== null) clearTimeout(restart);
-      return current === null || (await endProgram(current.program, graceMs));
+      return current === null || (await endProgram(current.program, graceMs, signal));
     },
     async letGo() {
       stopping = true;

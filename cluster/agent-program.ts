@@ -172,14 +172,18 @@ export function describeEnding({ code, signal, fault }: Ending): string {
   return code === null ? 'reason unknown' : `exit code ${code}`;
 }
 
-/** SIGTERM, and SIGKILL when it is still there after `graceMs`. Resolves when it has ended; false when it had to be killed. */
-export async function endProgram(program: RunningProgram, graceMs: number): Promise<boolean> {
+/** A signal, and SIGKILL when it is still there after `graceMs`. Resolves when it has ended; false when it had to be killed. */
+export async function endProgram(
+  program: RunningProgram,
+  graceMs: number,
+  signal: NodeJS.Signals = 'SIGTERM',
+): Promise<boolean> {
   let killed = false;
   const timer = setTimeout(() => {
     killed = true;
     program.signal('SIGKILL');
   }, graceMs);
-  program.signal('SIGTERM');
+  program.signal(signal);
   await program.ended;
   clearTimeout(timer);
   return !killed;

@@ -82,7 +82,7 @@ export class CoreCluster {
   constructor(options: CoreClusterOptions) {
     const { store, node, boot, clock, ring, epoch, isFounder, chance } = options;
     this.#options = options;
-    this.#store = new CoreReplicaStore(store, node);
+    this.#store = new CoreReplicaStore(store, node, () => this.replica.horizon.watermark());
     this.#takeovers = new Takeovers(node);
     this.replica = new Replica({
       self: { node, boot, incarnation: store.incarnation },
@@ -395,12 +395,17 @@ export class CoreCluster {
     return this.isAlone ? this.#options.store.version : this.replica.horizon.watermark();
   }
 
-  /** Gives its partitions to others, as far as they take them within `withinMs`. */
-  async handOver(withinMs: number): Promise<void> {
+  /**
+   * Gives its partitions back, as far as that can be done within `withinMs`. `backWithinMs`: for another process on this store, which takes its
+   * place within so long; this one serves until no other core is away in the same way.
+   */
+  async handOver(withinMs: number, backWithinMs: number | null = null): Promise<void> {
     if (this.isAlone) return;
-    this.replica.close();
-    const endMs = performance.now() + withinMs;
     const { server } = this.replica;
+    if (backWithinMs === null) this.replica.close();
+    else this.replica.leave(backWithinMs);
+    while (!server.isClosing) await new Promise((resolve) => setTimeout(resolve, tickEveryMs));
+    const endMs = performance.now() + withinMs;
     while (performance.now() < endMs && [...this.#served].some((partition) => server.isServing(partition)))
       await new Promise((resolve) => setTimeout(resolve, tickEveryMs));
   }

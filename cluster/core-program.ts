@@ -26,7 +26,7 @@ import { type NodeIdentity, openNodeIdentity } from './node-identity.ts';
 import { sameBytes } from './packed.ts';
 import { releaseRanges } from './release-manifest.ts';
 import { releaseVersion } from './release-version.ts';
-import { type CoreSettings, coreSettings, endWith, readSettings, tellAgent } from './settings.ts';
+import { type CoreSettings, coreSettings, endWith, heirSignal, readSettings, tellAgent } from './settings.ts';
 import { steadyClock } from './steady-clock.ts';
 import { noWireMeter } from './wire-meter.ts';
 
@@ -162,20 +162,25 @@ async function serve({
   const written = writeLinkFile(linkFile, { port: links.port, key, pid: process.pid, incarnation });
   // Before anybody can know of this core: who stops it from then on finds no core.link left behind.
   let isStopping = false;
-  process.on('SIGTERM', () => {
+  function stop(hasHeir: boolean): void {
     if (isStopping) return;
     isStopping = true;
-    log.info({}, 'the core stops');
+    log.info(
+      {},
+      hasHeir ? 'the core stops as soon as it may, and another takes its place' : 'the core stops',
+    );
     written
-      .then(() => end())
+      .then(() => end(hasHeir))
       .then(() => process.exit(0))
       .catch((error: unknown) => {
         log.error({ err: error }, 'the core could not stop in order');
         process.exit(1);
       });
-  });
-  async function end(): Promise<void> {
-    await core.handOver();
+  }
+  process.on('SIGTERM', () => stop(false));
+  process.on(heirSignal, () => stop(true));
+  async function end(hasHeir: boolean): Promise<void> {
+    await core.handOver(hasHeir);
     // Whoever looks for a core from now on waits for the next one.
     await removeLinkFile(linkFile, incarnation);
     const areAllGone = await links.leave(leaveWithinMs);

@@ -16,6 +16,7 @@ const overheadBytes = 150;
 export class CoreReplicaStore implements ReplicaStore {
   readonly #store: Store;
   readonly #node: number;
+  readonly #watermark: () => Version;
   /** Adoptions that had to wait, in their order: a later one must not overtake the position of an earlier one. */
   readonly #waiting: { adoption: Adoption; done: () => void }[] = [];
   #again: NodeJS.Timeout | null = null;
@@ -24,9 +25,11 @@ export class CoreReplicaStore implements ReplicaStore {
   /** Nothing is taken in any more, and nobody is told. */
   #isClosed = false;
 
-  constructor(store: Store, node: number) {
+  /** `watermark`: everything up to there has come, as far as is known. */
+  constructor(store: Store, node: number, watermark: () => Version) {
     this.#store = store;
     this.#node = node;
+    this.#watermark = watermark;
   }
 
   get incarnation(): number {
@@ -89,6 +92,11 @@ export class CoreReplicaStore implements ReplicaStore {
     }
   }
 
+  noteLate(entries: readonly Pick<Copy, 'key' | 'version'>[]): void {
+    // A disk that fails ends the process.
+    if (!this.#isClosed) this.#store.noteLate(entries, Date.now()).catch(() => {});
+  }
+
   /** Those of whom nobody will say that they have arrived: what a scan or a repair has brought. */
   unannounced(entries: readonly Entry[]): Entry[] {
     return entries.filter((entry) => !this.#arriving.has(placeOf(entry)));
@@ -114,7 +122,9 @@ export class CoreReplicaStore implements ReplicaStore {
   }
 
   #tryAdopting(adoption: Adoption, done: () => void): boolean {
-    const adopted = this.#store.adopt(adoption);
+    const { kind } = adoption.from;
+    const isOfNow = kind === 'copy' || kind === 'relay' || adoption.isNewsToOthers === true;
+    const adopted = this.#store.adopt(isOfNow ? { ...adoption, late: this.#watermark() } : adoption);
     if (adopted.ok && adoption.from.kind !== 'state')
       for (const entry of adopted.value.entries) this.#arriving.set(placeOf(entry), entry);
     // A disk that fails ends the process: nobody waits for this then.

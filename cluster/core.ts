@@ -35,6 +35,7 @@ import type { Handled } from './link-handling.ts';
 import type { LinkPeer } from './link-peer.ts';
 import type { Term } from './peer-messages.ts';
 import { rejected } from './rejection.ts';
+import { mostAwayMs } from './replica-leaving.ts';
 
 type CommandKind = keyof typeof commands;
 
@@ -429,9 +430,12 @@ export class Core {
     for (const limit of this.#throttles) limit.sweep(this.#options.now());
   }
 
-  /** Before links are closed: what is served here goes to others, so that nobody waits for a lease to end. */
-  async handOver(): Promise<void> {
-    await this.cluster?.handOver(handOverMs);
+  /**
+   * Before links are closed: what is served here goes to others, so that nobody waits for a lease to end. `hasHeir`: another process on
+   * this store takes its place at once, and others leave it what this one served.
+   */
+  async handOver(hasHeir = false): Promise<void> {
+    await this.cluster?.handOver(handOverMs, hasHeir ? mostAwayMs : null);
   }
 
   /** Finishes what was taken in, then closes the store. */

@@ -86,6 +86,8 @@ export const peerControl = union({
   }),
   /** "I serve these no more, and never again under these terms." */
   release: struct({ terms }),
+  /** "I end now, and another process on my disk takes my place within so long: what I served is its to serve." Null: "I wish to do so." */
+  leave: struct({ backWithinMs: optional(uint) }),
   /** "Somebody else wants what I have granted you: do you still use it?" Answered by a release, or not. */
   using: struct({ terms }),
   /** "I am the preferred server of these, and ready." */
@@ -209,6 +211,7 @@ const controlKinds: ReadonlySet<string> = new Set<PeerControl['kind']>([
   'claim',
   'granted',
   'release',
+  'leave',
   'using',
   'yield',
   'serving',

@@ -11,8 +11,10 @@ import { Intake } from './replica-intake.ts';
 import { Interest } from './replica-interest.ts';
 import { KeptTime } from './replica-kept.ts';
 import { Leases } from './replica-leases.ts';
+import { Leaving } from './replica-leaving.ts';
 import type { ReplicaOptions } from './replica-options.ts';
 import { keepOrphans, keptOrphans } from './replica-orphans.ts';
+import { OwnTail } from './replica-own-tail.ts';
 import { Owner } from './replica-owner.ts';
 import { Relay } from './replica-relay.ts';
 import { Repair } from './replica-repair.ts';
@@ -40,6 +42,7 @@ export class Parts {
   readonly feeds: Feeds;
   readonly intake: Intake;
   readonly grants: Grants;
+  readonly leaving: Leaving;
   readonly server: Server;
   readonly serving: Serving;
   readonly scans: Scans;
@@ -51,6 +54,7 @@ export class Parts {
   readonly statements: Statements;
   readonly heartbeats: Heartbeats;
   readonly owner: Owner;
+  readonly ownTail: OwnTail;
   readonly #options: ReplicaOptions;
   readonly #known: KnownRing;
 
@@ -68,6 +72,13 @@ export class Parts {
     this.feeds = this.#makeFeeds();
     this.intake = this.#makeIntake();
     this.grants = this.#makeGrants();
+    this.leaving = new Leaving({
+      self: options.self.node,
+      clock,
+      ring: known.ring,
+      send,
+      go: () => this.server.close(),
+    });
     this.server = this.#makeServer();
     this.serving = this.#makeServing();
     this.scans = this.#makeScans();
@@ -84,6 +95,9 @@ export class Parts {
     this.statements = this.#makeStatements();
     this.heartbeats = this.#makeHeartbeats();
     this.owner = this.#makeOwner();
+    const { store, self } = options;
+    const { stored } = this;
+    this.ownTail = new OwnTail({ self: self.node, store, stored, toldUpTo: this.kept.watermark });
   }
 
   /** Partitions owned and not here yet, and those that others are to own and nobody serves: their new owners may lack something. */
@@ -218,6 +232,7 @@ export class Parts {
       isBusy: (partition) => this.#options.isBusy?.(partition) ?? false,
       isCurrent: () => versionMs(store.clock) - versionMs(this.horizon.watermark()) < currentWithinMs,
       serverOf: (partition) => this.serving.serverOf(partition),
+      isAwaited: (node) => this.leaving.isAwaited(node),
       arrived: (from, entries) => {
         if (entries.length > 0) events.arrived(from, 'pulled', entries);
       },

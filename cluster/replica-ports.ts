@@ -17,6 +17,8 @@ export interface Adoption {
   from: { kind: 'copy'; origin: number; incarnation: number } | { kind: 'relay' | 'again' | 'state' };
   /** Written in the same transaction. */
   positions: readonly LanePosition[];
+  /** They are facts here already, and were told to nobody: with versions that others may have left behind them. */
+  isNewsToOthers?: boolean;
 }
 
 export interface Piece {
@@ -61,6 +63,8 @@ export interface ReplicaStore {
   /** The lives of another origin's log of which there are copies. */
   livesOf(origin: number): number[];
   adopt(adoption: Adoption, done: () => void): void;
+  /** These are on the disk already, and news to whoever has left their versions behind. */
+  noteLate(entries: readonly Pick<Copy, 'key' | 'version'>[]): void;
   /** Where it stood in other logs when it was opened. */
   positions(): LanePosition[];
   /** Facts of these homes and (guests) those addressed to them, from a key on, in order of keys. */

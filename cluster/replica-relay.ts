@@ -59,7 +59,7 @@ export class Relay {
     const copies = (store.read(origin, store.incarnation, seq - 1, 1)?.entries ?? []).filter(
       (one) => one.seq === seq,
     );
-    store.adopt({ copies, from: { kind: 'again' }, positions: [] }, () => {
+    store.adopt({ copies, from: { kind: 'again' }, positions: [], isNewsToOthers: true }, () => {
       this.wrote();
       done();
     });

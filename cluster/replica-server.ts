@@ -36,6 +36,8 @@ export interface ServerOptions {
   isCurrent(): boolean;
   /** Who serves it, as far as others have said: a linked node, or null. */
   serverOf(partition: number): number | null;
+  /** See `TurnsOptions`. */
+  isAwaited(node: number): boolean;
   /** Entries that were gathered for what is to be served: on the disk now. */
   arrived(from: number, entries: readonly Copy[]): void;
   /** See `GatheringOptions`. */
@@ -78,6 +80,7 @@ export class Server {
       isTaken: (partition) => this.serves(partition),
       isCurrent: () => options.isCurrent(),
       serverOf: (partition) => options.serverOf(partition),
+      isAwaited: (node) => options.isAwaited(node),
       chance,
     });
     this.#claims = new Claims({
@@ -125,6 +128,11 @@ export class Server {
   /** Or is about to: its own grant is in use. */
   serves(partition: number): boolean {
     return this.#serving.has(partition) || this.#claims.has(partition);
+  }
+
+  /** It claims nothing any more, and gives back what it has. */
+  get isClosing(): boolean {
+    return this.#isClosing;
   }
 
   /** Perhaps without taking new requests any more. */

@@ -17,6 +17,8 @@ export interface TurnsOptions {
   isCurrent(): boolean;
   /** Who serves it, as far as others have said: a linked node, or null. */
   serverOf(partition: number): number | null;
+  /** It will be back in a moment, to claim what it served. */
+  isAwaited(node: number): boolean;
   chance(): number;
 }
 
@@ -62,6 +64,10 @@ export class Turns {
         if (owners[0] === self) turn.better.set(server, [...(turn.better.get(server) ?? []), partition]);
         continue;
       }
+      if (this.#isLeftTo(owners)) {
+        this.#unservedMs.delete(partition);
+        continue;
+      }
       const sinceMs = this.#unservedMs.get(partition) ?? nowMs;
       this.#unservedMs.set(partition, sinceMs);
       if (nowMs - sinceMs < this.#rank(owners) * patienceMs) continue;
@@ -70,6 +76,12 @@ export class Turns {
     // Somebody serves it well: there is time.
     if (turn.better.size > 0 && !isCurrent()) turn.better.clear();
     return turn;
+  }
+
+  /** Somebody before this node will be back in a moment. */
+  #isLeftTo(owners: readonly number[]): boolean {
+    const { self, isAwaited } = this.#options;
+    return owners.slice(0, owners.indexOf(self)).some((node) => isAwaited(node));
   }
 
   /** How many reachable owners are before this one. */

@@ -61,6 +61,7 @@ export class Replica {
   linked(identity: PeerIdentity): void {
     const { node } = identity;
     this.leases.linked(identity);
+    this.#parts.leaving.linked(node);
     this.#linked.add(node);
     this.#parts.serving.linked(node);
     this.#parts.heartbeats.linked(node);
@@ -76,6 +77,7 @@ export class Replica {
   /** The link is gone. Leases last on; what was under way with that node is begun anew with the next link. */
   unlinked(node: number): void {
     this.leases.unlinked(node);
+    this.#parts.leaving.unlinked(node);
     this.#linked.delete(node);
     this.#parts.serving.unlinked(node);
     this.#parts.heartbeats.unlinked(node);
@@ -121,6 +123,9 @@ export class Replica {
       case 'release':
         this.#parts.owner.released(node, message);
         return;
+      case 'leave':
+        this.#parts.leaving.heard(node, message);
+        return;
       case 'using':
         this.server.using(node, message.terms);
         return;
@@ -129,6 +134,7 @@ export class Replica {
         return;
       case 'serving':
         this.#parts.serving.heard(node, message);
+        if (message.terms.length > 0) this.#parts.leaving.serves(node);
         return;
     }
     message satisfies never;
@@ -220,6 +226,7 @@ export class Replica {
       this.#parts.interest.tick(node);
     }
     this.scans.found();
+    this.#parts.leaving.tick();
     this.server.tick();
     this.#parts.intake.tick();
     this.scans.tick();
@@ -230,7 +237,10 @@ export class Replica {
     this.#parts.feeds.pump();
     for (const node of this.#linked) this.#parts.statements.take(node);
     // Alone, nothing is closed that is not on the disk, and nobody else's log has a place to be kept.
-    if (!this.#ring.isAlone(self.node)) this.#parts.kept.tick(clock.monoMs(), this.horizon.watermark());
+    if (!this.#ring.isAlone(self.node)) {
+      this.#parts.kept.tick(clock.monoMs(), this.horizon.watermark());
+      this.#parts.ownTail.tick();
+    }
     this.#parts.serving.tell();
   }
 
@@ -269,6 +279,14 @@ export class Replica {
   /** Who serves it, as far as is known: this node, or one that is linked. Null: nobody. */
   serverOf(partition: number): number | null {
     return this.#parts.serving.serverOf(partition);
+  }
+
+  /**
+   * Closes as soon as no other core is away with whom it shares partitions. Within `backWithinMs` from then on another process on this disk
+   * takes its place: nobody else claims meanwhile what it has served.
+   */
+  leave(backWithinMs: number): void {
+    this.#parts.leaving.begin(backWithinMs);
   }
 
   /** Gives all terms back, in order. */

@@ -157,6 +157,9 @@ export type ProgramMessage = z.infer<typeof programMessage>;
 export const agentOrder = z.object({ order: z.literal('take over') });
 export type AgentOrder = z.infer<typeof agentOrder>;
 
+/** Ends a core as SIGTERM does, and says that another one takes its place on the store at once. */
+export const heirSignal = 'SIGUSR2';
+
 /** What DATA/agent.json says of a process to the process itself: the agent writes it, and sends a SIGHUP. */
 const ownRecord = z.object({
   children: z.array(

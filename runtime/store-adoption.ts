@@ -2,6 +2,7 @@
 import type { Entry, Outcome, StoredFact } from './behaviours.ts';
 import type { HybridClock } from './clock.ts';
 import { type Key, kindOf } from './key.ts';
+import { type LateFact, lateView } from './late-facts.ts';
 import type { Batch } from './store-batch.ts';
 import type { StoreCopies } from './store-copies.ts';
 import type { StoreLog } from './store-log.ts';
@@ -38,6 +39,10 @@ export interface Adoption {
   copies: readonly Copy[];
   from: AdoptedFrom;
   positions: readonly Position[];
+  /** Everything up to this version was held to have come: what of it is news all the same is noted, see late-facts.ts. Absent: nothing is. */
+  late?: Version;
+  /** With `late`: what is a fact here already is news to everybody else. */
+  isNewsToOthers?: boolean;
 }
 
 export interface Adopted {
@@ -71,7 +76,7 @@ export class StoreAdoption {
   }
 
   /** All or nothing. Throws for bytes that are no fact, and what `derive` throws. */
-  adopt({ copies, from, positions }: Adoption): Outcome<Adopted> {
+  adopt({ copies, from, positions, late, isNewsToOthers = false }: Adoption): Outcome<Adopted> {
     const { writer, relay, clock, placement, statusKind } = this.#options;
     const refusal = writer.refusal({ deletes: copies.every(({ packed }) => packed === null) });
     if (refusal !== null) return { ok: false, rejection: refusal };
@@ -102,6 +107,12 @@ export class StoreAdoption {
       clock.observe(copy.version);
     }
     if (from.kind === 'again') for (const copy of known) this.#log(batch, copy, from, copy.to);
+    const news = [...taken.map(({ copy }) => copy), ...(isNewsToOthers ? known : [])];
+    if (late !== undefined)
+      this.#note(
+        batch,
+        news.filter(({ version }) => version <= late),
+      );
     if (taken.length > 0) batch.meta.set(seenKey, clock.last());
     this.#options.positions.stage(batch, positions);
     const entries = taken.map(({ entry }) => entry);
@@ -110,6 +121,23 @@ export class StoreAdoption {
       return { ok: true, value: { entries, relay: relay.head, done: writer.commit.drain() } };
     writer.commit.touch();
     return { ok: true, value: { entries, relay: relay.head, done: batch.done } };
+  }
+
+  /** These came late. Resolves when that is on the disk; what came more than a day ago is forgotten. */
+  note(facts: readonly LateFact[], expired: readonly Key[]): Promise<void> {
+    return this.#options.writer.stage((batch) => {
+      this.#note(batch, facts);
+      for (const key of expired) batch.views.set(key, null);
+    });
+  }
+
+  #note(batch: Batch, facts: readonly LateFact[]): void {
+    const { placement, clock } = this.#options;
+    for (const fact of facts) {
+      if (!placement.ownsKey(fact.key)) continue;
+      const { key, value } = lateView(fact, clock.last());
+      batch.views.set(key, value);
+    }
   }
 
   #isWanted({ key, version, to }: Copy, before: StoredFact | null): boolean {

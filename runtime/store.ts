@@ -5,6 +5,7 @@ import type { CommittedReader, Outcome, PointReader, Recent, Rejection } from '.
 import { type HybridClock, hybridClock } from './clock.ts';
 import type { FactWrite } from './fact.ts';
 import type { Key } from './key.ts';
+import { type LateFact, lateBefore } from './late-facts.ts';
 import { RecentIndex } from './recent-index.ts';
 import { type SearchFor, SearchIndex } from './search-index.ts';
 import type { StatusId } from './status-id.ts';
@@ -40,6 +41,10 @@ import { StoreWorks } from './store-works.ts';
 import { StoreWriter, type SubmitOptions, type Submitted } from './store-writer.ts';
 import { noVersion, type Version } from './version.ts';
 import { packWire } from './wire-bytes.ts';
+
+/** A client that was away for longer is told to read anew. */
+const lateKeptMs = 25 * 3_600_000;
+const mostLateForgotten = 10_000;
 
 /** The folder or what is in it can't be used: `cause` is what the system said. */
 export class StoreOpenError extends Error {
@@ -324,6 +329,15 @@ export class Store {
    */
   adopt(adoption: Adoption): Outcome<Adopted> {
     return this.#adoption.adopt(adoption);
+  }
+
+  /** These facts are here already, and news to everybody else. Resolves when that is noted on the disk. */
+  noteLate(facts: readonly LateFact[], nowMs: number): Promise<void> {
+    const expired = this.reader.views(lateBefore(nowMs - lateKeptMs, mostLateForgotten));
+    return this.#adoption.note(
+      facts,
+      expired.map(({ key }) => key),
+    );
   }
 
   /** How far the logs of others are taken in: what is on the disk. */

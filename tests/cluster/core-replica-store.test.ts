@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { CoreReplicaStore } from '../../cluster/core-replica-store.ts';
 import type { Store } from '../../runtime/store.ts';
+import { noVersion } from '../../runtime/version.ts';
 
 test('once it is closed nothing is written any more, whoever hears now that something is on the disk', () => {
   const asked: string[] = [];
@@ -19,6 +20,7 @@ test('once it is closed nothing is written any more, whoever hears now that some
       },
     } as unknown as Store,
     1,
+    () => noVersion,
   );
   const write = (): void => {
     store.adopt({ copies: [], from: { kind: 'state' }, positions: [] }, () => {});

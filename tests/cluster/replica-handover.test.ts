@@ -104,3 +104,117 @@ describe('a server that is to hand over', () => {
     expect(claims()).toHaveLength(before);
   });
 });
+
+describe('a server whose place another process takes', () => {
+  /** 3 leaves, and is away when it has given back what it served. */
+  function leaving(backWithinMs: number) {
+    const replicas = new Replicas([1, 2, 3]);
+    replicas.ready();
+    const { replica } = replicas.of(3);
+    const its = new Set(replica.server.terms().map(({ partition }) => partition));
+    replica.leave(backWithinMs);
+    replicas.until(() => replica.server.terms().length === 0);
+    const sinceMs = replicas.nowMs;
+    // All that it has said arrives.
+    replicas.run(10);
+    replicas.away(3);
+    const claimedByOthers = () =>
+      replicas
+        .all('claim')
+        .filter(({ from, atMs, message }) => from !== 3 && atMs >= sinceMs && message.id !== 0)
+        .flatMap(({ message }) => message.terms.map(({ partition }) => partition))
+        .filter((partition) => its.has(partition));
+    const areServed = () => [...its].every((partition) => replicas.serverOf(partition) !== null);
+    return { replicas, its, sinceMs, claimedByOthers, areServed };
+  }
+
+  function isBack(replicas: Replicas, node: number, others: readonly number[]): void {
+    replicas.restart(node);
+    for (const other of others) replicas.link(node, other);
+  }
+
+  test('finds what it served as it left it: nobody has claimed any of it meanwhile', () => {
+    const { replicas, its, claimedByOthers, areServed } = leaving(3000);
+    replicas.run(2500);
+    isBack(replicas, 3, [1, 2]);
+    replicas.until(areServed);
+    expect([...its].map((partition) => replicas.serverOf(partition))).toEqual([...its].map(() => 3));
+    expect(claimedByOthers()).toEqual([]);
+  });
+
+  test.each([
+    { named: 2000, waited: 2000 },
+    { named: 60_000, waited: 5000 },
+  ])('is waited for no longer than it has said, and 5 seconds at most: $named ms', ({ named, waited }) => {
+    const { replicas, sinceMs, claimedByOthers, areServed } = leaving(named);
+    replicas.run(waited - 500);
+    expect(claimedByOthers()).toEqual([]);
+    replicas.until(areServed);
+    expect(replicas.nowMs - sinceMs).toBeLessThan(waited + 2000);
+  });
+
+  test('that is linked again and claims nothing is waited for no longer than a second', () => {
+    const { replicas, claimedByOthers, areServed } = leaving(5000);
+    replicas.restart(3);
+    replicas.of(3).isIdle = true;
+    replicas.link(3, 1);
+    replicas.link(3, 2);
+    const linkedMs = replicas.nowMs;
+    replicas.run(900);
+    expect(claimedByOthers()).toEqual([]);
+    replicas.until(areServed);
+    expect(replicas.nowMs - linkedMs).toBeLessThan(3000);
+  });
+
+  test('waits for its turn: of three that are to leave at once one is away at a time', () => {
+    const replicas = new Replicas([1, 2, 3]);
+    replicas.ready();
+    const nodes = [1, 2, 3];
+    for (const node of nodes) replicas.of(node).replica.leave(5000);
+    const order: number[] = [];
+    while (order.length < 3) {
+      replicas.until(() => nodes.some((node) => replicas.of(node).replica.server.isClosing));
+      const left = nodes.filter((node) => replicas.of(node).replica.server.isClosing);
+      expect(left).toHaveLength(1);
+      const [node = 0] = left;
+      order.push(node);
+      replicas.until(() => replicas.of(node).replica.server.terms().length === 0);
+      replicas.run(10);
+      replicas.away(node);
+      // The others wait all the time that it is away.
+      replicas.run(2000);
+      expect(nodes.filter((one) => one !== node && replicas.of(one).replica.server.isClosing)).toEqual([]);
+      isBack(
+        replicas,
+        node,
+        nodes.filter((one) => one !== node),
+      );
+    }
+    expect(order).toEqual([1, 2, 3]);
+    replicas.ready();
+  });
+
+  test('waits ten seconds at most for one that is to leave before it and does not', () => {
+    const replicas = new Replicas([1, 2, 3]);
+    replicas.ready();
+    // 1 never goes: it does not even hear that it might.
+    replicas.loses = ({ from, message }) =>
+      from === 1 && message.kind === 'leave' && message.backWithinMs !== null;
+    replicas.of(1).replica.leave(5000);
+    replicas.run(10);
+    const { replica } = replicas.of(2);
+    replica.leave(5000);
+    replicas.run(9500);
+    expect(replica.server.isClosing).toBe(false);
+    replicas.run(1000);
+    expect(replica.server.isClosing).toBe(true);
+  });
+
+  test('does not wait where nothing goes on without it anyway: of two machines both leave at once', () => {
+    const replicas = new Replicas([1, 2]);
+    replicas.ready();
+    for (const node of [1, 2]) replicas.of(node).replica.leave(5000);
+    replicas.run(400);
+    for (const node of [1, 2]) expect(replicas.of(node).replica.server.isClosing).toBe(true);
+  });
+});

@@ -19,6 +19,7 @@ function turnsOf(isCurrent: () => boolean) {
     holds: () => true,
     isTaken: () => false,
     serverOf: () => 2,
+    isAwaited: () => false,
     isCurrent,
     chance: () => 0,
   });

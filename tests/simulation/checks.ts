@@ -51,6 +51,8 @@ export class Checks {
   /** By account and key: the highest version that anybody was told of, by an acknowledgement, a read or the committed lane. */
   readonly #floors = new Map<number, Map<Key, Floor[]>>();
   #moment = 0;
+  /** Posts that a read has shown. */
+  readonly #found = new Set<string>();
   readonly #acknowledged = new Map<Key, Acknowledged[]>();
   readonly #owners = new Map<Key, string>();
   readonly #holders = new Map<string, number>();
@@ -133,7 +135,20 @@ export class Checks {
         );
       }
     }
-    for (const [key, { version }] of facts) this.#raise(key, version);
+    for (const [key, { version, isThere }] of facts) {
+      this.#raise(key, version);
+      if (isPost(key) && isThere) this.#shown(key, version);
+    }
+  }
+
+  /** Whoever asked for it and had no answer asks again, and has one by now: it counts as acknowledged. */
+  #shown(key: Key, version: Version): void {
+    const name = `${key} ${version}`;
+    if (this.#found.has(name)) return;
+    this.#found.add(name);
+    if (this.#acknowledged.get(key)?.some((one) => one.version === version) === true) return;
+    for (const [{ followees }, { open, received }] of this.#sessions)
+      if (followees.includes(authorOf(key)) && !received.has(name)) open.push({ key, version });
   }
 
   /** Whoever serves a partition could be asked at this moment for anything in it: as if it was. */

@@ -41,6 +41,8 @@ export interface Image {
   lives: Life[];
   positions: Map<string, LanePosition>;
   records: Map<string, unknown>;
+  /** When facts came that came late. */
+  late: Map<Key, Version>;
   clock: Version;
   incarnation: number;
 }
@@ -54,6 +56,7 @@ export function emptyImage(incarnation: number): Image {
     lives: [{ incarnation, first: 1 }],
     positions: new Map(),
     records: new Map(),
+    late: new Map(),
     clock: noVersion,
     incarnation,
   };
@@ -69,6 +72,7 @@ export function copyImage(image: Image): Image {
     lives: [...image.lives],
     positions: new Map(image.positions),
     records: new Map(image.records),
+    late: new Map(image.late),
     clock: image.clock,
     incarnation: image.incarnation,
   };
@@ -90,6 +94,8 @@ export interface DiskOptions {
   partitionOf(key: Key): number;
   /** Partitions that a value is addressed to. */
   addressed(packed: Uint8Array): readonly number[];
+  /** Everything up to there is held to have come. Absent: nobody asks what came late. */
+  watermark?: () => Version;
 }
 
 interface Transaction {
@@ -109,6 +115,8 @@ export class Disk implements ReplicaStore {
   readonly #hlc: HybridClock;
   #open: Transaction = { apply: [], done: [] };
   #isWriting = false;
+  /** What goes to the disk with the next transaction. */
+  readonly #notes: (() => void)[] = [];
   /** Given, whether on the disk or not. */
   #given: { own: number; relay: number };
   /** Facts on their way to the disk. */
@@ -204,14 +212,18 @@ export class Disk implements ReplicaStore {
       .flatMap(([of, life]) => (of === origin && life !== undefined ? [life] : []));
   }
 
-  adopt({ copies, from, positions }: Adoption, done: () => void): void {
+  adopt({ copies, from, positions, isNewsToOthers = false }: Adoption, done: () => void): void {
     for (const { version } of copies) this.#hlc.observe(version);
+    const isOfNow = from.kind === 'copy' || from.kind === 'relay' || isNewsToOthers;
+    const upTo = isOfNow ? (this.#options.watermark?.() ?? noVersion) : noVersion;
+    const arrived = this.clock;
     this.#write(() => {
       for (const one of copies) {
         const known = this.#image.facts.get(one.key);
         const { key, version, packed, live, to } = one;
         const isNews = known === undefined || known.version < version;
         if (!isNews && (from.kind !== 'again' || known.version > version)) continue;
+        if ((isNews || isNewsToOthers) && version <= upTo) this.#image.late.set(key, arrived);
         if (isNews) this.#put({ key, version, packed, live, to });
         if (from.kind === 'copy' && 'seq' in one) this.#log(from.origin, from.incarnation, one);
         if (from.kind !== 'relay' && from.kind !== 'again') continue;
@@ -232,6 +244,16 @@ export class Disk implements ReplicaStore {
         this.#image.positions.set(name, position);
       }
     }, done);
+  }
+
+  noteLate(entries: readonly Pick<Copy, 'key' | 'version'>[]): void {
+    const arrived = this.clock;
+    for (const { key } of entries) this.#notes.push(() => this.#image.late.set(key, arrived));
+  }
+
+  /** When it came, if that was late. */
+  lateArrival(key: Key): Version | undefined {
+    return this.#image.late.get(key);
   }
 
   keep(records: readonly (readonly [string, unknown])[], done: () => void): void {
@@ -406,9 +428,10 @@ export class Disk implements ReplicaStore {
     const transaction = this.#open;
     if (transaction.apply.length === 0) return;
     this.#open = { apply: [], done: [] };
+    const notes = this.#notes.splice(0);
     this.#isWriting = true;
     this.#options.fsync(() => {
-      for (const act of transaction.apply) act();
+      for (const act of [...transaction.apply, ...notes]) act();
       this.#isWriting = false;
       this.#commit();
       for (const act of transaction.done) act();

@@ -376,4 +376,21 @@ export const foundPlants: readonly Plant[] = [
     foundBy: ['order'],
     wasReal: true,
   },
+  {
+    name: 'who was away when something came late, below the own cursor, is never told of it',
+    file: 'cluster/replica-own-tail.ts',
+    line: 'if (tail.length > 0) store.noteLate(tail);',
+    instead: 'void tail;',
+    also: [
+      { file: 'cluster/replica-relay.ts', line: ', isNewsToOthers: true', instead: '' },
+      {
+        file: 'tests/simulation/disk.ts',
+        line: "const isOfNow = from.kind === 'copy' || from.kind === 'relay' || isNewsToOthers;",
+        instead: 'const isOfNow = isNewsToOthers;',
+      },
+    ],
+    seed: 2405,
+    foundBy: ['complete'],
+    wasReal: true,
+  },
 ];

@@ -16,7 +16,8 @@ export type Ask =
   | { kind: 'claim'; account: number; key: Key; value: Value }
   | { kind: 'read'; account: number };
 
-export type Facts = Map<Key, { version: Version; isThere: boolean }>;
+/** `arrived`: when it came, if it came late. */
+export type Facts = Map<Key, { version: Version; isThere: boolean; arrived: Version | null }>;
 
 export type Reply =
   | { kind: 'moved' }

@@ -119,6 +119,8 @@ export class ScaleCore {
       case 'release':
         owner.released(from, message);
         return;
+      case 'leave':
+        return;
       case 'using':
         server.using(from, message.terms);
         return;

@@ -2,7 +2,8 @@
 import type { Copy } from '../../cluster/peer-messages.ts';
 import type { Replica } from '../../cluster/replica.ts';
 import type { Key } from '../../runtime/key.ts';
-import type { Version } from '../../runtime/version.ts';
+import { lateApartMs } from '../../runtime/late-facts.ts';
+import { type Version, versionMs } from '../../runtime/version.ts';
 import { authorOf, type Facts, isPost, type SimSession } from './requests.ts';
 
 export interface LiveEntry {
@@ -62,9 +63,12 @@ export class Live {
     const { attachment } = session;
     let waiting = session.followees.length;
     const missed: [Key, { version: Version; isThere: boolean }][] = [];
+    const isMissed = (fact: { version: Version; arrived: Version | null }): boolean =>
+      fact.version > session.cursor ||
+      (fact.arrived !== null && versionMs(fact.arrived) > versionMs(session.cursor) - lateApartMs);
     for (const followee of session.followees) {
       this.#options.read(session.waitsFor, followee, (facts) => {
-        missed.push(...[...facts].filter(([key, { version }]) => isPost(key) && version > session.cursor));
+        missed.push(...[...facts].filter(([key, fact]) => isPost(key) && isMissed(fact)));
         waiting--;
         // It may have gone and come back meanwhile.
         if (waiting > 0 || !this.#sessions.includes(session) || session.attachment !== attachment) return;

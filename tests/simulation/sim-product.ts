@@ -1,9 +1,8 @@
 // The small product of a simulated process: posts, profiles and handles, written and read as the real one does it.
 import type { Replica } from '../../cluster/replica.ts';
-import { accountAt, type Key } from '../../runtime/key.ts';
-import type { Version } from '../../runtime/version.ts';
+import { accountAt } from '../../runtime/key.ts';
 import type { Disk } from './disk.ts';
-import { type Ask, encodeValue, type Reply } from './requests.ts';
+import { type Ask, encodeValue, type Facts, type Reply } from './requests.ts';
 import type { LiveEntry } from './sim-live.ts';
 
 export interface ProductOptions {
@@ -60,10 +59,14 @@ export class Product {
     answer: (reply: Reply) => void,
   ): void {
     const { disk, node } = this.#options;
-    const facts = new Map<Key, { version: Version; isThere: boolean }>();
+    const facts = new Map() as Facts;
     for (const [key, fact] of disk.factsOfPartition(partition)) {
       if (accountAt(key) === account)
-        facts.set(key, { version: fact.version, isThere: fact.packed !== null });
+        facts.set(key, {
+          version: fact.version,
+          isThere: fact.packed !== null,
+          arrived: disk.lateArrival(key) ?? null,
+        });
     }
     const said: Reply = { kind: 'read', facts, node, term };
     this.#barrier(partition, disk.head('own'), () => answer(said));
