@@ -14,6 +14,8 @@ export interface ChildOptions {
   index: number;
   /** How long it may take over its clean stop before it is killed. */
   graceMs: number;
+  /** Begins as soon as this resolves, with what is called when it serves or has ended. Null: at once. */
+  turn: (() => Promise<() => void>) | null;
   launch(): RunningProgram;
   log: ChildLog;
   /** Its process is another one now, or none. */
@@ -57,7 +59,8 @@ export class ChildEnded extends Error {
   }
 }
 
-export function superviseChild({ role, index, graceMs, launch, log, changed, crashed }: ChildOptions): Child {
+export function superviseChild(options: ChildOptions): Child {
+  const { role, index, graceMs, turn, launch, log, changed, crashed } = options;
   const wait = backOff();
   let current: { program: RunningProgram; startedMs: number } | null = null;
   let restart: NodeJS.Timeout | null = null;
@@ -87,10 +90,16 @@ export function superviseChild({ role, index, graceMs, launch, log, changed, cra
 
   async function startAgain(): Promise<boolean> {
     restart = null;
+    const end = turn === null ? () => {} : await turn();
+    if (stopping) {
+      end();
+      return false;
+    }
     const program = launch();
     run(program, Date.now());
     void watch(program);
     const serves = await program.ready;
+    end();
     if (serves) log.info({ role, index, pid: program.identity?.pid }, `the ${role} serves again`);
     return serves;
   }
@@ -103,9 +112,16 @@ export function superviseChild({ role, index, graceMs, launch, log, changed, cra
       return identity === null || current === null ? null : { identity, startedMs: current.startedMs };
     },
     async start() {
+      const end = turn === null ? () => {} : await turn();
+      if (stopping) {
+        end();
+        throw new ChildEnded(role, { code: null, signal: null }, 'it was stopped before it was started');
+      }
       const program = launch();
       run(program, Date.now());
-      if (await program.ready) {
+      const serves = await program.ready;
+      end();
+      if (serves) {
         void watch(program);
         return;
       }

@@ -1,5 +1,6 @@
 // All children of a machine's agent, and the core that stands by: made, found, and written down in DATA/agent.json whenever one is another.
 import { createHash } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import { type Child, type ChildLog, superviseChild } from './agent-child.ts';
 import { countCrashes } from './agent-crashes.ts';
 import { ownIdentity, type ProcessIdentity } from './agent-process.ts';
@@ -12,6 +13,7 @@ import {
   type WantedReleases,
   writeAgentRecord,
 } from './agent-record.ts';
+import { startTurns } from './agent-turns.ts';
 import type { CoreSettings, GatewaySettings } from './settings.ts';
 
 export interface AgentSettings {
@@ -35,6 +37,8 @@ export interface AgentSettings {
   clusterPort: number | null;
   /** A child has ended, and nobody told it to. It is started again whatever this does, unless it is replaced. */
   crashed?: (role: ChildRole, timesInLastMinute: number) => void;
+  /** While it starts: so many of the gateways serve. */
+  opened?: (gateways: number, of: number) => void;
 }
 
 export interface AgentLog extends ChildLog {
@@ -80,6 +84,8 @@ interface Seated {
 /** Clean stops take less; what takes longer hangs. */
 export const gatewayGraceMs = 10_000;
 export const coreGraceMs = 15_000;
+/** A gateway's start takes one processor most of a second: more at once only take longer. */
+const startsAtOnce = 2 * availableParallelism();
 
 export class AgentChildren {
   readonly settings: AgentSettings;
@@ -89,6 +95,7 @@ export class AgentChildren {
   readonly #log: AgentLog;
   readonly #startedMs = Date.now();
   readonly #crashes = countCrashes();
+  readonly #turns = startTurns(startsAtOnce);
   #seats: Seated[] = [];
   #standby: Standby | null = null;
   #isClosed = false;
@@ -290,6 +297,7 @@ export class AgentChildren {
       role,
       index,
       graceMs: role === 'core' ? coreGraceMs : gatewayGraceMs,
+      turn: role === 'core' ? null : () => this.#turns.take(),
       launch: () => {
         // Its page may be another by now.
         const seat = this.#seats.find((each) => each.child === child);

@@ -91,7 +91,13 @@ export function createAgent(settings: AgentSettings, log: AgentLog): Agent {
           page: wanted.page,
         }),
       );
-    await Promise.all(starting.map((child) => child.start()));
+    let serving = settings.gateways - starting.length;
+    await Promise.all(
+      starting.map(async (child) => {
+        await child.start();
+        settings.opened?.(++serving, settings.gateways);
+      }),
+    );
     const { core, gateways } = children;
     return {
       url: children.url,

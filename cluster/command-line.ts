@@ -16,6 +16,7 @@ const commands: Record<string, () => Promise<Command>> = {
   deploy: async () => (await import('./command-deploy.ts')).deployCommand(),
   rollback: async () => (await import('./command-deploy.ts')).rollbackCommand(),
   keeper: async () => (await import('./command-keeper.ts')).keeperCommand(),
+  doctor: async () => (await import('./command-doctor.ts')).doctorCommand(),
   status: async () => (await import('./command-status.ts')).statusCommand(),
   token: async () => (await import('./command-token.ts')).tokenCommand(),
   passwd: async () => (await import('./command-passwd.ts')).passwdCommand(),

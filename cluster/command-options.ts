@@ -2,6 +2,7 @@
 import { type Command, Option } from 'commander';
 import { z } from 'zod';
 import { CommandFault } from './command-fault.ts';
+import { type GatewayNumber, mostGateways } from './gateway-number.ts';
 import type { Role } from './manifest.ts';
 import { type LogLevel, logLevel, logLevels } from './settings.ts';
 import type { SwarmAddress } from './swarm-order.ts';
@@ -80,6 +81,12 @@ export const rolesText: z.ZodType<Role[]> = matching(
     .pipe(z.array(z.enum(roleNames)).min(1)),
   `must be ${roleNames.join(', ')} or both with a comma between`,
 );
+
+export const gatewaysText: z.ZodType<GatewayNumber> = z
+  .string()
+  .transform((text) => (text === 'auto' ? text : whole(1, mostGateways).safeParse(text).data))
+  .refine((value) => value !== undefined, `must be a whole number from 1 to ${mostGateways}, or "auto"`)
+  .transform((value): GatewayNumber => value ?? 'auto');
 
 export const folderText = z.string().min(1, 'must name a folder');
 

@@ -10,7 +10,7 @@ export function greeting(
   const processes = [
     `agent ${process.pid}`,
     ...(started.core === null ? [] : [`core ${started.core}`]),
-    ...(started.gateways.length === 0 ? [] : [`gateway ${started.gateways.join(', ')}`]),
+    ...(started.gateways.length === 0 ? [] : [gatewaysOf(started.gateways)]),
   ];
   return [
     '',
@@ -32,6 +32,12 @@ export function greeting(
     '  Stop:                         Ctrl-C',
     '',
   ].join('\n');
+}
+
+const fewGateways = 8;
+
+function gatewaysOf(pids: readonly number[]): string {
+  return pids.length > fewGateways ? `${pids.length} gateways` : `gateway ${pids.join(', ')}`;
 }
 
 function clusterLine({ core }: StartedAgent, { cluster, host, port, isUsual }: ClusterPlace): string {

@@ -13,6 +13,7 @@ import {
   addressesText,
   dataOption,
   folderText,
+  gatewaysText,
   logLevelText,
   matching,
   option,
@@ -21,9 +22,12 @@ import {
   usageFault,
   whole,
 } from './command-options.ts';
+import { showProgress } from './command-progress.ts';
 import { rateText } from './command-rate.ts';
 import { greeting } from './command-start-greeting.ts';
+import { mostGateways, planGateways } from './gateway-number.ts';
 import { weightMost } from './invite-admission.ts';
+import { machineFacts } from './machine-facts.ts';
 import {
   type CoreSettings,
   type LogLevel,
@@ -36,6 +40,8 @@ import { packageRoot, packageVersion } from './version-of-package.ts';
 
 /** Requests are counted in windows of this length. */
 const rateWindowS = 300;
+/** With more than these it is said how far their start is. */
+const fewGateways = 4;
 
 const addressText = z.string().regex(/^[0-9A-Za-z.:_%-]{1,255}$/, 'must be an address or a host name');
 
@@ -43,7 +49,8 @@ const startOptions = z.object({
   data: folderText,
   port: whole(0, 65_535),
   host: addressText,
-  gateways: whole(1, 64),
+  gateways: gatewaysText,
+  mostConnections: whole(1, 10_000_000).optional(),
   publicUrl: matching(publicUrl, 'must be a scheme and a host, such as https://example.org')
     .optional()
     .transform((url) => url ?? null),
@@ -98,7 +105,19 @@ export function startCommand(): Command {
         '127.0.0.1',
       ),
     )
-    .addOption(option('--gateways <N>', 'gateway processes that share the port, 1 to 64', '1'))
+    .addOption(
+      option(
+        '--gateways <N>',
+        `gateway processes that share the port, 1 to ${mostGateways}; auto: one for each processor, less one`,
+        '1',
+      ),
+    )
+    .addOption(
+      option(
+        '--most-connections <N>',
+        'connections a gateway holds at most (default: as its open files and the memory allow)',
+      ),
+    )
     .addOption(
       option(
         '--public-url <URL>',
@@ -214,6 +233,14 @@ async function runServer(options: StartOptions): Promise<void> {
   const { host, port, publicUrl, trustedProxy } = options;
   const hasCore = place.roles.includes('core');
   const opened: { deploys: Deploys | null } = { deploys: null };
+  const plan = planGateways(
+    { ...options, mostConnections: options.mostConnections ?? null, hasCore },
+    machineFacts(),
+  );
+  if (plan.isBoundByMemory)
+    log.warn(plan, 'there is less memory than open files: each gateway holds what is left for it');
+  const mostConnections = plan.mostConnections === null ? {} : { mostConnections: plan.mostConnections };
+  const progress = plan.gateways > fewGateways ? showProgress('gateways') : null;
   const agent = createAgent(
     {
       command: 'start',
@@ -222,8 +249,9 @@ async function runServer(options: StartOptions): Promise<void> {
       otherReleases: deployed.release !== null || deployed.state.trial !== null ? 'adopted' : 'ended',
       crashed: (role, times) => opened.deploys?.crashed(role, times),
       core: hasCore ? core : null,
-      gateway: { ...shared, host, port, publicUrl, trustedProxy },
-      gateways: place.roles.includes('gateway') ? options.gateways : 0,
+      gateway: { ...shared, ...mostConnections, host, port, publicUrl, trustedProxy },
+      gateways: place.roles.includes('gateway') ? plan.gateways : 0,
+      opened: (done, total) => progress?.update({ done, total, doing: 'Starting' }),
       clusterPort: hasCore ? place.port : null,
     },
     log,
@@ -233,6 +261,7 @@ async function runServer(options: StartOptions): Promise<void> {
     // Gateways without a core beside them hear from the agent where cores are.
     if (!hasCore) place.cluster.run();
     const started = await agent.start();
+    progress?.end();
     if (hasCore) place.cluster.run();
     opened.deploys = await openDeploys({
       ...deployed,

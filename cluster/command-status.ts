@@ -10,7 +10,14 @@ import { withCore } from './command-core.ts';
 import { CommandFault } from './command-fault.ts';
 import { dataOption, folderText, option, readOptions } from './command-options.ts';
 import { count } from './command-progress.ts';
-import { type ClusterShown, clusterShown, drawCluster, span } from './command-status-cluster.ts';
+import { type ClusterShown, clusterShown, drawCluster } from './command-status-cluster.ts';
+import {
+  drawProcesses,
+  type GatewayRoom,
+  megabytes,
+  type ProcessStatus,
+  sumOfRooms,
+} from './command-status-processes.ts';
 import type { CoreClient } from './core-client.ts';
 
 const statusOptions = z.object({ data: folderText, json: z.boolean().optional() });
@@ -31,13 +38,14 @@ export function statusCommand(): Command {
       throw new CommandFault(`No server runs on ${data}: start one with "murmuration start --data ${data}".`);
     }
     const hasCore = record.clusterPort !== null || children.some(({ role }) => role === 'core');
-    const [{ core, metrics }, cluster] = await Promise.all([
+    const [{ core, metrics, rooms }, cluster] = await Promise.all([
       hasCore
         ? withCore({ data, command: 'status', release: undefined }, read)
-        : { core: null, metrics: null },
+        : { core: null, metrics: null, rooms: null },
       withCluster(data, 'status', ({ ask }) => ask({ do: 'status' }, clusterShown)),
     ]);
-    const status = { ...processesOf({ ...record, children }), core, metrics, cluster };
+    const processes = processesOf({ ...record, children }, rooms ?? new Map());
+    const status = { ...processes, core, metrics, cluster };
     console.log(options.json === true ? JSON.stringify(status, null, 2) : print(status));
   });
 }
@@ -52,13 +60,6 @@ const coreReport = z.looseObject({
   readOnly: z.boolean(),
   fileBytes: z.number(),
 });
-
-interface ProcessStatus {
-  role: string;
-  pid: number;
-  uptimeS: number;
-  memoryBytes: number | null;
-}
 
 interface Status {
   url: string;
@@ -75,6 +76,8 @@ interface Status {
 interface CoreRead {
   core: z.infer<typeof coreReport>;
   metrics: Measured;
+  /** By process. */
+  rooms: ReadonlyMap<string, GatewayRoom>;
 }
 
 /** Over all processes of this machine together. */
@@ -95,13 +98,15 @@ async function read(core: CoreClient): Promise<CoreRead> {
   const after = await posts(core);
   const seconds = (performance.now() - beginMs) / 1000;
   const [report, metrics] = await Promise.all([core.call('status', {}), core.call('metrics', {})]);
+  const text = metrics.ok ? hereOnly(metrics.value.text) : null;
   if (!report.ok) throw new CommandFault(`The core does not say how it is: ${report.rejection.message}.`);
   return {
     core: coreReport.parse(JSON.parse(report.value.json)),
     metrics: {
-      connections: metrics.ok ? sumOf(hereOnly(metrics.value.text), 'murmuration_connections') : null,
+      connections: text === null ? null : sumOf(text, 'murmuration_connections'),
       postsASecond: Math.max(0, after - before) / seconds,
     },
+    rooms: text === null ? new Map() : roomsIn(text),
   };
 }
 
@@ -120,6 +125,21 @@ export function hereOnly(text: string): string {
     .join('\n');
 }
 
+/** By process: `gateway-0`. Gateways of a release that does not say are left out. */
+export function roomsIn(text: string): Map<string, GatewayRoom> {
+  const rooms = new Map<string, GatewayRoom>();
+  for (const [, process = ''] of text.matchAll(/^murmuration_connections_most\{process="([\w-]+)"\}/gm)) {
+    const of = (name: string): number => sumOf(text, `murmuration_${name}`, `process="${process}"`) ?? 0;
+    rooms.set(process, {
+      open: of('sockets'),
+      most: of('connections_most'),
+      isListening: of('listening') === 1,
+      refused: of('full_refusals_total'),
+    });
+  }
+  return rooms;
+}
+
 /** Of a metric in Prometheus' text form, over all its labels that hold `label`; null when it is not there. */
 export function sumOf(text: string, name: string, label = ''): number | null {
   let sum: number | null = null;
@@ -132,13 +152,17 @@ export function sumOf(text: string, name: string, label = ''): number | null {
   return sum;
 }
 
-function processesOf(record: AgentRecord): Pick<Status, 'url' | 'release' | 'agent' | 'children'> {
+function processesOf(
+  record: AgentRecord,
+  rooms: ReadonlyMap<string, GatewayRoom>,
+): Pick<Status, 'url' | 'release' | 'agent' | 'children'> {
   const nowMs = Date.now();
   const describe = (role: string, pid: number, startedMs: number): ProcessStatus => ({
     role,
     pid,
     uptimeS: Math.round((nowMs - startedMs) / 1000),
     memoryBytes: residentBytes(pid),
+    room: rooms.get(role.replace(' ', '-')) ?? null,
   });
   return {
     url: record.url,
@@ -162,26 +186,28 @@ function residentBytes(pid: number): number | null {
 
 function print({ url, release, agent, children, core, metrics, cluster }: Status): string {
   const processes = [...(agent === null ? [] : [agent]), ...children];
-  const rows = processes.map(
-    ({ role, pid, uptimeS, memoryBytes }) =>
-      `  ${role.padEnd(12)}${String(pid).padStart(9)}${span(uptimeS).padStart(13)}${(memoryBytes === null ? '?' : megabytes(memoryBytes)).padStart(12)}`,
-  );
   return [
     url,
     `  release ${release}`,
     '',
-    `  ${'process'.padEnd(12)}${'pid'.padStart(9)}${'up'.padStart(13)}${'memory'.padStart(12)}`,
-    ...rows,
+    ...drawProcesses(processes),
     ...(agent === null ? ['  The agent died; start the server again and it takes these over.'] : []),
     '',
-    ...(core === null || metrics === null ? [] : [...factsOf({ core, metrics }), '']),
+    ...(core === null || metrics === null ? [] : [...factsOf({ core, metrics }, processes), '']),
     drawCluster(cluster, Date.now()),
   ].join('\n');
 }
 
-function factsOf({ core, metrics }: CoreRead): string[] {
+function factsOf(
+  { core, metrics }: { core: CoreRead['core']; metrics: Measured },
+  processes: readonly ProcessStatus[],
+): string[] {
+  const { refused } = sumOfRooms(processes.flatMap(({ room }) => room ?? []));
   const facts: [string, string][] = [
     ['connections', metrics.connections === null ? 'unknown' : count(metrics.connections)],
+    ...(refused === 0
+      ? []
+      : [['refused', `${count(refused)}, for all connections were taken`] as [string, string]]),
     ['sessions', count(core.sessions)],
     ['actors awake', count(core.actorsAwake)],
     ['log position', count(core.position)],
@@ -190,8 +216,4 @@ function factsOf({ core, metrics }: CoreRead): string[] {
     ['disk free', `${core.freePercent.toFixed(1)} %${core.readOnly ? ' (only deletes are accepted)' : ''}`],
   ];
   return facts.map(([name, value]) => `  ${name.padEnd(16)}${value}`);
-}
-
-function megabytes(bytes: number): string {
-  return `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 }

@@ -86,6 +86,8 @@ export const gatewaySettings = z
     trustedProxy,
     logLevel,
     rateLimit,
+    /** Connections held at most, where that is less than the open files allow. */
+    mostConnections: z.int().min(1).max(10_000_000).optional(),
   })
   .readonly();
 export type GatewaySettings = z.infer<typeof gatewaySettings>;

@@ -48,7 +48,8 @@ async function start(): Promise<void> {
     end(gateway.stop());
   });
   const port = await gateway.listen(settings.port, settings.host);
-  log.info({ host: settings.host, port }, 'the gateway serves');
+  const { mostConnections } = gateway;
+  log.info({ host: settings.host, port, mostConnections }, 'the gateway serves');
   const said = join(settings.data, pageSaidFile(settings.index));
   const say = async (pageOf: Omit<PageSaid, 'pid'>): Promise<void> => {
     const json = JSON.stringify({ pid: process.pid, ...pageOf } satisfies PageSaid);

@@ -43,6 +43,8 @@ export interface GatewayOptions extends HttpSettings {
 export interface Gateway {
   /** Resolves with the port when a core has been reached once; rejects when it cannot listen. */
   listen(port: number, host: string): Promise<number>;
+  /** How many connections it holds at most. */
+  readonly mostConnections: number;
   /** Shows the page of another folder from now on. Rejects, and the page is as before, when there is none in it. */
   showPage(folder: string): Promise<void>;
   /**
@@ -129,7 +131,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     metrics,
     pages: page?.endpoints ?? [],
   });
-  const streams = { hub, authenticator, addresses: createAddresses(options) };
+  const streams = { hub, authenticator, addresses: createAddresses(options), room: server.room };
   const { pingAfterS, thumpMs } = options;
   addSockets(server.app, { ...streams, anchor, ...(pingAfterS === undefined ? {} : { pingAfterS }) });
   const events = addEvents(server.app, { ...streams, ...(thumpMs === undefined ? {} : { thumpMs }) });
@@ -158,6 +160,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       await up;
       return listening;
     },
+    mostConnections: server.room.limits.most,
     async showPage(folder) {
       const next = await readPage(folder);
       server.setPages(next.endpoints);

@@ -63,6 +63,17 @@ export function writeAnswer(res: HttpResponse, response: ApiResponse, envelope: 
   });
 }
 
+/** The answer of a gateway that holds all it can: the connection ends with it. `after`: seconds. */
+export function writeFull(res: HttpResponse, { after, shared }: { after: string; shared: boolean }): void {
+  res.cork(() => {
+    res.writeStatus('503 Service Unavailable');
+    res.writeHeader('Retry-After', after);
+    if (shared) writeShared(res);
+    res.writeHeader('Content-Type', 'application/json; charset=utf-8');
+    res.end('{"error":"All connections are taken: try again in a moment"}', true);
+  });
+}
+
 /** The answer to a browser that asks whether it may ask. Allows every header, by name: `*` would leave Authorization out. */
 export function writePreflight(res: HttpResponse, wanted: string): void {
   res.cork(() => {

@@ -1,5 +1,7 @@
 // What a gateway counts of its requests, for /metrics.
-import { Counter, Histogram, type Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { HttpPort } from './http-port.ts';
+import { type HttpRoom, refusedKinds } from './http-room.ts';
 
 export interface HttpMetrics {
   answered(answered: { method: string; route: string; status: number; seconds: number }): void;
@@ -41,6 +43,39 @@ export function createHttpMetrics(registry: Registry): HttpMetrics {
     },
     aborted: () => aborts.inc(),
   };
+}
+
+/** How full a gateway is, and what it has refused for that. */
+export function watchRoom(
+  registry: Registry,
+  { room, place }: { room: HttpRoom; place: Pick<HttpPort, 'isListening'> },
+): void {
+  const registers = [registry];
+  const gauge = (name: string, help: string, read: () => number): void => {
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(read());
+      },
+    });
+  };
+  gauge('murmuration_sockets', 'Open client sockets: streams, requests, and idle ones.', () => room.open);
+  gauge('murmuration_connections_most', 'Connections this gateway may hold.', () => room.limits.most);
+  gauge('murmuration_listening', '1 while this gateway takes new connections at its port.', () =>
+    place.isListening ? 1 : 0,
+  );
+  new Counter({
+    name: 'murmuration_full_refusals_total',
+    help: 'Connections and requests refused because all connections were taken; silent: closed before they asked for anything.',
+    labelNames: ['kind'] as const,
+    registers,
+    collect() {
+      this.reset();
+      for (const kind of refusedKinds) this.inc({ kind }, room.refused[kind]);
+    },
+  });
 }
 
 function reasonOf(status: number): string {

@@ -1,24 +1,22 @@
 // The HTTP server of a gateway: takes requests from uWebSockets.js and writes their answers, until it is told to end. What the answers are is http-responder.ts's part.
 
-import uWS, {
-  type HttpRequest,
-  type HttpResponse,
-  type TemplatedApp,
-  type us_listen_socket,
-} from 'uWebSockets.js';
+import uWS, { type HttpRequest, type HttpResponse, type TemplatedApp } from 'uWebSockets.js';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { CoreClient } from '../cluster/core-client.ts';
+import { connectionRoom } from '../runtime/connection-room.ts';
 import type { Authenticator } from './authenticator.ts';
 import { ApiError, type ApiResponse, type Endpoint } from './endpoint.ts';
 import { createAddresses, printAddress } from './http-address.ts';
-import { answerOf, writeAnswer, writePreflight } from './http-answer.ts';
+import { answerOf, writeAnswer, writeFull, writePreflight } from './http-answer.ts';
 import { mostBodyBytes } from './http-body.ts';
 import { Exchange } from './http-exchange.ts';
 import { Gathering } from './http-gathering.ts';
-import { untilNobodyWaits } from './http-listener.ts';
-import { createHttpMetrics } from './http-metrics.ts';
+import { openFiles } from './http-listener.ts';
+import { createHttpMetrics, watchRoom } from './http-metrics.ts';
+import { HttpPort } from './http-port.ts';
 import { createResponder } from './http-responder.ts';
+import { HttpRoom } from './http-room.ts';
 
 export interface HttpSettings {
   /** `https://example.org`; null: from the Host header. */
@@ -27,6 +25,8 @@ export interface HttpSettings {
   trustedProxy: boolean | readonly string[];
   /** For requests without a token, by address. `requests: 0`: no limit. */
   rateLimit: { requests: number; windowS: number };
+  /** Connections held at most, where that is less than the open files allow. */
+  mostConnections?: number | undefined;
 }
 
 export interface HttpServerOptions {
@@ -44,6 +44,8 @@ export interface HttpServerOptions {
 export interface HttpServer {
   /** For WebSocket and other routes of their own: add them before `listen`. */
   app: TemplatedApp;
+  /** Whose routes make sockets of requests (WebSocket) says there when those close; all others are counted here. */
+  room: HttpRoom;
   /** Resolves with the port (useful when 0 was asked for); rejects when it cannot listen. */
   listen(port: number, host: string): Promise<number>;
   /** Another page from now on. */
@@ -74,7 +76,9 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const app = uWS.App();
   const idPrefix = `${process.pid.toString(36)}-${Date.now().toString(36)}-`;
   let requestCount = 0;
-  let listening: us_listen_socket | null = null;
+  const room = new HttpRoom(connectionRoom(openFiles(), settings.mostConnections ?? null));
+  const place = new HttpPort({ app, room, log });
+  watchRoom(options.metrics, { room, place });
   let draining = false;
   let open = 0;
   let drained: (() => void) | null = null;
@@ -83,6 +87,10 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   function take(res: HttpResponse, req: HttpRequest): void {
     const method = req.getCaseSensitiveMethod().toUpperCase();
     const path = req.getUrl();
+    if (!room.takesRequest()) {
+      writeFull(res, { after: room.retryAfter(), shared: sharedPath.test(path) });
+      return;
+    }
     if (method === 'OPTIONS' && sharedPath.test(path)) {
       writePreflight(res, req.getHeader('access-control-request-headers'));
       return;
@@ -147,7 +155,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
 
   async function answer(res: HttpResponse, exchange: Exchange, body: Uint8Array | null): Promise<void> {
     const response = await responder.respond(exchange, body);
-    finish(res, exchange, { response, last: draining });
+    finish(res, exchange, { response, last: draining || room.isShort });
   }
 
   function finish(
@@ -179,43 +187,30 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     if (open === 0 && drained !== null) drained();
   }
 
-  function stopListening(): void {
-    if (listening !== null) uWS.us_listen_socket_close(listening);
-    listening = null;
+  /** Called for every socket that opens, and for those that close as what they were opened as. */
+  function tally(res: HttpResponse, change: unknown): void {
+    if (change === -1) room.closed();
+    else if (!room.opened()) res.close();
   }
 
+  app.filter(tally);
   app.any('/*', take);
 
   return {
     app,
-    listen(port, host) {
-      return new Promise((resolve, reject) => {
-        app.listen(host, port, (socket) => {
-          if (socket === false) {
-            reject(
-              new Error(
-                `cannot listen on ${host}:${port}: the port is taken, or the address is not this machine's`,
-              ),
-            );
-            return;
-          }
-          listening = socket;
-          resolve(uWS.us_socket_local_port(socket));
-        });
-      });
-    },
+    room,
+    listen: (port, host) => place.listen(port, host),
     setPages(pages) {
       responder.setEndpoints([...options.endpoints, ...pages]);
     },
     async leave() {
       draining = true;
       // Others listen on the port: what comes from here on is theirs.
-      if (listening !== null) await untilNobodyWaits(uWS.us_socket_local_port(listening));
-      stopListening();
+      await place.leave();
     },
     drain() {
       draining = true;
-      stopListening();
+      place.close();
       if (open === 0) return Promise.resolve();
       return new Promise((resolve) => {
         drained = resolve;
@@ -223,7 +218,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     },
     close() {
       draining = true;
-      listening = null;
+      place.close();
       app.close();
     },
   };

@@ -11,6 +11,9 @@ export const statusLines: Record<number, string> = {
   503: '503 Service Unavailable',
 };
 
+/** Of a 503: a core is back within a few seconds. */
+export const retryAfterS = '2';
+
 /** Null when the request names no host that could be one. To be called in the synchronous part of a handler. */
 export function originOf(
   addresses: Pick<Addresses, 'originOf'>,

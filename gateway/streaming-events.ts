@@ -2,8 +2,10 @@
 import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js';
 import type { Authenticator } from './authenticator.ts';
 import type { Addresses } from './http-address.ts';
+import { writeFull } from './http-answer.ts';
+import type { HttpRoom } from './http-room.ts';
 import { type Closing, Session } from './session.ts';
-import { originOf, statusLines } from './streaming-address.ts';
+import { originOf, retryAfterS, statusLines } from './streaming-address.ts';
 import type { StreamingHub } from './streaming-hub.ts';
 import { parseSince, parseStream, type Refusal, tokenOf } from './streaming-protocol.ts';
 
@@ -11,6 +13,7 @@ export interface EventsOptions {
   hub: StreamingHub;
   authenticator: Authenticator;
   addresses: Pick<Addresses, 'originOf'>;
+  room: Pick<HttpRoom, 'takesStream' | 'retryAfter'>;
   /** Between two comments. */
   thumpMs?: number;
 }
@@ -44,11 +47,15 @@ const pusher = Buffer.from(':\n');
 /** Adds the routes of event streams, and of their health. */
 export function addEvents(
   app: TemplatedApp,
-  { hub, authenticator, addresses, thumpMs = 15_000 }: EventsOptions,
+  { hub, authenticator, addresses, room, thumpMs = 15_000 }: EventsOptions,
 ): Events {
   const open = new Set<EventsSession>();
 
   async function serve(res: HttpResponse, req: HttpRequest, name: string): Promise<void> {
+    if (!room.takesStream('server-sent-events')) {
+      writeFull(res, { after: room.retryAfter(), shared: true });
+      return;
+    }
     // All of `req` is read before the first await: it is gone afterwards.
     const query = new URLSearchParams(req.getQuery() ?? '');
     const token = tokenOf(req.getHeader('authorization'), query);
@@ -123,7 +130,7 @@ function writeRefusal(res: HttpResponse, { status, error }: Refusal): void {
     res.writeStatus(statusLines[status] ?? '400 Bad Request');
     res.writeHeader('Content-Type', 'application/json; charset=utf-8');
     res.writeHeader('Access-Control-Allow-Origin', '*');
-    if (status === 503) res.writeHeader('Retry-After', '2');
+    if (status === 503) res.writeHeader('Retry-After', retryAfterS);
     res.end(JSON.stringify({ error }));
   });
 }

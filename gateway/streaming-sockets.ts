@@ -3,8 +3,9 @@ import type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t, WebS
 import type { Authenticator } from './authenticator.ts';
 import type { Caller } from './endpoint.ts';
 import type { Addresses } from './http-address.ts';
+import type { HttpRoom } from './http-room.ts';
 import { type Closing, Session, type SessionOptions } from './session.ts';
-import { originOf, statusLines } from './streaming-address.ts';
+import { originOf, retryAfterS, statusLines } from './streaming-address.ts';
 import type { Anchor } from './streaming-anchor.ts';
 import { compactRefusal } from './streaming-compact.ts';
 import type { StreamingHub } from './streaming-hub.ts';
@@ -15,6 +16,7 @@ export interface SocketsOptions {
   anchor: Pick<Anchor, 'hold'>;
   authenticator: Authenticator;
   addresses: Pick<Addresses, 'originOf'>;
+  room: Pick<HttpRoom, 'takesStream' | 'retryAfter' | 'closed'>;
   /** After this long without a sound a socket is pinged; it is closed when nothing comes for 16 s more. Tests take less. */
   pingAfterS?: number;
 }
@@ -47,9 +49,13 @@ const graceS = 16;
 /** Adds the routes of WebSocket streams. */
 export function addSockets(
   app: TemplatedApp,
-  { hub, anchor, authenticator, addresses, pingAfterS = 30 }: SocketsOptions,
+  { hub, anchor, authenticator, addresses, room, pingAfterS = 30 }: SocketsOptions,
 ): void {
   function upgrade(res: HttpResponse, req: HttpRequest, context: us_socket_context_t): void {
+    if (!room.takesStream('websocket')) {
+      refuse(res, 503, room.retryAfter());
+      return;
+    }
     // All of `req` is read here: it is gone after the first await.
     const asking: Asking = {
       key: req.getHeader('sec-websocket-key'),
@@ -134,6 +140,7 @@ export function addSockets(
       const { session } = socket.getUserData();
       // The native object is dead from here on: whoever used it would throw.
       session.socket = null;
+      room.closed();
       hub.closed(session);
     },
   };
@@ -206,6 +213,10 @@ class SocketSession extends Session {
 }
 
 /** Without a body, and the connection closes: a client that is refused here has nothing more to say. */
-function refuse(res: HttpResponse, status: number): void {
-  res.cork(() => res.writeStatus(statusLines[status] ?? '400 Bad Request').endWithoutBody(0, true));
+function refuse(res: HttpResponse, status: number, after: string = retryAfterS): void {
+  res.cork(() => {
+    res.writeStatus(statusLines[status] ?? '400 Bad Request');
+    if (status === 503) res.writeHeader('Retry-After', after);
+    res.endWithoutBody(0, true);
+  });
 }

@@ -10,9 +10,11 @@ import type {
 import { expect, test } from 'vitest';
 import type { Authenticator } from '../../gateway/authenticator.ts';
 import type { Caller } from '../../gateway/endpoint.ts';
+import { HttpRoom } from '../../gateway/http-room.ts';
 import { dropAnchor } from '../../gateway/streaming-anchor.ts';
 import type { StreamingHub } from '../../gateway/streaming-hub.ts';
 import { addSockets } from '../../gateway/streaming-sockets.ts';
+import { connectionRoom } from '../../runtime/connection-room.ts';
 import { openStream, type StreamClient } from './stream-client.ts';
 import { startWholeGateway } from './whole-gateway.ts';
 
@@ -57,6 +59,7 @@ async function upgradeOf(remembered: Caller | null): Promise<string[]> {
       hub: { isClosing: false } as StreamingHub,
       anchor: { hold: (act) => within('anchor', act) },
       addresses: { originOf: () => 'http://x' },
+      room: new HttpRoom(connectionRoom(null)),
       authenticator: {
         remembered: () => known,
         authenticate: async () => {

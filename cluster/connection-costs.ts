@@ -1,0 +1,39 @@
+// What processes and connections cost in memory: measured, and used to foresee what a machine can hold. The one place to update.
+
+const kibibyte = 1024;
+const mebibyte = 1024 * 1024;
+
+/** Of each process when it has just started, what it shares with others counted once (PSS). */
+export const processBytes = {
+  agent: 90 * mebibyte,
+  core: 200 * mebibyte,
+  gateway: 60 * mebibyte,
+};
+
+/** Of a live timeline by WebSocket, each of another user, who follows twenty. */
+export const connectionBytes = {
+  /** The socket and its session. */
+  gateway: 3 * kibibyte,
+  /** What the core keeps for a live user. */
+  core: 5 * kibibyte,
+  /** The kernel's end: the socket, its file, its place in the tables. */
+  kernel: 4 * kibibyte,
+};
+
+export const bytesOfConnection = connectionBytes.gateway + connectionBytes.core + connectionBytes.kernel;
+
+/** Of each gateway: Node's and uWebSockets.js's. */
+export const threadsOfGateway = 11;
+
+export interface Memory {
+  bytes: number;
+  gateways: number;
+  hasCore: boolean;
+}
+
+/** Connections for which there is memory; 0 when not even the processes have theirs. */
+export function connectionsInMemory({ bytes, gateways, hasCore }: Memory): number {
+  const processes = processBytes.agent + (hasCore ? processBytes.core : 0) + gateways * processBytes.gateway;
+  const each = hasCore ? bytesOfConnection : bytesOfConnection - connectionBytes.core;
+  return Math.max(0, Math.floor((bytes - processes) / each));
+}
