@@ -29,6 +29,7 @@ export class HttpRoom {
     silent: 0,
   };
   #open = 0;
+  #streams = 0;
   #answered = 0;
 
   constructor(limits: ConnectionRoom) {
@@ -71,12 +72,25 @@ export class HttpRoom {
     if (!wasFree && this.isFree) this.events.freed();
   }
 
-  /** Whether a stream may begin on an open socket. One that may not is counted as refused. */
+  /**
+   * Whether a stream may begin now on a socket that is open already. Idle connections do not keep one out: they end soon, and until then they
+   * have the room for what passes. One that may not is counted as refused.
+   */
   takesStream(kind: 'websocket' | 'server-sent-events'): boolean {
     const { most, passing } = this.limits;
-    if (this.#open <= (this.isLeaving ? most + passing : most)) return true;
+    const isHeld = this.#streams < (this.isLeaving ? most + passing : most);
+    if (isHeld && this.#open <= most + passing) return true;
     this.refused[kind]++;
     return false;
+  }
+
+  /** Right after `takesStream`: nothing may come between. */
+  streamOpened(): void {
+    this.#streams++;
+  }
+
+  streamClosed(): void {
+    this.#streams--;
   }
 
   /** Whether a request may be answered: so may those of sessions that are held, for their connections end with the answer. */

@@ -13,7 +13,7 @@ export interface EventsOptions {
   hub: StreamingHub;
   authenticator: Authenticator;
   addresses: Pick<Addresses, 'originOf'>;
-  room: Pick<HttpRoom, 'takesStream' | 'retryAfter'>;
+  room: Pick<HttpRoom, 'takesStream' | 'streamOpened' | 'streamClosed' | 'retryAfter'>;
   /** Between two comments. */
   thumpMs?: number;
 }
@@ -68,8 +68,7 @@ export function addEvents(
       const { session } = state;
       if (session === null) return;
       session.response = null;
-      open.delete(session);
-      hub.closed(session);
+      session.left();
     });
     const refuse = ({ status, error }: Refusal): void => {
       if (state.gone) return;
@@ -86,9 +85,17 @@ export function addEvents(
     if (caller === null || hub.isClosing) return refuse({ status: 503, error: 'Try again in a moment' });
     if (caller.account === null) return refuse(invalidToken);
     if (!stream.ok) return refuse(stream.refusal);
+    // Others may have come in the meantime.
+    if (!room.takesStream('server-sent-events')) {
+      state.gone = true;
+      return writeFull(res, { after: room.retryAfter(), shared: true });
+    }
+    room.streamOpened();
     const session = new EventsSession({ caller, account: caller.account, origin, form: 'events' });
     session.response = res;
     session.left = () => {
+      session.left = () => {};
+      room.streamClosed();
       open.delete(session);
       hub.closed(session);
     };

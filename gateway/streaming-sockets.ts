@@ -16,7 +16,7 @@ export interface SocketsOptions {
   anchor: Pick<Anchor, 'hold'>;
   authenticator: Authenticator;
   addresses: Pick<Addresses, 'originOf'>;
-  room: Pick<HttpRoom, 'takesStream' | 'retryAfter' | 'closed'>;
+  room: Pick<HttpRoom, 'takesStream' | 'streamOpened' | 'streamClosed' | 'retryAfter' | 'closed'>;
   /** After this long without a sound a socket is pinged; it is closed when nothing comes for 16 s more. Tests take less. */
   pingAfterS?: number;
 }
@@ -88,6 +88,8 @@ export function addSockets(
     const known = outcome.ok ? authenticator.remembered(token) : null;
     if (!outcome.ok && outcome.rejection.code === 'unauthorized') refuse(res, 401);
     else if (known === null || hub.isClosing) refuse(res, 503);
+    // Others may have come in the meantime.
+    else if (!room.takesStream('websocket')) refuse(res, 503, room.retryAfter());
     else anchor.hold(() => answer(res, asking, known));
   }
 
@@ -117,6 +119,7 @@ export function addSockets(
     open(socket: WebSocket<Slot>) {
       const { session, handshake } = socket.getUserData();
       session.socket = socket;
+      room.streamOpened();
       hub.open(session);
       if (handshake.first === null || !session.isOpen) return;
       if (!handshake.first.ok) session.refuse(handshake.first.refusal);
@@ -140,6 +143,7 @@ export function addSockets(
       const { session } = socket.getUserData();
       // The native object is dead from here on: whoever used it would throw.
       session.socket = null;
+      room.streamClosed();
       room.closed();
       hub.closed(session);
     },
@@ -217,6 +221,8 @@ function refuse(res: HttpResponse, status: number, after: string = retryAfterS):
   res.cork(() => {
     res.writeStatus(statusLines[status] ?? '400 Bad Request');
     if (status === 503) res.writeHeader('Retry-After', after);
+    // An answer without a body does not say it by itself.
+    res.writeHeader('Connection', 'close');
     res.endWithoutBody(0, true);
   });
 }

@@ -3,9 +3,9 @@ import { request } from 'node:http';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { listenersOn } from '../../gateway/http-listener.ts';
 import { openStream, RefusedError, type StreamClient } from '../gateway/stream-client.ts';
+import { heardBy } from '../support/live-posts.ts';
 import { postSafely, signUp } from '../support/people.ts';
 import { type Server, startServer } from '../support/server.ts';
-import { heardBy } from '../support/live-posts.ts';
 import { until } from '../support/until.ts';
 
 vi.setConfig({ testTimeout: 240_000 });
@@ -161,7 +161,9 @@ test('a gateway that crashes takes only its own sockets along; they resume by th
     await until(() => heardBy(resumed).includes(id), { what: 'the post being heard by who came back' });
   }
   const others = streams.filter((stream) => !gone.includes(stream));
-  await until(() => others.every((stream) => heardBy(stream).includes(id)), { what: 'the others hearing it' });
+  await until(() => others.every((stream) => heardBy(stream).includes(id)), {
+    what: 'the others hearing it',
+  });
   expect(gone.length).toBe(before[victim]);
   expect(others.filter((stream) => stream.closed() !== null)).toEqual([]);
   await until(() => server.gatewayPids().length === 3 && !server.gatewayPids().includes(pid));

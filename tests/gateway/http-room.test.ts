@@ -32,27 +32,47 @@ test('the limit of open files is read as Linux writes it', () => {
   expect(openFilesIn('')).toBeNull();
 });
 
+/** Streams on sockets of their own, until one is refused. */
+function streamsIn(room: HttpRoom): number {
+  for (let streams = 0; ; streams++) {
+    room.opened();
+    if (!room.takesStream('websocket')) return streams;
+    room.streamOpened();
+  }
+}
+
 test('streams are refused beyond the most, requests when what passes is taken too, and silent sockets closed when even refusals are', () => {
   const room = new HttpRoom({ most: 3, passing: 2, refused: 1 });
-  filled(room, 3);
-  expect([room.takesStream('websocket'), room.takesRequest()]).toEqual([true, true]);
+  expect(streamsIn(room)).toBe(3);
+  expect(room.takesRequest()).toBe(true);
   filled(room, 1);
-  expect([room.takesStream('websocket'), room.takesRequest()]).toEqual([false, true]);
-  filled(room, 1);
-  expect([room.takesStream('server-sent-events'), room.takesRequest()]).toEqual([false, true]);
+  expect(room.takesRequest()).toBe(true);
   expect(filled(room, 1)).toEqual([true]);
   expect(room.takesRequest()).toBe(false);
   expect(filled(room, 1)).toEqual([false]);
-  expect(room.refused).toEqual({ websocket: 1, 'server-sent-events': 1, request: 1, silent: 1 });
+  expect(room.refused).toEqual({ websocket: 1, 'server-sent-events': 0, request: 1, silent: 1 });
+});
+
+test('idle connections keep no stream out, as long as there is room for what passes', () => {
+  const room = new HttpRoom({ most: 3, passing: 2, refused: 9 });
+  filled(room, 2);
+  expect(streamsIn(room)).toBe(3);
+  const crowded = new HttpRoom({ most: 3, passing: 2, refused: 9 });
+  filled(crowded, 3);
+  expect(streamsIn(crowded)).toBe(2);
+});
+
+test('a stream that ends leaves its place to another one', () => {
+  const room = new HttpRoom({ most: 3, passing: 2, refused: 9 });
+  streamsIn(room);
+  room.streamClosed();
+  expect(room.takesStream('server-sent-events')).toBe(true);
 });
 
 test('what waited at a listener that is being closed is held', () => {
   const room = new HttpRoom({ most: 3, passing: 2, refused: 1 });
   room.isLeaving = true;
-  filled(room, 5);
-  expect(room.takesStream('websocket')).toBe(true);
-  filled(room, 1);
-  expect(room.takesStream('websocket')).toBe(false);
+  expect(streamsIn(room)).toBe(5);
 });
 
 test('it says that it is full with the last that it may hold, and that it has room when a hundredth is free, once', () => {
