@@ -52,7 +52,9 @@ export async function untilNobodyWaits(own: Listener | null): Promise<void> {
   await turn();
   if (own === null) return;
   for (let turns = 0; turns < mostTurns; turns++) {
-    if ((listenersIn(own.table).find(({ inode }) => inode === own.inode)?.waiting ?? 0) === 0) return;
+    // It reads no further than this line: from here to the closing every moment counts.
+    const [now] = listenersIn(own.table, ({ inode }) => inode === own.inode);
+    if ((now?.waiting ?? 0) === 0) return;
     await turn();
   }
 }
@@ -106,7 +108,8 @@ function linkOf(path: string): string {
   }
 }
 
-function listenersIn(table: Listener['table']): Listener[] {
+/** `only`: the first that fits, and no further. */
+function listenersIn(table: Listener['table'], only?: (listener: Listener) => boolean): Listener[] {
   const listeners: Listener[] = [];
   let rest = '';
   try {
@@ -127,7 +130,9 @@ function listenersIn(table: Listener['table']): Listener[] {
           if (state !== listenState) return listeners;
           const port = Number.parseInt(local.slice(local.lastIndexOf(':') + 1), 16);
           const waiting = Number.parseInt(queues.slice(queues.indexOf(':') + 1), 16);
-          listeners.push({ table, local, port, inode, waiting });
+          const listener = { table, local, port, inode, waiting };
+          if (only === undefined) listeners.push(listener);
+          else if (only(listener)) return [listener];
         }
       }
     } finally {

@@ -119,8 +119,10 @@ export class HttpPort {
     room.isLeaving = true;
     const turn = await turnToLeave(own);
     if (turn !== null) {
-      if (this.#mayLeave()) await untilNobodyWaits(own);
-      if (this.#mayLeave()) {
+      // Only who ends can leave during this turn: that is looked at behind it, for here each moment lets somebody come who would be reset.
+      const isOneOfMany = this.#others() > 0;
+      if (isOneOfMany) await untilNobodyWaits(own);
+      if (isOneOfMany && !this.#isGone && this.#socket !== null && room.isFull) {
         this.#shut();
         this.#say('leaves');
         // Who listened a moment ago may have ended.
@@ -132,10 +134,6 @@ export class HttpPort {
     if (turn === null && !this.#isGone) this.#lookIn(soonMs);
     else this.#look();
     if (this.#socket !== null && !room.isFull) room.isLeaving = false;
-  }
-
-  #mayLeave(): boolean {
-    return !this.#isGone && this.#socket !== null && this.#options.room.isFull && this.#others() > 0;
   }
 
   #comeBack(): void {

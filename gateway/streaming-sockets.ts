@@ -221,8 +221,6 @@ function refuse(res: HttpResponse, status: number, after: string = retryAfterS):
   res.cork(() => {
     res.writeStatus(statusLines[status] ?? '400 Bad Request');
     if (status === 503) res.writeHeader('Retry-After', after);
-    // An answer without a body does not say it by itself.
-    res.writeHeader('Connection', 'close');
     res.endWithoutBody(0, true);
   });
 }

@@ -51,10 +51,11 @@ interface Answered {
   connection: string | undefined;
 }
 
-/** On a connection of its own. */
+/** On a connection of its own, which the client would keep. */
 function ask(server: Server, path: string, headers: Record<string, string> = {}): Promise<Answered> {
   return new Promise((resolve, reject) => {
-    const asking = request(server.url + path, { agent: false, headers }, (response) => {
+    const kept = { connection: 'keep-alive', ...headers };
+    const asking = request(server.url + path, { agent: false, headers: kept }, (response) => {
       const { statusCode = 0, headers: said } = response;
       response.resume();
       response.on('end', () =>
