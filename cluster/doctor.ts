@@ -143,7 +143,7 @@ function memory({ memory: { totalBytes, availableBytes, limit } }: MachineFacts,
       : `${mebibytes(available)} available of ${mebibytes(totalBytes)}`,
     allows: connectionsInMemory({ bytes, gateways, hasCore: true }),
     verdict: 'enough',
-    means: `${(bytesOfConnection / 1024).toFixed(0)} KB a connection (gateway, core and kernel, measured), ${mebibytes(processBytes.gateway)} a gateway; a tenth is left alone. Counted beside what runs now`,
+    means: `${(bytesOfConnection / 1024).toFixed(0)} KB a connection (gateway, core and kernel together), ${mebibytes(processBytes.gateway)} a gateway; a tenth is left alone. Counted beside what runs now`,
     raise: isGroup
       ? ['docker run --memory=8g ... (or memory.max of the control group; systemd: MemoryMax=8G)']
       : ['more memory; or fewer connections here and another machine: murmuration invite --roles gateway'],

@@ -132,8 +132,15 @@ test('the last one at a port that is full and crashes leaves nobody outside: one
   );
   const listening = await perGateway(server, 'murmuration_listening');
   const last = listening.indexOf(1);
-  process.kill(server.gatewayPids()[last] ?? 0, 'SIGKILL');
-  await until(async () => (await ask(server, '/health')).status === 200);
+  // The agent would start it again: here it is the others that are to notice.
+  const agent = server.agentPid();
+  process.kill(agent, 'SIGSTOP');
+  try {
+    process.kill(server.gatewayPids()[last] ?? 0, 'SIGKILL');
+    await until(async () => (await ask(server, '/health')).status === 200);
+  } finally {
+    process.kill(agent, 'SIGCONT');
+  }
 });
 
 test('a gateway that crashes takes only its own sockets along; they resume by their cursors and miss nothing', async () => {
