@@ -73,12 +73,14 @@ export class HttpPort {
 
   #open(): boolean {
     const before = this.#port === 0 ? [] : listenersOn(this.#port);
+    let isOpen = false;
     this.#options.app.listen(this.#host, this.#port, (socket) => {
       if (socket === false) return;
+      isOpen = true;
       this.#socket = socket;
       this.#port = uWS.us_socket_local_port(socket);
     });
-    if (this.#socket === null) return false;
+    if (!isOpen) return false;
     this.#own = ownListener(this.#port, before);
     this.#options.room.isLeaving = false;
     return true;

@@ -18,6 +18,7 @@ export const longFiles = [
   'tests/cluster/agent.test.ts',
   'tests/cluster/core-swap-refused.test.ts',
   'tests/cluster/core-swap.test.ts',
+  'tests/cluster/full-gateways.test.ts',
   'tests/gateway/sessions.test.ts',
   'tests/cluster/agent-dht-fuzz.test.ts',
   'tests/clients/aria2.test.ts',

@@ -52,7 +52,7 @@ test.each([
   ],
   [
     ['start', '--gateways', '0'],
-    `error: option '--gateways' must be a whole number from 1 to 64, not '0'. ${usage}`,
+    `error: option '--gateways' must be a whole number from 1 to 128, or "auto", not '0'. ${usage}`,
   ],
   [
     ['start', '--public-url', 'x'],

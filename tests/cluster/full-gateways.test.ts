@@ -90,13 +90,13 @@ test('full gateways leave accepting to the others without a reset; the last one 
       expect(wave.faults).toEqual([]);
       held.push(...wave.streams);
       refused += wave.refused;
-      return refused >= 6 && held.length >= 3 * most && listenersOn(server.port).length === 1;
+      const streams = await perGateway(server, 'murmuration_connections');
+      return refused >= 6 && streams.every((each) => each >= most) && listenersOn(server.port).length === 1;
     },
     { withinMs: 60_000, everyMs: 100, what: 'all being full' },
   );
   const sockets = await perGateway(server, 'murmuration_connections');
   expect(sockets.reduce((sum, each) => sum + each, 0)).toBe(held.length);
-  for (const each of sockets) expect(each).toBeGreaterThanOrEqual(most);
   // Beyond what they may, only what had been accepted when they left.
   expect(held.length).toBeLessThanOrEqual(3 * most + 2 * 8);
   expect(await perGateway(server, 'murmuration_connections_most')).toEqual([most, most, most]);
