@@ -104,6 +104,66 @@ add('deliver', 'from author to followers: latency, losses and CPU, beside a bare
   .addOption(number('--seed <n>', 'of all that is chance', 1))
   .action((options) => report(options, async () => (await import('./deliver.ts')).deliver(options)));
 
+add('connections', 'many live connections at once: what each costs, how late posts come, whether all do')
+  .argument(
+    '[url]',
+    'of a server that runs, as ws://127.0.0.1:8080; without it, a server is started for this',
+  )
+  .addOption(numbers('--steps <list>', 'without url: connections in all, one step after the other', [20_000]))
+  .addOption(graphKept())
+  .addOption(number('--followees <n>', 'without url: of each', 20))
+  .addOption(number('--gateways <n>', 'without url: gateway processes; 0: as many as are needed', 0))
+  .addOption(number('--hold <n>', 'without url: seconds for which the last step is held under posts', 60))
+  .addOption(number('--rate <n>', 'without url: deliveries a second that the posts make', 10_000))
+  .addOption(new Option('--tokens <file>', 'with url: an access token a line; - for stdin'))
+  .addOption(
+    new Option(
+      '--data <folder>',
+      'with url: its data folder, when it runs here: for its memory, and for tokens',
+    ),
+  )
+  .addOption(new Option('--handles <file>', 'with --data: whose tokens, a handle a line'))
+  .addOption(
+    new Option('--connections <n>', 'with url: how many (default: one a token)').argParser(wholeNumber),
+  )
+  .addOption(
+    new Option('--share-tokens', 'with url: several connections a token, where there are too few').default(
+      false,
+    ),
+  )
+  .addOption(number('--posts <n>', 'with url: posts, through some of the tokens', 10))
+  .addOption(number('--seconds <n>', 'with url: over which they are spread', 60))
+  .addOption(
+    new Option('--no-check', 'with url: do not ask who follows whom, and do not judge who received what'),
+  )
+  .addOption(new Option('--compact', 'the subprotocol murmuration.compact.v1').default(false))
+  .addOption(
+    new Option('--token-in <where>', 'where the token stands').choices(['header', 'query']).default('header'),
+  )
+  .addOption(number('--opening <n>', 'handshakes under way at once', 512))
+  .addOption(number('--open-rate <n>', 'handshakes begun a second, at most; 0: no limit', 0))
+  .addOption(
+    new Option('--sources <list>', 'addresses of this machine to connect from, with commas')
+      .argParser((text) => text.split(','))
+      .default([], 'the usual one; 127.0.0.2 and above to loopback'),
+  )
+  .addOption(
+    new Option('--client <kind>', 'the load client')
+      .choices(['auto', 'c', 'net'])
+      .default('auto', 'C where there is a compiler'),
+  )
+  .addOption(
+    new Option(
+      '--a-process <n>',
+      'connections a client process (default: what its open files allow)',
+    ).argParser(wholeNumber),
+  )
+  .addOption(new Option('--plot <file>', 'draw connections, memory and latencies there, as SVG'))
+  .addOption(number('--seed <n>', 'of all that is chance', 1))
+  .action((url, options) =>
+    report(options, async () => (await import('./connections.ts')).connections(url, options)),
+  );
+
 add('home', 'home timelines read per second, warm and after a restart, beside Fastify with Redis')
   .addOption(graphKept())
   .addOption(number('--users <n>', 'users', 10_000))

@@ -9,8 +9,8 @@ import { type Child, runChild, startChild } from './child.ts';
 import { atEnd } from './cleanup.ts';
 import { type ProcessFigures, processTree } from './cpu.ts';
 
-const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..');
-const program = ['--import', 'tsx', 'cluster/murmuration.ts'];
+export const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..');
+export const program = ['--import', 'tsx', 'cluster/murmuration.ts'];
 
 export interface ServerOptions {
   dataFolder: string;
@@ -145,9 +145,13 @@ export async function importOnce(
   else await cp(dataFolder, kept, { recursive: true });
 }
 
-/** An access token for each handle, in order. */
-export async function tokensOf(dataFolder: string, handles: readonly string[]): Promise<string[]> {
-  const file = path.join(dataFolder, '..', `handles-${process.pid}`);
+/** An access token for each handle, in order. The list is written to `folder` for the command. */
+export async function tokensOf(
+  dataFolder: string,
+  handles: readonly string[],
+  folder: string = path.join(dataFolder, '..'),
+): Promise<string[]> {
+  const file = path.join(folder, `handles-${process.pid}`);
   await writeFile(file, handles.map((handle) => `${handle}\n`).join(''));
   const printed = await murmuration(['token', '--data', dataFolder, '--handles', file], 600_000);
   const tokens = printed.trimEnd().split('\n');

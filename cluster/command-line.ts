@@ -23,6 +23,7 @@ const commands: Record<string, () => Promise<Command>> = {
   backup: async () => (await import('./command-backup.ts')).backupCommand(),
   restore: async () => (await import('./command-restore.ts')).restoreCommand(),
   bundle: async () => (await import('./command-bundle.ts')).bundleCommand(),
+  bench: async () => (await import('./command-bench.ts')).benchCommand(),
   rebuild: async () => (await import('./command-rebuild.ts')).rebuildCommand(),
 };
 

@@ -1,4 +1,4 @@
-/* What both load clients share: a histogram, time, targets, lines of a file. Neither sockets nor protocols live here. */
+/* What all load clients share: a histogram, time, targets, lines of a file. Neither sockets nor protocols live here. */
 #ifndef LOAD_H
 #define LOAD_H
 
@@ -74,22 +74,26 @@ static inline void observe(struct histogram *h, uint64_t us) {
   h->bucket[bucket_of(us)]++;
 }
 
-static uint64_t percentile(const struct histogram *h, double share) {
+/* The largest value that falls into a bucket. */
+static uint64_t bucket_top(unsigned i) {
+  if (i < SUB) return i;
+  return (((uint64_t)SUB + i % SUB + 1u) << (i / SUB - 1u)) - 1u;
+}
+
+static inline uint64_t percentile(const struct histogram *h, double share) {
   if (!h->count) return 0;
   uint64_t wanted = (uint64_t)(share * (double)h->count + 0.999999), seen = 0;
   if (wanted < 1) wanted = 1;
   for (unsigned i = 0; i < BUCKETS; i++) {
     seen += h->bucket[i];
     if (seen < wanted) continue;
-    if (i < SUB) return i;
-    unsigned shift = i / SUB - 1u;
-    uint64_t top = (((uint64_t)SUB + i % SUB + 1u) << shift) - 1u;
+    uint64_t top = bucket_top(i);
     return top < h->max ? top : h->max;
   }
   return h->max;
 }
 
-static void print_histogram(FILE *to, const char *name, const struct histogram *h) {
+static inline void print_histogram(FILE *to, const char *name, const struct histogram *h) {
   fprintf(to, "\"%s\":{\"count\":%" PRIu64 ",\"meanUs\":%" PRIu64 ",\"p50Us\":%" PRIu64 ",\"p90Us\":%" PRIu64
               ",\"p99Us\":%" PRIu64 ",\"p999Us\":%" PRIu64 ",\"maxUs\":%" PRIu64 "}",
           name, h->count, h->count ? h->sum / h->count : 0, percentile(h, 0.5), percentile(h, 0.9),
@@ -123,15 +127,14 @@ static void parse_targets(char *text, struct targets *out) {
   if (!out->count) fail("no target", NULL);
 }
 
-/* Opens without waiting. Loopback targets get a source address of their own for every CONNECTIONS_A_SOURCE sockets. */
-static int open_socket(const struct target *t, uint64_t nth) {
+/* Opens without waiting; `from` may be NULL. -1 and errno when it cannot be. */
+static int open_socket_from(const struct target *t, const struct in_addr *from) {
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return -1;
   int one = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-  if ((ntohl(t->address.sin_addr.s_addr) >> 24) == 127) {
-    struct sockaddr_in source = {.sin_family = AF_INET};
-    source.sin_addr.s_addr = htonl(0x7f000002u + (uint32_t)(nth / CONNECTIONS_A_SOURCE) % 250u);
+  if (from) {
+    struct sockaddr_in source = {.sin_family = AF_INET, .sin_addr = *from};
     setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
     if (bind(fd, (struct sockaddr *)&source, sizeof source) < 0) {
       int kept = errno;
@@ -147,6 +150,19 @@ static int open_socket(const struct target *t, uint64_t nth) {
     return -1;
   }
   return fd;
+}
+
+static bool is_loopback(const struct target *t) { return ntohl(t->address.sin_addr.s_addr) >> 24 == 127; }
+
+/* The source address for the nth connection to a loopback target. */
+static struct in_addr loopback_source(uint64_t nth) {
+  return (struct in_addr){htonl(0x7f000002u + (uint32_t)(nth / CONNECTIONS_A_SOURCE % 65000u))};
+}
+
+/* Loopback targets get a source address of their own for every CONNECTIONS_A_SOURCE sockets. */
+static inline int open_socket(const struct target *t, uint64_t nth) {
+  struct in_addr source = loopback_source(nth);
+  return open_socket_from(t, is_loopback(t) ? &source : NULL);
 }
 
 /* The whole file in memory, cut in lines in place; a last line without a line end counts. */

@@ -9,8 +9,8 @@ const folder = path.dirname(fileURLToPath(import.meta.url));
 const built = path.join(folder, '../../build/bench');
 
 /** The path of the compiled program; named by its sources, so that an old one is never run. */
-export async function nativeProgram(name: 'ws-load' | 'http-load'): Promise<string> {
-  const sources = [path.join(folder, `${name}.c`), path.join(folder, 'load.h')];
+export async function nativeProgram(name: 'ws-load' | 'http-load' | 'ws-hold'): Promise<string> {
+  const sources = [path.join(folder, `${name}.c`), path.join(folder, 'load.h'), path.join(folder, 'ws.h')];
   const hash = createHash('sha256');
   for (const source of sources) hash.update(await readFile(source));
   const program = path.join(built, `${name}-${hash.digest('hex').slice(0, 12)}`);

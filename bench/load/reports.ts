@@ -81,3 +81,35 @@ export function httpFaults(report: HttpReport): string[] {
   ];
   return faults.flatMap(([howMany, what]) => (howMany === 0 ? [] : [`${howMany} ${what}`]));
 }
+
+/** What ws-hold and hold-net answer to `status`. */
+export const holdStatus = z.object({
+  opened: z.number(),
+  /** Never opened, however often it was tried. */
+  failed: z.number(),
+  /** Opened, and ended since by the server or the network. */
+  dropped: z.number(),
+  /** Handshakes that failed, those that were tried again among them. */
+  refusals: z.number(),
+  /** From the first handshake until the last connection was open or given up; until now while there are others. */
+  seconds: z.number(),
+  /** Since the last delivery. */
+  quietMs: z.number(),
+  frames: z.number(),
+  deliveries: z.number(),
+  bytes: z.number(),
+  pings: z.number(),
+  /** Messages without a post of a benchmark in them. */
+  others: z.number(),
+  broken: z.number(),
+  /** Why handshakes failed and connections ended, and how often. */
+  reasons: z.record(z.string(), z.number()),
+});
+export type HoldStatus = z.infer<typeof holdStatus>;
+
+/** And to `report`: microseconds, and how many deliveries took so long. */
+export const holdReport = holdStatus.extend({
+  latencies: z.array(z.tuple([z.number(), z.number()])),
+  maxUs: z.number(),
+});
+export type HoldReport = z.infer<typeof holdReport>;

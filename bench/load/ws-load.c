@@ -17,11 +17,9 @@
  * End of stdin or SIGTERM ends it.
  */
 #define _GNU_SOURCE
-#include "load.h"
+#include "ws.h"
 #include <signal.h>
 
-#define KEY "dGhlIHNhbXBsZSBub25jZQ=="
-#define ACCEPT "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 #define MAX_FRAME (16u << 20)
 
 enum state { UNUSED, CONNECTING, UPGRADING, OPEN, CLOSED };
@@ -67,16 +65,6 @@ static void complain(const char *what, size_t nth, const unsigned char *p, size_
   if (complaints++ < 5) fprintf(stderr, "ws-load: connection %zu: %s: %.*s\n", nth, what, (int)(n < 400 ? n : 400), (const char *)p);
 }
 
-/* The same in bench/posts.ts: the sum over a set of posts tells that it is exactly this set. */
-static uint64_t hash_post(uint64_t author, uint64_t seq) {
-  uint64_t x = author << 32 | seq;
-  x ^= x >> 30;
-  x *= 0xbf58476d1ce4e5b9ull;
-  x ^= x >> 27;
-  x *= 0x94d049bb133111ebull;
-  return x ^ x >> 31;
-}
-
 static struct seen *find_seen(struct connection *c, uint32_t author) {
   uint32_t mask = (1u << c->seen_bits) - 1u, at = (author * 2654435761u) >> 7 & mask;
   while (c->seen[at].author_plus_one && c->seen[at].author_plus_one != author + 1u) at = (at + 1u) & mask;
@@ -108,36 +96,21 @@ static int note_seq(struct connection *c, uint32_t author, uint32_t seq) {
   return 0;
 }
 
-static const unsigned char *number(const unsigned char *p, const unsigned char *end, char stop, uint64_t *out) {
-  uint64_t value = 0;
-  const unsigned char *from = p;
-  while (p < end && *p >= '0' && *p <= '9' && p - from < 19) value = value * 10 + (uint64_t)(*p++ - '0');
-  if (p == from || p == end || *p != (unsigned char)stop) return NULL;
-  *out = value;
-  return p + 1;
-}
-
 static void on_text(struct connection *c, size_t nth, const unsigned char *p, size_t n, uint64_t now) {
   static const char update[] = "\"event\":\"update\"";
   if (!memmem(p, n, update, sizeof update - 1)) {
     seen_now.other_events++;
     return;
   }
-  const unsigned char *end = p + n, *mark = p, *q;
-  uint64_t author, seq, sent;
-  for (;;) {
-    mark = memmem(mark, (size_t)(end - mark), "qz", 2);
-    if (!mark) {
-      seen_now.unmarked++;
-      complain("an update without a marker", nth, p, n);
-      return;
-    }
-    mark += 2;
-    if ((q = number(mark, end, 'x', &author)) && (q = number(q, end, 'x', &seq)) && (q = number(q, end, 'z', &sent)) && q < end &&
-        *q == 'q')
-      break;
+  const unsigned char *end = p + n;
+  struct marker mark;
+  const unsigned char *q = find_marker(p, end, &mark);
+  if (!q) {
+    seen_now.unmarked++;
+    complain("an update without a marker", nth, p, n);
+    return;
   }
-  q++;
+  uint64_t author = mark.author, seq = mark.seq, sent = mark.sent;
   c->deliveries++;
   c->hashes += hash_post(author, seq);
   seen_now.deliveries++;
@@ -411,26 +384,6 @@ static void on_command(char *line) {
   }
 }
 
-static void on_stdin(void) {
-  static char line[2048];
-  static size_t have;
-  ssize_t got = read(0, line + have, sizeof line - 1 - have);
-  if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
-    stopping = 1;
-    return;
-  }
-  if (got < 0) return;
-  have += (size_t)got;
-  line[have] = 0;
-  for (char *stop; (stop = memchr(line, '\n', have));) {
-    *stop = 0;
-    on_command(line);
-    have -= (size_t)(stop + 1 - line);
-    memmove(line, stop + 1, have);
-  }
-  if (have == sizeof line - 1) fail("a command too long", NULL);
-}
-
 static void stop(int signal_number) {
   (void)signal_number;
   stopping = 1;
@@ -464,9 +417,7 @@ int main(int argc, char **argv) {
   connections = grow(NULL, paths.count * sizeof *connections);
   memset(connections, 0, paths.count * sizeof *connections);
   epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-  fcntl(0, F_SETFL, fcntl(0, F_GETFL) | O_NONBLOCK);
-  struct epoll_event event = {.events = EPOLLIN, .data.u64 = 0};
-  epoll_ctl(epoll_fd, EPOLL_CTL_ADD, 0, &event);
+  watch_commands(epoll_fd);
 
   size_t next = 0;
   bool told = false;
@@ -484,7 +435,7 @@ int main(int argc, char **argv) {
     if (ready < 0 && errno != EINTR) fail("epoll_wait", strerror(errno));
     for (int i = 0; i < ready; i++) {
       if (events[i].data.u64) on_event((size_t)events[i].data.u64 - 1, events[i].events);
-      else on_stdin();
+      else if (!read_commands(on_command)) stopping = 1;
     }
     check_report();
   }

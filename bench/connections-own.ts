@@ -1,0 +1,140 @@
+// `bench connections` without an address: its own server, its own people, more connections step by step.
+import { atEnd } from './cleanup.ts';
+import { Crowd } from './connections-crowd.ts';
+import { makeHome } from './connections-home.ts';
+import { requireLimits } from './connections-limits.ts';
+import type { Ground, Run } from './connections-run.ts';
+import { measureBare, runStep, type Step } from './connections-step.ts';
+import { watch } from './connections-watch.ts';
+import { count } from './figures.ts';
+import { requireFree } from './ports.ts';
+import { makeTexts } from './posts.ts';
+import { withClock } from './progress.ts';
+import { seeded } from './random.ts';
+import { type Server, startServer } from './server.ts';
+
+/** So many connections a gateway, on average: chance gives some a little more, and each has 20,000 files. */
+const connectionsAGateway = 18_500;
+const gatewaysWithinMs = 300_000;
+
+export async function toOwnServer({ options, client, folder }: Ground): Promise<Run> {
+  const { steps: ascending, port, followees, seed } = options;
+  const steps = [...new Set(ascending)].sort((a, b) => a - b);
+  const users = steps.at(-1) ?? 0;
+  const gateways = options.gateways || Math.ceil(users / connectionsAGateway);
+  requireLimits({
+    connections: users,
+    targets: [`127.0.0.1:${port}`],
+    sources: options.sources,
+    isLocal: true,
+  });
+  await requireFree(port);
+  const { graph, tokens, dataFolder } = await makeHome({ users, followees, seed }, folder, options.graph);
+  const server = await withClock(
+    `starting ${gateways} gateways`,
+    gateways,
+    startServer({ dataFolder, port, gateways }).then(async (started) => {
+      await allGateways(started, gateways);
+      return started;
+    }),
+  );
+  const crowd = new Crowd({
+    client,
+    targets: [server.target],
+    path: '/api/v1/streaming?stream=user',
+    tokenIn: options.tokenIn,
+    isCompact: options.compact,
+    sources: options.sources,
+    folder,
+    openingAtOnce: options.opening,
+    openRate: options.openRate,
+    ...(options.aProcess === undefined ? {} : { mostAProcess: options.aProcess }),
+  });
+  const bare = measureBare(holdersOf(server));
+  let connected = 0;
+  const watching = watch({
+    connections: () => connected,
+    serverPids: () => bare.serverPids,
+    clientPids: () => crowd.pids,
+  });
+  const takeBack = atEnd(() => watching.stop());
+  const seqs = new Map<number, number>();
+  const texts = makeTexts(64, 100, seeded(seed));
+  const done: Step[] = [];
+  for (const [nth, size] of steps.entries()) {
+    const from = crowd.size;
+    const isLast = nth === steps.length - 1;
+    const hearersOf = (author: number): number[] =>
+      [...graph.followersOf(author), author].filter((user) => user < size);
+    const reach =
+      graph.speakers.reduce((sum, speaker) => sum + hearersOf(speaker).length, 0) / graph.speakers.length;
+    const step = await runStep({
+      crowd,
+      tokens: tokens.slice(from, size),
+      bare,
+      during(opened) {
+        connected = from + opened;
+      },
+      speaking: {
+        name: `${count(size)} connections, posts to all`,
+        url: server.url,
+        texts,
+        authors: graph.speakers,
+        tokenOf: (author) => tokens[author] ?? '',
+        hearersOf,
+        seqs,
+        ratePerSecond: options.rate / reach,
+        posts: graph.speakers.length,
+        seconds: isLast ? options.hold : 0,
+      },
+    });
+    connected = step.held;
+    done.push(step);
+  }
+  watching.stop();
+  takeBack();
+  await crowd.close();
+  await server.stop();
+  return {
+    name: `${done.map(({ asked }) => count(asked)).join(', ')} people with ${followees} followees each, ${gateways} gateways${options.compact ? ', compact' : ''}; the last held ${count(options.hold)} s`,
+    bare,
+    steps: done,
+    moments: watching.moments,
+    rows: [],
+    figures: { gateways },
+    wrong: done.flatMap(wrongOf),
+  };
+}
+
+/** What posts showed, and that every connection heard one. */
+function wrongOf({ spoken, asked, held }: Step): string[] {
+  const unheard = asked - spoken.heard;
+  const told = [...spoken.wrong];
+  if (unheard > 0) told.push(`${count(unheard)} of ${count(asked)} connections received no post at all`);
+  if (held < asked && told.length === 0)
+    told.push(`${count(asked - held)} of ${count(asked)} connections are not there`);
+  return told;
+}
+
+/** The processes that connections are in: the core and the gateways, not the agent that started them. */
+function holdersOf(server: Server): number[] {
+  return server
+    .processes()
+    .flatMap(({ pid, command }) => (/\b(core|gateway)\.mjs/.test(command) ? [pid] : []));
+}
+
+/** A gateway that comes late would get fewer connections than the others: all of them must serve first. */
+async function allGateways(server: Server, gateways: number): Promise<void> {
+  const untilMs = performance.now() + gatewaysWithinMs;
+  for (;;) {
+    const text = await fetch(`${server.url}/metrics`, { signal: AbortSignal.timeout(30_000) }).then(
+      (answer) => answer.text(),
+      () => '',
+    );
+    const up = new Set(text.match(/process="gateway-\d+"/g));
+    if (up.size >= gateways) return;
+    if (performance.now() > untilMs)
+      throw new Error(`only ${up.size} of ${gateways} gateways came up within five minutes`);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+}

@@ -1,0 +1,53 @@
+// A run of `bench connections`: what it is asked for, and what either kind of run hands back. The kinds are connections-own.ts and -given.ts.
+import type { Bare, Step } from './connections-step.ts';
+import type { Moment } from './connections-watch.ts';
+
+export interface ConnectionsOptions {
+  port: number;
+  quick: boolean;
+  /** Where the server's own connections, when it is ours: how many after each step. */
+  steps: readonly number[];
+  followees: number;
+  gateways: number;
+  hold: number;
+  /** Deliveries a second that the posts of a stretch make. */
+  rate: number;
+  graph?: string | undefined;
+  seed: number;
+  /** Of a server that is there: */
+  connections?: number | undefined;
+  tokens?: string | undefined;
+  data?: string | undefined;
+  handles?: string | undefined;
+  shareTokens: boolean;
+  posts: number;
+  seconds: number;
+  check: boolean;
+  /** Of either: */
+  compact: boolean;
+  tokenIn: 'header' | 'query';
+  opening: number;
+  openRate: number;
+  sources: readonly string[];
+  client: 'auto' | 'c' | 'net';
+  aProcess?: number | undefined;
+  plot?: string | undefined;
+}
+
+/** What either kind of run hands back to be printed, drawn and kept. */
+export interface Run {
+  name: string;
+  bare: Bare;
+  steps: Step[];
+  moments: readonly Moment[];
+  rows: [string, string][];
+  figures: Record<string, number>;
+  wrong: string[];
+}
+
+/** What both kinds of run need of the command line, made ready. */
+export interface Ground {
+  options: ConnectionsOptions;
+  client: 'c' | 'net';
+  folder: string;
+}
