@@ -38,7 +38,7 @@ export async function toGivenServer({ options, client, folder }: Ground, given: 
     openRate: options.openRate,
     ...(options.aProcess === undefined ? {} : { mostAProcess: options.aProcess }),
   });
-  const bare = measureBare(options.data === undefined ? null : serverPids(options.data));
+  const bare = measureBare(options.data === undefined ? null : serverPids(path.resolve(options.data)));
   let connected = 0;
   const watching = watch({
     connections: () => connected,
@@ -136,7 +136,7 @@ async function tokensFor({ tokens, data, handles }: Ground['options'], folder: s
   if (names.length === 0) throw new Error(`There is no handle in ${handles}.`);
   const within = path.join(folder, 'handles');
   mkdirSync(within);
-  return await tokensOf(data, names, within);
+  return await tokensOf(path.resolve(data), names, within);
 }
 
 /** Of the core and the gateways. Null when nobody serves the folder. */

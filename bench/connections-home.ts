@@ -29,7 +29,8 @@ export async function makeHome(
   const dataFolder = path.join(folder, 'data');
   const home = path.resolve(keptIn ?? path.join(folder, 'home'));
   const graph = spokenGraph(wanted);
-  if (existsSync(path.join(home, 'graph.json'))) await requireSame(home, wanted);
+  const finished = path.join(home, 'graph.json');
+  if (existsSync(finished)) await requireSame(finished, wanted);
   else await make(home, graph, wanted);
   const inPlace = path.join(home, 'data');
   if (keptIn === undefined) await rename(inPlace, dataFolder);
@@ -40,23 +41,42 @@ export async function makeHome(
   return { graph, tokens, dataFolder };
 }
 
-async function requireSame(home: string, wanted: GraphWanted): Promise<void> {
-  const is = kept.parse(JSON.parse(await readFile(path.join(home, 'graph.json'), 'utf8')));
+async function requireSame(file: string, wanted: GraphWanted): Promise<void> {
+  const is = kept.parse(JSON.parse(await readFile(file, 'utf8')));
   if (is.users === wanted.users && is.followees === wanted.followees && is.seed === wanted.seed) return;
   throw new Error(
-    `${home} holds ${count(is.users)} users with ${is.followees} followees (seed ${is.seed}): give another --graph, or ask for the same.`,
+    `${path.dirname(file)} holds ${count(is.users)} users with ${is.followees} followees (seed ${is.seed}): give another --graph, or ask for the same.`,
   );
 }
 
-/** `graph.json` is written last: without it what is there is unfinished, and is made anew. */
+/**
+ * `graph.json` is written last: without it what is there is unfinished, and is gone on with. An import that is run again changes nothing,
+ * but takes as long, so that one that has come to its end says so by a file.
+ */
 async function make(home: string, graph: SpokenGraph, wanted: GraphWanted): Promise<void> {
   const data = path.join(home, 'data');
-  const unfinished = path.join(home, 'unfinished');
-  if (existsSync(home) && !existsSync(unfinished))
+  const begun = path.join(home, 'unfinished.json');
+  const imported = path.join(home, 'imported');
+  if (existsSync(begun)) await requireSame(begun, wanted);
+  else if (existsSync(home))
     throw new Error(`${home} is there and is no graph of this benchmark: give another --graph.`);
-  await rm(home, { recursive: true, force: true });
   await mkdir(home, { recursive: true });
-  await writeFile(unfinished, '');
+  await writeFile(begun, `${JSON.stringify(kept.parse(wanted))}\n`);
+  if (!existsSync(imported)) {
+    await importInto(home, data, graph);
+    await writeFile(imported, '');
+  }
+  const beganMs = performance.now();
+  process.stderr.write(`issuing ${count(graph.users)} tokens\n`);
+  const handles = path.join(home, 'handles');
+  await writeFile(handles, Array.from({ length: graph.users }, (_, user) => `u${user}\n`).join(''));
+  await command(['token', '--data', data, '--handles', handles], path.join(home, 'tokens'));
+  process.stderr.write(`  ${seconds(performance.now() - beganMs)}\n`);
+  await Promise.all([rm(handles), rm(imported)]);
+  await rename(begun, path.join(home, 'graph.json'));
+}
+
+async function importInto(home: string, data: string, graph: SpokenGraph): Promise<void> {
   const follows = path.join(home, 'follows.csv');
   await writeFollows(graph, follows);
   const beganMs = performance.now();
@@ -64,17 +84,8 @@ async function make(home: string, graph: SpokenGraph, wanted: GraphWanted): Prom
   process.stderr.write(`importing ${count(graph.users)} users and ${count(edges)} follows\n`);
   await command(['import', '--data', data, '--follows', follows, '--directed', '--posts', '0']);
   await rm(follows);
-  const importedMs = performance.now();
   const { size } = await stat(path.join(data, 'store', 'data.mdb'));
-  process.stderr.write(`  ${seconds(importedMs - beganMs)}, ${bytes(size)} on the disk\n`);
-  process.stderr.write(`issuing ${count(graph.users)} tokens\n`);
-  const handles = path.join(home, 'handles');
-  await writeFile(handles, Array.from({ length: graph.users }, (_, user) => `u${user}\n`).join(''));
-  await command(['token', '--data', data, '--handles', handles], path.join(home, 'tokens'));
-  await rm(handles);
-  process.stderr.write(`  ${seconds(performance.now() - importedMs)}\n`);
-  await writeFile(path.join(home, 'graph.json'), `${JSON.stringify(kept.parse(wanted))}\n`);
-  await rm(unfinished);
+  process.stderr.write(`  ${seconds(performance.now() - beganMs)}, ${bytes(size)} on the disk\n`);
 }
 
 function seconds(ms: number): string {

@@ -5,7 +5,7 @@ import type { Moment } from './connections-watch.ts';
 export interface ConnectionsOptions {
   port: number;
   quick: boolean;
-  /** Where the server's own connections, when it is ours: how many after each step. */
+  /** Of a server of our own: how many connections there are after each step. */
   steps: readonly number[];
   followees: number;
   gateways: number;

@@ -23,6 +23,8 @@ export interface Speaking {
   /** It ends when both are reached. */
   posts: number;
   seconds: number;
+  /** When so long none comes, what is still missing counts as lost. */
+  quietMs?: number;
 }
 
 export interface Spoken {
@@ -38,8 +40,8 @@ export interface Spoken {
   wrong: string[];
 }
 
-/** Deliveries that are this late are not waited for: they count as lost. */
-const quietMs = 20_000;
+/** How long a delivery is waited for after the last one: when it is known what must come, and when it is not. */
+const quietAtMost = { knownMs: 20_000, unknownMs: 3_000 };
 
 export async function speak(speaking: Speaking): Promise<Spoken> {
   const { crowd, authors, seqs, posts: most, seconds } = speaking;
@@ -59,7 +61,7 @@ export async function speak(speaking: Speaking): Promise<Spoken> {
   const expected = speaking.hearersOf === null ? null : expectedPairs(crowd.size, posts, speaking.hearersOf);
   await crowd.untilQuiet({
     expected: expected?.deliveries ?? Number.POSITIVE_INFINITY,
-    quietMs: expected === null ? 3_000 : quietMs,
+    quietMs: speaking.quietMs ?? (expected === null ? quietAtMost.unknownMs : quietAtMost.knownMs),
   });
   const { status, pairs, latencies } = await crowd.report();
   const wrong = [

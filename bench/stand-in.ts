@@ -25,6 +25,7 @@ export const faults = [
   'author',
   'refuse',
   'body',
+  'drop',
 ] as const;
 
 const options = peerOptions(
@@ -74,6 +75,10 @@ function publish(author: number, text: string): string {
     homes[user]?.splice(20);
     const suffersHere = place === 0 ? suffers : 'none';
     if (suffersHere === 'lose') return;
+    if (suffersHere === 'drop') {
+      sockets[user]?.close();
+      return;
+    }
     if (suffersHere === 'swap' && !held) {
       held = { user, frame };
       return;

@@ -11,6 +11,8 @@ export const longFiles = [
   'tests/simulation/planted-bugs.test.ts',
   'tests/simulation/first-seeds.test.ts',
   'tests/simulation/second-seeds.test.ts',
+  'tests/bench/connections.test.ts',
+  'tests/bench/connections-run.test.ts',
   'tests/page/page.test.ts',
   'tests/page/one-person.test.ts',
   'tests/clients/megalodon.test.ts',

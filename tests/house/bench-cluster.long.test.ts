@@ -1,11 +1,11 @@
 // The benchmark of a cluster, in its smallest form: it comes to its end, with nothing wrong, and with a figure for everything it promises.
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
+import { freePorts } from '../support/port.ts';
 import { programOnPath } from '../support/program.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -29,22 +29,6 @@ const figures = z.looseObject({
   core_liveMs_all: aKill,
   lost: z.literal(0),
 });
-
-/** The first of so many that nobody listens on. Below those the system gives to connections. */
-async function freePorts(howMany: number): Promise<number> {
-  for (let first = 20_000 + 10 * (process.pid % 1000); ; first += howMany) {
-    const taken = await Promise.all(Array.from({ length: howMany }, (_, place) => isTaken(first + place)));
-    if (!taken.includes(true)) return first;
-  }
-}
-
-function isTaken(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = createServer();
-    probe.once('error', () => resolve(true));
-    probe.listen({ host: '127.0.0.1', port, exclusive: true }, () => probe.close(() => resolve(false)));
-  });
-}
 
 test('bench cluster --quick measures all it promises, and finds nothing wrong', async () => {
   if (programOnPath(['cc']) === null)
