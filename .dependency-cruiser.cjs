@@ -122,8 +122,9 @@ module.exports = {
     },
     {
       name: 'tests-import-no-bench',
+      comment: 'But the tests of the benchmarks themselves.',
       severity: 'error',
-      from: { path: '^tests/' },
+      from: { path: '^tests/', pathNot: '^tests/bench/' },
       to: { path: '^bench/' },
     },
     {
