@@ -4,19 +4,19 @@ import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { readAgentRecord } from '../cluster/agent-record.ts';
 import { readSecret } from '../cluster/core-secrets.ts';
-import { Crowd } from './connections-crowd.ts';
 import { followersOf } from './connections-followers.ts';
 import { linesOf } from './connections-home.ts';
 import { requireLimits } from './connections-limits.ts';
-import type { Ground, Run } from './connections-run.ts';
+import { crowdOf, type Ground, type Run } from './connections-run.ts';
 import { measureBare, runStep } from './connections-step.ts';
-import { watch } from './connections-watch.ts';
+import { watchCrowd } from './connections-watch.ts';
 import { count } from './figures.ts';
 import { makeTexts } from './posts.ts';
 import { seeded } from './random.ts';
 import { tokensOf } from './server.ts';
 
-export async function toGivenServer({ options, client, folder }: Ground, given: string): Promise<Run> {
+export async function toGivenServer(ground: Ground, given: string): Promise<Run> {
+  const { options, folder } = ground;
   const { targets, isLocal, streamPath, url } = await addressOf(given);
   const known = await tokensFor(options, folder);
   const wanted = options.connections ?? known.length;
@@ -26,25 +26,9 @@ export async function toGivenServer({ options, client, folder }: Ground, given: 
     );
   const tokens = Array.from({ length: wanted }, (_, nth) => known[nth % known.length] ?? '');
   requireLimits({ connections: wanted, targets, sources: options.sources, isLocal });
-  const crowd = new Crowd({
-    client,
-    targets,
-    path: streamPath,
-    tokenIn: options.tokenIn,
-    isCompact: options.compact,
-    sources: options.sources,
-    folder,
-    openingAtOnce: options.opening,
-    openRate: options.openRate,
-    ...(options.aProcess === undefined ? {} : { mostAProcess: options.aProcess }),
-  });
+  const crowd = crowdOf(ground, targets, streamPath);
   const bare = measureBare(options.data === undefined ? null : serverPids(path.resolve(options.data)));
-  let connected = 0;
-  const watching = watch({
-    connections: () => connected,
-    serverPids: () => bare.serverPids,
-    clientPids: () => crowd.pids,
-  });
+  const watching = watchCrowd(crowd, bare.serverPids);
   const accounts = known.map((token) => readSecret(token)?.account ?? null);
   const authors = spread(Math.min(options.posts, known.length), Math.min(known.length, wanted));
   const hearers =
@@ -54,7 +38,7 @@ export async function toGivenServer({ options, client, folder }: Ground, given: 
     tokens,
     bare,
     during(opened) {
-      connected = opened;
+      watching.connections = opened;
     },
     speaking: {
       name: `${count(wanted)} connections, ${count(options.posts)} posts`,
@@ -69,7 +53,7 @@ export async function toGivenServer({ options, client, folder }: Ground, given: 
       seconds: 0,
     },
   });
-  connected = step.held;
+  watching.connections = step.held;
   watching.stop();
   await crowd.close();
   const unjudged = 'not judged: the tokens do not name their accounts, or --no-check was given';

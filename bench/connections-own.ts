@@ -1,11 +1,10 @@
 // `bench connections` without an address: its own server, its own people, more connections step by step.
 import { atEnd } from './cleanup.ts';
-import { Crowd } from './connections-crowd.ts';
 import { makeHome } from './connections-home.ts';
 import { requireLimits } from './connections-limits.ts';
-import type { Ground, Run } from './connections-run.ts';
+import { crowdOf, type Ground, type Run } from './connections-run.ts';
 import { measureBare, runStep, type Step } from './connections-step.ts';
-import { watch } from './connections-watch.ts';
+import { watchCrowd } from './connections-watch.ts';
 import { count } from './figures.ts';
 import { requireFree } from './ports.ts';
 import { makeTexts } from './posts.ts';
@@ -17,7 +16,8 @@ import { type Server, startServer } from './server.ts';
 const connectionsAGateway = 18_500;
 const gatewaysWithinMs = 300_000;
 
-export async function toOwnServer({ options, client, folder }: Ground): Promise<Run> {
+export async function toOwnServer(ground: Ground): Promise<Run> {
+  const { options, folder } = ground;
   const { steps: ascending, port, followees, seed } = options;
   const steps = [...new Set(ascending)].sort((a, b) => a - b);
   const users = steps.at(-1) ?? 0;
@@ -33,30 +33,16 @@ export async function toOwnServer({ options, client, folder }: Ground): Promise<
   const server = await withClock(
     `starting ${gateways} gateways`,
     gateways,
-    startServer({ dataFolder, port, gateways }).then(async (started) => {
-      await allGateways(started, gateways);
-      return started;
-    }),
+    startServer({ dataFolder, port, gateways, healthyWithinMs: gatewaysWithinMs * 2 }).then(
+      async (started) => {
+        await allGateways(started, gateways);
+        return started;
+      },
+    ),
   );
-  const crowd = new Crowd({
-    client,
-    targets: [server.target],
-    path: '/api/v1/streaming?stream=user',
-    tokenIn: options.tokenIn,
-    isCompact: options.compact,
-    sources: options.sources,
-    folder,
-    openingAtOnce: options.opening,
-    openRate: options.openRate,
-    ...(options.aProcess === undefined ? {} : { mostAProcess: options.aProcess }),
-  });
+  const crowd = crowdOf(ground, [server.target], '/api/v1/streaming?stream=user');
   const bare = measureBare(holdersOf(server));
-  let connected = 0;
-  const watching = watch({
-    connections: () => connected,
-    serverPids: () => bare.serverPids,
-    clientPids: () => crowd.pids,
-  });
+  const watching = watchCrowd(crowd, bare.serverPids);
   const takeBack = atEnd(() => watching.stop());
   const seqs = new Map<number, number>();
   const texts = makeTexts(64, 100, seeded(seed));
@@ -73,7 +59,7 @@ export async function toOwnServer({ options, client, folder }: Ground): Promise<
       tokens: tokens.slice(from, size),
       bare,
       during(opened) {
-        connected = from + opened;
+        watching.connections = from + opened;
       },
       speaking: {
         name: `${count(size)} connections, posts to all`,
@@ -88,7 +74,7 @@ export async function toOwnServer({ options, client, folder }: Ground): Promise<
         seconds: isLast ? options.hold : 0,
       },
     });
-    connected = step.held;
+    watching.connections = step.held;
     done.push(step);
   }
   watching.stop();

@@ -1,4 +1,5 @@
 // A run of `bench connections`: what it is asked for, and what either kind of run hands back. The kinds are connections-own.ts and -given.ts.
+import { Crowd } from './connections-crowd.ts';
 import type { Bare, Step } from './connections-step.ts';
 import type { Moment } from './connections-watch.ts';
 
@@ -50,4 +51,25 @@ export interface Ground {
   options: ConnectionsOptions;
   client: 'c' | 'net';
   folder: string;
+}
+
+/** The connections of a run, none of them open yet. */
+export function crowdOf(
+  { options, client, folder }: Ground,
+  targets: readonly string[],
+  path: string,
+): Crowd {
+  const { tokenIn, compact, sources, opening, openRate, aProcess } = options;
+  return new Crowd({
+    client,
+    targets,
+    path,
+    tokenIn,
+    isCompact: compact,
+    sources,
+    folder,
+    openingAtOnce: opening,
+    openRate,
+    ...(aProcess === undefined ? {} : { mostAProcess: aProcess }),
+  });
 }

@@ -11,31 +11,30 @@ export interface Moment {
 
 export interface Watch {
   readonly moments: readonly Moment[];
+  /** How many there are now: whoever opens them says so. */
+  connections: number;
   stop(): void;
-}
-
-export interface Watched {
-  connections(): number;
-  serverPids(): readonly number[] | null;
-  clientPids(): readonly number[];
 }
 
 /** Every so many milliseconds at first; when there are many moments every second one is dropped, and the pace halved. */
 const firstEveryMs = 1_000;
 const mostMoments = 1_200;
 
-export function watch(watched: Watched): Watch {
+export function watchCrowd(
+  crowd: { readonly pids: readonly number[] },
+  serverPids: readonly number[] | null,
+): Watch {
   const moments: Moment[] = [];
+  const watching: Watch = { moments, connections: 0, stop: () => clearTimeout(timer) };
   const beganMs = performance.now();
   let everyMs = firstEveryMs;
   let timer = setTimeout(look, 0);
   function look(): void {
-    const pids = watched.serverPids();
     moments.push({
       seconds: (performance.now() - beganMs) / 1000,
-      connections: watched.connections(),
-      serverBytes: pids === null ? null : residentBytes(pids),
-      clientBytes: residentBytes(watched.clientPids()),
+      connections: watching.connections,
+      serverBytes: serverPids === null ? null : residentBytes(serverPids),
+      clientBytes: residentBytes(crowd.pids),
     });
     if (moments.length > mostMoments) {
       moments.splice(0, moments.length, ...moments.filter((_, at) => at % 2 === 0));
@@ -44,5 +43,5 @@ export function watch(watched: Watched): Watch {
     timer = setTimeout(look, everyMs);
     timer.unref();
   }
-  return { moments, stop: () => clearTimeout(timer) };
+  return watching;
 }

@@ -18,6 +18,8 @@ export interface ServerOptions {
   gateways: number;
   /** More arguments of `start`. */
   more?: readonly string[];
+  /** A large store takes longer to be opened. */
+  healthyWithinMs?: number;
 }
 
 export interface Server {
@@ -54,7 +56,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   };
   const takeBack = atEnd(() => endAll(child, seen, look));
   const url = `http://127.0.0.1:${options.port}`;
-  await untilHealthy(url, child);
+  await untilHealthy(url, child, options.healthyWithinMs ?? 120_000);
   look();
   return {
     target: `127.0.0.1:${options.port}`,
@@ -88,8 +90,8 @@ async function endAll(child: Child, seen: ReadonlySet<number>, look: () => void)
   }
 }
 
-async function untilHealthy(url: string, child: Child): Promise<void> {
-  const deadline = performance.now() + 120_000;
+async function untilHealthy(url: string, child: Child, withinMs: number): Promise<void> {
+  const deadline = performance.now() + withinMs;
   let ended: number | null | undefined;
   void child.ended.then((code) => {
     ended = code;
@@ -103,7 +105,7 @@ async function untilHealthy(url: string, child: Child): Promise<void> {
     if (healthy) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  throw new Error('the server was not healthy within two minutes');
+  throw new Error(`the server was not healthy within ${Math.round(withinMs / 1000)} s`);
 }
 
 /** Runs a command of `murmuration` to its end. */

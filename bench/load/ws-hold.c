@@ -131,12 +131,6 @@ static const char *error_name(int error) {
   }
 }
 
-static void send_control(struct connection *c, unsigned opcode, const unsigned char *p, size_t n) {
-  unsigned char frame[6 + 125] = {(unsigned char)(0x80 | opcode), (unsigned char)(0x80 | n), 1, 2, 3, 4};
-  for (size_t i = 0; i < n; i++) frame[6 + i] = p[i] ^ frame[2 + i % 4];
-  if (send(c->fd, frame, 6 + n, MSG_NOSIGNAL) < 0 && errno != EAGAIN) end(c, error_name(errno));
-}
-
 static void on_message(struct connection *c, const unsigned char *p, size_t n, uint64_t now) {
   struct marker mark;
   if (!find_marker(p, p + n, &mark)) {
@@ -155,7 +149,7 @@ static void on_frame(struct connection *c, unsigned head, const unsigned char *p
   seen.frames++;
   if (opcode == 9 && n <= 125) {
     seen.pings++;
-    send_control(c, 10, p, n);
+    if (!send_control_frame(c->fd, 10, p, n)) end(c, error_name(errno));
   } else if (opcode == 8) {
     char why[48] = "closed by the server";
     if (n >= 2) snprintf(why, sizeof why, "closed with %u %.*s", (unsigned)p[0] << 8 | p[1], (int)(n - 2 < 30 ? n - 2 : 30), p + 2);
@@ -171,44 +165,35 @@ static void on_frame(struct connection *c, unsigned head, const unsigned char *p
 /* Handles every whole frame in p; returns how many bytes of it are used up. */
 static size_t take_frames(struct connection *c, const unsigned char *p, size_t n, uint64_t now) {
   size_t used = 0;
-  while (c->state == OPEN && n - used >= 2) {
-    const unsigned char *f = p + used;
-    uint64_t length = f[1] & 127u;
-    size_t head = length == 126 ? 4 : length == 127 ? 10 : 2;
-    if (n - used < head) break;
-    if (head > 2) length = 0;
-    for (size_t i = 2; i < head; i++) length = length << 8 | f[i];
-    if (f[0] & 0x70u || f[1] & 0x80u || length > MAX_FRAME) {
+  struct frame f;
+  while (c->state == OPEN) {
+    int is_whole = read_frame(p + used, n - used, MAX_FRAME, &f);
+    if (is_whole == 0) break;
+    if (is_whole < 0) {
       seen.broken++;
       end(c, "not a frame");
       break;
     }
-    if (n - used < head + length) break;
-    on_frame(c, f[0], f + head, (size_t)length, now);
-    used += head + (size_t)length;
+    on_frame(c, f.first, f.payload, f.length, now);
+    used += f.whole;
   }
   return used;
 }
 
 /* Returns how many bytes the answer to the upgrade takes, 0 while it is unfinished. */
 static size_t take_upgrade(struct connection *c, const unsigned char *p, size_t n) {
-  const unsigned char *stop = memmem(p, n, "\r\n\r\n", 4);
-  if (!stop) {
-    if (n > 16384) end(c, "an endless answer to the upgrade");
-    return 0;
-  }
-  size_t head = (size_t)(stop - p) + 4;
-  if (n < 12 || memcmp(p, "HTTP/1.1 101", 12) || !memmem(p, head, ACCEPT, sizeof ACCEPT - 1)) {
+  ssize_t head = upgrade_answer(p, n);
+  if (head < 0) {
     char why[48] = "no HTTP";
-    if (n >= 12 && !memcmp(p, "HTTP/1.1 ", 9)) snprintf(why, sizeof why, "HTTP %.3s", p + 9);
-    end(c, why);
-    return 0;
+    if (!memcmp(p, "HTTP/1.1 ", 9)) snprintf(why, sizeof why, "HTTP %.3s", p + 9);
+    end(c, head == -2 ? "an endless answer to the upgrade" : why);
   }
+  if (head <= 0) return 0;
   c->state = OPEN;
   opening--;
   opened++;
   progress_us = steady_us();
-  return head;
+  return (size_t)head;
 }
 
 static void keep_rest(struct connection *c, const unsigned char *p, size_t n) {
@@ -257,15 +242,11 @@ static void start_upgrade(struct connection *c) {
     return;
   }
   const char *token = tokens.at[nth];
-  char request[4096];
-  int wrote = snprintf(request, sizeof request,
-                       "GET %s%s%s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                       "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " KEY "\r\n%s%s%s%s\r\n",
-                       path, in_query ? (strchr(path, '?') ? "&access_token=" : "?access_token=") : "", in_query ? token : "",
-                       targets.at[(first + nth) % (size_t)targets.count].host, in_query ? "" : "Authorization: Bearer ",
-                       in_query ? "" : token, in_query ? "" : "\r\n",
-                       compact ? "Sec-WebSocket-Protocol: murmuration.compact.v1\r\n" : "");
-  if (wrote >= (int)sizeof request || send(c->fd, request, (size_t)wrote, MSG_NOSIGNAL) != wrote) {
+  char request[4096], asked[2048];
+  snprintf(asked, sizeof asked, "%s%caccess_token=%s", path, strchr(path, '?') ? '&' : '?', token);
+  size_t wrote = upgrade_request(request, sizeof request, in_query ? asked : path, targets.at[(first + nth) % (size_t)targets.count].host,
+                                 in_query ? "" : token, compact ? "Sec-WebSocket-Protocol: murmuration.compact.v1\r\n" : "");
+  if (!wrote || send(c->fd, request, wrote, MSG_NOSIGNAL) != (ssize_t)wrote) {
     end(c, "the request was not sent");
     return;
   }
@@ -433,7 +414,7 @@ int main(int argc, char **argv) {
   while (!stopping) {
     if (!all_open_us) open_more();
     struct epoll_event events[512];
-    int ready = epoll_wait(epoll_fd, events, 512, all_open_us ? 1000 : 5);
+    int ready = epoll_wait(epoll_fd, events, 512, all_open_us ? 1000 : rate > 0 ? 5 : 50);
     if (ready < 0 && errno != EINTR) fail("epoll_wait", strerror(errno));
     for (int i = 0; i < ready; i++) {
       if (events[i].data.u64) on_event((size_t)events[i].data.u64 - 1, events[i].events);

@@ -157,9 +157,7 @@ static void drop(struct connection *c, const char *why) {
 }
 
 static void send_control(struct connection *c, unsigned opcode, const unsigned char *p, size_t n) {
-  unsigned char frame[6 + 125] = {(unsigned char)(0x80 | opcode), (unsigned char)(0x80 | n), 1, 2, 3, 4};
-  for (size_t i = 0; i < n; i++) frame[6 + i] = p[i] ^ frame[2 + i % 4];
-  if (send(c->fd, frame, 6 + n, MSG_NOSIGNAL) < 0 && errno != EAGAIN) drop(c, "control frame not sent");
+  if (!send_control_frame(c->fd, opcode, p, n)) drop(c, "control frame not sent");
 }
 
 static void append(struct text *t, const unsigned char *p, size_t n) {
@@ -206,54 +204,33 @@ static void on_frame(struct connection *c, unsigned head, const unsigned char *p
 /* Handles every whole frame in p; returns how many bytes of it are used up. */
 static size_t take_frames(struct connection *c, const unsigned char *p, size_t n, uint64_t now) {
   size_t used = 0;
-  while (c->state == OPEN && n - used >= 2) {
-    const unsigned char *f = p + used;
-    uint64_t length = f[1] & 127u;
-    size_t head = 2;
-    if (f[0] & 0x70u || f[1] & 0x80u) {
+  struct frame f;
+  while (c->state == OPEN) {
+    int is_whole = read_frame(p + used, n - used, MAX_FRAME, &f);
+    if (is_whole == 0) break;
+    if (is_whole < 0) {
       seen_now.broken++;
-      drop(c, "reserved bits or a mask from the server");
+      drop(c, "reserved bits, a mask, or a frame too long");
       break;
     }
-    if (length == 126) {
-      if (n - used < 4) break;
-      length = (uint64_t)f[2] << 8 | f[3];
-      head = 4;
-    } else if (length == 127) {
-      if (n - used < 10) break;
-      length = 0;
-      for (int i = 2; i < 10; i++) length = length << 8 | f[i];
-      head = 10;
-    }
-    if (length > MAX_FRAME) {
-      seen_now.broken++;
-      drop(c, "frame too long");
-      break;
-    }
-    if (n - used < head + length) break;
-    on_frame(c, f[0], f + head, (size_t)length, now);
-    used += head + (size_t)length;
+    on_frame(c, f.first, f.payload, f.length, now);
+    used += f.whole;
   }
   return used;
 }
 
 /* Returns how many bytes the answer to the upgrade takes, 0 while it is unfinished. */
 static size_t take_upgrade(struct connection *c, const unsigned char *p, size_t n) {
-  const unsigned char *stop = memmem(p, n, "\r\n\r\n", 4);
-  if (!stop) {
-    if (n > 16384) drop(c, "endless answer to the upgrade");
-    return 0;
+  ssize_t head = upgrade_answer(p, n);
+  if (head < 0) {
+    complain("upgrade refused", (size_t)(c - connections), p, n);
+    drop(c, head == -2 ? "endless answer to the upgrade" : "refused");
   }
-  size_t head = (size_t)(stop - p) + 4;
-  if (n < 12 || memcmp(p, "HTTP/1.1 101", 12) || !memmem(p, head, ACCEPT, sizeof ACCEPT - 1)) {
-    complain("upgrade refused", (size_t)(c - connections), p, head);
-    drop(c, "refused");
-    return 0;
-  }
+  if (head <= 0) return 0;
   c->state = OPEN;
   opening--;
   opened++;
-  return head;
+  return (size_t)head;
 }
 
 static void on_bytes(struct connection *c, unsigned char *p, size_t n) {
@@ -288,15 +265,12 @@ static void start_upgrade(struct connection *c) {
     drop(c, strerror(error));
     return;
   }
-  char *path = paths.at[nth], *tab = strchr(path, '\t');
-  const char *token = tab ? tab + 1 : "";
-  char request[4096];
-  int wrote = snprintf(request, sizeof request,
-                       "GET %.*s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                       "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " KEY "\r\n%s%s%s\r\n",
-                       tab ? (int)(tab - path) : (int)strlen(path), path, targets.at[nth % (size_t)targets.count].host,
-                       *token ? "Authorization: Bearer " : "", token, *token ? "\r\n" : "");
-  if (wrote >= (int)sizeof request || send(c->fd, request, (size_t)wrote, MSG_NOSIGNAL) != wrote) {
+  char path[2048], request[4096];
+  snprintf(path, sizeof path, "%s", paths.at[nth]);
+  char *tab = strchr(path, '\t');
+  if (tab) *tab = 0;
+  size_t wrote = upgrade_request(request, sizeof request, path, targets.at[nth % (size_t)targets.count].host, tab ? tab + 1 : "", "");
+  if (!wrote || send(c->fd, request, wrote, MSG_NOSIGNAL) != (ssize_t)wrote) {
     drop(c, "request not sent");
     return;
   }

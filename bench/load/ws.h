@@ -43,6 +43,50 @@ static const unsigned char *find_marker(const unsigned char *p, const unsigned c
   return NULL;
 }
 
+/* Writes the request that asks for a WebSocket; `more` is further headers. Its length, or 0 when there is no room. */
+static size_t upgrade_request(char *out, size_t room, const char *path, const char *host, const char *token, const char *more) {
+  int wrote = snprintf(out, room,
+                       "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                       "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " KEY "\r\n%s%s%s%s\r\n",
+                       path, host, *token ? "Authorization: Bearer " : "", token, *token ? "\r\n" : "", more);
+  return wrote < 0 || (size_t)wrote >= room ? 0 : (size_t)wrote;
+}
+
+/* 0 while the answer is unfinished, its length when the upgrade is done, -1 when it is refused, -2 when it has no end. */
+static ssize_t upgrade_answer(const unsigned char *p, size_t n) {
+  const unsigned char *stop = memmem(p, n, "\r\n\r\n", 4);
+  if (!stop) return n > 16384 ? -2 : 0;
+  size_t head = (size_t)(stop - p) + 4;
+  return n >= 12 && !memcmp(p, "HTTP/1.1 101", 12) && memmem(p, head, ACCEPT, sizeof ACCEPT - 1) ? (ssize_t)head : -1;
+}
+
+struct frame {
+  unsigned first; /* its first byte: last of a message or not, and what it is */
+  const unsigned char *payload;
+  size_t length, whole;
+};
+
+/* 1: p begins with a whole frame; 0: with a part of one; -1: with none that a server may send. */
+static int read_frame(const unsigned char *p, size_t n, size_t most, struct frame *out) {
+  if (n < 2) return 0;
+  if (p[0] & 0x70u || p[1] & 0x80u) return -1;
+  uint64_t length = p[1] & 127u;
+  size_t head = length == 126 ? 4 : length == 127 ? 10 : 2;
+  if (n < head) return 0;
+  if (head > 2) length = 0;
+  for (size_t i = 2; i < head; i++) length = length << 8 | p[i];
+  if (length > most) return -1;
+  *out = (struct frame){p[0], p + head, (size_t)length, head + (size_t)length};
+  return n >= out->whole;
+}
+
+/* Sends a pong or a close; false when it cannot be. */
+static bool send_control_frame(int fd, unsigned opcode, const unsigned char *p, size_t n) {
+  unsigned char frame[6 + 125] = {(unsigned char)(0x80 | opcode), (unsigned char)(0x80 | n), 1, 2, 3, 4};
+  for (size_t i = 0; i < n; i++) frame[6 + i] = p[i] ^ frame[2 + i % 4];
+  return send(fd, frame, 6 + n, MSG_NOSIGNAL) >= 0 || errno == EAGAIN;
+}
+
 /* epoll tells of stdin by 0. */
 static void watch_commands(int epoll_fd) {
   fcntl(0, F_SETFL, fcntl(0, F_GETFL) | O_NONBLOCK);
