@@ -9,6 +9,7 @@ const pureRuntime = [
   'codec',
   'fact',
   'key',
+  'late-facts',
   'latin1-codec',
   'reading',
   'status-id',
