@@ -10,6 +10,8 @@ export interface Claim {
   /** Of those still hoped for. */
   terms: Map<number, number>;
   isSelfGranted: boolean;
+  /** Others have been asked. */
+  isAsked: boolean;
   answers: Map<number, Granted>;
   /** Pulls, scans and gives under way. */
   open: Set<number>;

@@ -88,8 +88,14 @@ export class Claims {
     const { clock } = this.#options;
     for (const claim of [...this.#claims.values()]) {
       if (clock.monoMs() - claim.atMs > claimMs) this.#drop(claim);
-      else if (claim.phase === 'asking' && clock.monoMs() - claim.atMs > askingMs) this.#asked(claim);
+      else if (claim.phase === 'asking' && this.#isOverdue(claim)) this.#asked(claim);
     }
+  }
+
+  /** Whoever was to answer has had its time, or is linked no more. */
+  #isOverdue(claim: Claim): boolean {
+    if (this.#options.clock.monoMs() - claim.atMs > askingMs) return true;
+    return claim.isAsked && !this.#waitsFor(claim);
   }
 
   /** By partition, the terms. This node's own grants come first: they are on its disk before others are asked. */
@@ -103,6 +109,7 @@ export class Claims {
       atMs: clock.monoMs() + chance() * apartMs,
       terms,
       isSelfGranted: false,
+      isAsked: false,
       answers: new Map(),
       open: new Set(),
     };
@@ -118,7 +125,7 @@ export class Claims {
   }
 
   #ask(claim: Claim): void {
-    const { ring, self, send, leases } = this.#options;
+    const { ring, self, leases } = this.#options;
     const asked = new Map<number, Term[]>();
     for (const [partition, term] of claim.terms) {
       for (const node of holdersOf(ring().placement(partition))) {
@@ -126,8 +133,31 @@ export class Claims {
         asked.set(node, [...(asked.get(node) ?? []), { partition, term }]);
       }
     }
-    for (const [node, terms] of asked) send(node, { kind: 'claim', id: claim.id, terms });
+    claim.isAsked = true;
+    for (const [node, terms] of asked) this.#options.send(node, { kind: 'claim', id: claim.id, terms });
     if (asked.size === 0) this.#asked(claim);
+  }
+
+  /** What was asked of it, or answered, by a link of before may be lost: it is asked by this one. */
+  linked(node: number): void {
+    const { ring, send } = this.#options;
+    for (const { phase, isAsked, answers, terms, id } of this.#claims.values()) {
+      if (phase !== 'asking' || !isAsked || answers.has(node)) continue;
+      const its = listed(terms).filter(({ partition }) =>
+        holdersOf(ring().placement(partition)).includes(node),
+      );
+      if (its.length > 0) send(node, { kind: 'claim', id, terms: its });
+    }
+  }
+
+  /** Whoever is linked and was asked, and has not answered. */
+  #waitsFor(claim: Claim): boolean {
+    const { ring, self, leases } = this.#options;
+    return [...claim.terms.keys()].some((partition) =>
+      holdersOf(ring().placement(partition)).some(
+        (holder) => holder !== self.node && leases.isLinked(holder) && !claim.answers.has(holder),
+      ),
+    );
   }
 
   /** What is not hoped for any more is given back. */
@@ -148,17 +178,12 @@ export class Claims {
     const claim = this.#claims.get(message.id);
     if (claim === undefined || claim.phase !== 'asking') return;
     claim.answers.set(node, message);
-    const { ring, self, leases, backing } = this.#options;
+    const { backing } = this.#options;
     for (const partition of message.granted) {
       const term = claim.terms.get(partition);
       if (term !== undefined) backing.note({ partition, term }, node);
     }
-    const waitsFor = [...claim.terms.keys()].some((partition) =>
-      holdersOf(ring().placement(partition)).some(
-        (holder) => holder !== self.node && leases.isLinked(holder) && !claim.answers.has(holder),
-      ),
-    );
-    if (!waitsFor) this.#asked(claim);
+    if (!this.#waitsFor(claim)) this.#asked(claim);
   }
 
   /** Who was to answer has, or has had its time. */

@@ -160,6 +160,10 @@ export class Server {
     return isQuorum(placement, (node) => by.has(node) && (node === self.node || leases.holds(node)));
   }
 
+  linked(node: number): void {
+    this.#claims.linked(node);
+  }
+
   /** There was a gap in the lease: what that node granted may be somebody else's by now. */
   lapsed(node: number): void {
     this.#backing.lapsed(node);

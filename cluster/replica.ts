@@ -72,6 +72,7 @@ export class Replica {
     this.#parts.interest.linked(node);
     this.#parts.intake.linked(node);
     this.#parts.heartbeats.ping(node);
+    this.server.linked(node);
   }
 
   /** The link is gone. Leases last on; what was under way with that node is begun anew with the next link. */

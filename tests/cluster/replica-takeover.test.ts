@@ -209,3 +209,48 @@ describe('copies of what a linked node wrote, and could not send here', () => {
     replicas.until(() => firstArrivals(listener).includes(post));
   });
 });
+
+describe('a question to an owner that is lost with its link', () => {
+  /** 1 asks for its partitions, and 2 never hears that; 3 is not there, so that nothing goes without 2. */
+  function asking() {
+    const replicas = new Replicas([1, 2]);
+    const partition = replicas.partitionOwnedBy(1, 2);
+    replicas.loses = ({ to, message }) => to === 2 && message.kind === 'claim';
+    replicas.until(() => replicas.all('claim').some(({ from }) => from === 1));
+    replicas.loses = () => false;
+    return { replicas, partition };
+  }
+
+  test('is asked by the next link at once', () => {
+    const { replicas, partition } = asking();
+    const askedMs = replicas.nowMs;
+    replicas.unlink(1, 2);
+    replicas.link(1, 2);
+    replicas.until(() => replicas.serverOf(partition) === 1);
+    expect(replicas.nowMs - askedMs).toBeLessThan(200);
+  });
+
+  test('is not asked of one who has answered', () => {
+    const replicas = new Replicas([1, 2]);
+    // The claim stays under way: its entries do not get to the disk of the other.
+    replicas.loses = ({ message }) => message.kind === 'stored' || message.kind === 'closed';
+    replicas.until(() => replicas.all('granted').some(({ to }) => to === 1));
+    replicas.run(5);
+    const asked = replicas.all('claim').filter(({ from }) => from === 1).length;
+    replicas.unlink(1, 2);
+    replicas.link(1, 2);
+    replicas.run(20);
+    expect(replicas.all('claim').filter(({ from }) => from === 1)).toHaveLength(asked);
+  });
+
+  test('is not waited for when no other link comes', () => {
+    const replicas = new Replicas([1, 2, 3]);
+    const partition = replicas.partitionOwnedBy(2, 3, 1);
+    replicas.loses = ({ to, message }) => to === 1 && message.kind === 'claim';
+    replicas.until(() => replicas.all('claim').some(({ from }) => from === 2));
+    const askedMs = replicas.nowMs;
+    replicas.unlink(1, 2);
+    replicas.until(() => replicas.serverOf(partition) === 2);
+    expect(replicas.nowMs - askedMs).toBeLessThan(300);
+  });
+});
