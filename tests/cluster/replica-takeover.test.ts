@@ -248,6 +248,8 @@ describe('a question to an owner that is lost with its link', () => {
     const partition = replicas.partitionOwnedBy(2, 3, 1);
     replicas.loses = ({ to, message }) => to === 1 && message.kind === 'claim';
     replicas.until(() => replicas.all('claim').some(({ from }) => from === 2));
+    // The other owner has answered.
+    replicas.run(20);
     const askedMs = replicas.nowMs;
     replicas.unlink(1, 2);
     replicas.until(() => replicas.serverOf(partition) === 2);
