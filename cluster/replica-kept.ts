@@ -22,6 +22,8 @@ export class KeptTime {
   readonly #store: KeepingStore;
   /** About what the watermark was; of another life of the store it says nothing. */
   readonly watermark: Version;
+  /** Up to there, at least, the own log was stored by enough owners or passed over, before this start. */
+  readonly storedUpTo: number;
   /** Nothing above it may be said to be closed. It is on the disk. */
   ceiling: Version;
   #asked: Version;
@@ -31,8 +33,11 @@ export class KeptTime {
   /** Sets the clock of the store above all that was closed before, whatever the wall shows now. */
   constructor(store: KeepingStore) {
     this.#store = store;
-    const [incarnation, watermark] = pairOf(store.kept(watermarkName));
-    this.watermark = incarnation === store.incarnation ? watermark : noVersion;
+    const kept = store.kept(watermarkName);
+    const [incarnation, watermark] = pairOf(kept);
+    const isOfThisLife = incarnation === store.incarnation;
+    this.watermark = isOfThisLife ? watermark : noVersion;
+    this.storedUpTo = isOfThisLife && Array.isArray(kept) ? Number(kept[2] ?? 0) : 0;
     this.#watermark = this.watermark;
     // A copied disk closes under its own name, but what its first owner closed is as true.
     this.ceiling = pairOf(store.kept(ceilingName))[1];
@@ -41,13 +46,14 @@ export class KeptTime {
   }
 
   /** To be called often: writes what has changed, about once a second. A watermark that is lower than it could be only sends things twice. */
-  tick(nowMs: number, watermark: Version): void {
+  tick(nowMs: number, watermark: Version, storedUpTo: number): void {
     const { incarnation, clock } = this.#store;
     const isRising = versionMs(clock) + ceilingMs - everyMs > versionMs(this.#asked);
     if (nowMs - this.#keptMs < everyMs && !isRising) return;
     this.#keptMs = nowMs;
     const records: [string, unknown][] = [];
-    if (watermark !== this.#watermark) records.push([watermarkName, [incarnation, printCursor(watermark)]]);
+    if (watermark !== this.#watermark)
+      records.push([watermarkName, [incarnation, printCursor(watermark), storedUpTo]]);
     this.#watermark = watermark;
     const ceiling = isRising ? makeVersion(versionMs(clock) + ceilingMs, 0, 0) : this.#asked;
     if (isRising) records.push([ceilingName, [incarnation, printCursor(ceiling)]]);

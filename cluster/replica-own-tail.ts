@@ -1,40 +1,53 @@
-// What this node wrote right before it was started last: whether others ever had it, and told it to whom, is not known. When enough owners have it by
-// now, it is noted as come late: whoever resumes from a cursor above it is told.
-import type { Version } from '../runtime/version.ts';
+// The end of this node's own log as it was found at the start: what may not be stored by enough owners yet. Whether others ever had it, and told it
+// to whom, is not known. When enough have it, it is noted as come late: whoever resumes from a cursor above it is told.
+import type { Copy } from './peer-messages.ts';
 import type { ReplicaStore } from './replica-ports.ts';
 import type { Stored } from './replica-stored.ts';
 
-export interface OwnTailOptions {
-  self: number;
-  store: Pick<ReplicaStore, 'read' | 'trimmedUpTo' | 'incarnation' | 'noteLate'>;
-  /** Everything up to there had been told to everybody before this start. */
-  toldUpTo: Version;
+/** So much is looked at: with some thousand posts a second it is of more than a second. */
+const mostEntries = 4096;
+
+/** `after`: up to there it was stored; 0 when nobody knows. Null: it is any of it. */
+export function ownTail(
+  self: number,
+  store: Pick<ReplicaStore, 'read' | 'head' | 'incarnation' | 'trimmedUpTo'>,
+  after: number,
+): Copy[] | null {
+  const { incarnation } = store;
+  const end = store.head('own');
+  if (after === 0 || end - after > mostEntries || store.trimmedUpTo(self, incarnation) > after) return null;
+  const entries: Copy[] = [];
+  for (let from = after; from < end; ) {
+    const piece = store.read(self, incarnation, from, mostEntries);
+    if (piece === null) return null;
+    entries.push(...piece.entries);
+    // What was written over is in the log no more.
+    if (piece.upTo <= from) break;
+    from = piece.upTo;
+  }
+  return entries;
+}
+
+export interface TailNoteOptions {
+  tail: readonly Copy[] | null;
+  store: Pick<ReplicaStore, 'noteLate'>;
   stored: Pick<Stored, 'upTo' | 'atStart'>;
 }
 
-/** Of the log's end so many entries are looked at: with some thousand posts a second they are of more than a second. */
-const mostEntries = 4096;
+export class TailNote {
+  readonly #options: TailNoteOptions;
+  #isDue: boolean;
 
-export class OwnTail {
-  readonly #options: OwnTailOptions;
-  #isNoted: boolean;
-
-  constructor(options: OwnTailOptions) {
+  constructor(options: TailNoteOptions) {
     this.#options = options;
-    this.#isNoted = options.stored.atStart.own === 0;
+    this.#isDue = options.tail !== null && options.tail.length > 0;
   }
 
   /** To be called often. */
   tick(): void {
-    const { stored, store, self, toldUpTo } = this.#options;
-    const end = stored.atStart.own;
-    if (this.#isNoted || stored.upTo.own < end) return;
-    this.#isNoted = true;
-    const { incarnation } = store;
-    const after = Math.max(0, end - mostEntries, store.trimmedUpTo(self, incarnation));
-    const tail = (store.read(self, incarnation, after, mostEntries)?.entries ?? []).filter(
-      ({ seq, version }) => seq <= end && version > toldUpTo,
-    );
-    if (tail.length > 0) store.noteLate(tail);
+    const { stored, store, tail } = this.#options;
+    if (!this.#isDue || tail === null || stored.upTo.own < stored.atStart.own) return;
+    this.#isDue = false;
+    store.noteLate(tail);
   }
 }

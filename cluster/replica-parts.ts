@@ -1,6 +1,6 @@
 // How a replica is put together: each part with what it needs of the others. What comes in, and when, replica.ts passes on.
 import { versionMs } from '../runtime/version.ts';
-import type { Lane } from './peer-messages.ts';
+import type { Copy, Lane } from './peer-messages.ts';
 import { Copies } from './replica-copies.ts';
 import { Feeds } from './replica-feeds.ts';
 import { Grants } from './replica-grants.ts';
@@ -14,7 +14,7 @@ import { Leases } from './replica-leases.ts';
 import { Leaving } from './replica-leaving.ts';
 import type { ReplicaOptions } from './replica-options.ts';
 import { keepOrphans, keptOrphans } from './replica-orphans.ts';
-import { OwnTail } from './replica-own-tail.ts';
+import { ownTail, TailNote } from './replica-own-tail.ts';
 import { Owner } from './replica-owner.ts';
 import { Relay } from './replica-relay.ts';
 import { Repair } from './replica-repair.ts';
@@ -54,7 +54,7 @@ export class Parts {
   readonly statements: Statements;
   readonly heartbeats: Heartbeats;
   readonly owner: Owner;
-  readonly ownTail: OwnTail;
+  readonly tailNote: TailNote;
   readonly #options: ReplicaOptions;
   readonly #known: KnownRing;
 
@@ -66,7 +66,8 @@ export class Parts {
     // The clock stands where it has to before anything looks at it.
     this.kept = new KeptTime(options.store);
     this.leases = new Leases(clock, () => this.#isNewLife);
-    this.stored = this.#makeStored();
+    const tail = ownTail(options.self.node, options.store, this.kept.storedUpTo);
+    this.stored = this.#makeStored(tail);
     this.relay = this.#makeRelay();
     this.interest = new Interest({ clock, send });
     this.feeds = this.#makeFeeds();
@@ -95,9 +96,7 @@ export class Parts {
     this.statements = this.#makeStatements();
     this.heartbeats = this.#makeHeartbeats();
     this.owner = this.#makeOwner();
-    const { store, self } = options;
-    const { stored } = this;
-    this.ownTail = new OwnTail({ self: self.node, store, stored, toldUpTo: this.kept.watermark });
+    this.tailNote = new TailNote({ tail, store: options.store, stored: this.stored });
   }
 
   /** Partitions owned and not here yet, and those that others are to own and nobody serves: their new owners may lack something. */
@@ -119,13 +118,14 @@ export class Parts {
     return !this.#known.ring().isAlone(this.#options.self.node);
   }
 
-  #makeStored(): Stored {
-    const { self, store, events } = this.#options;
+  #makeStored(tail: readonly Copy[] | null): Stored {
+    const { self, store, events, partitionOf } = this.#options;
     return new Stored({
       self: self.node,
       ring: this.#known.ring,
       own: store.head('own'),
       relay: store.head('relay'),
+      tail: tail?.map(({ seq, version, key }) => ({ seq, version, partition: partitionOf(key) })) ?? null,
       version: store.clock,
       serverOf: (partition) => this.serving.serverOf(partition),
       isServing: (partition) => this.server.isServing(partition),

@@ -40,6 +40,8 @@ export interface StoredOptions {
   /** Where the logs ended at the start. */
   own: number;
   relay: number;
+  /** Of the own log before the start: all that may not be stored yet. Null: nobody knows what that is. */
+  tail: readonly Written[] | null;
   version: Version;
   /** Who serves it, as far as is known here: this node, another one, or nobody. */
   serverOf(partition: number): number | null;
@@ -82,9 +84,21 @@ export class Stored {
     // What had been passed over before these was not kept.
     if (options.orphans.length > 0) this.#whole = { own: 0, relay: 0 };
     for (const log of logs) {
-      if (options[log] > 0)
+      if (options[log] === 0) continue;
+      const tail = log === 'own' ? options.tail : null;
+      if (tail === null)
         this.#pending[log].push({ seq: options[log], partition: anyPartition, version: options.version });
+      else this.#startFrom(tail);
     }
+  }
+
+  /** Of the own log: all before it is stored. */
+  #startFrom(tail: readonly Written[]): void {
+    const { own } = this.#options;
+    const last = tail.at(-1);
+    // What was written over behind it is in the log no more.
+    if (last !== undefined) this.#pending.own.push(...tail.slice(0, -1), { ...last, seq: own });
+    this.upTo.own = last === undefined ? own : (this.#pending.own[0]?.seq ?? 0) - 1;
   }
 
   /** Up to where nobody lacks what was passed over who has come as far as is said to be stored. */

@@ -239,8 +239,8 @@ export class Replica {
     for (const node of this.#linked) this.#parts.statements.take(node);
     // Alone, nothing is closed that is not on the disk, and nobody else's log has a place to be kept.
     if (!this.#ring.isAlone(self.node)) {
-      this.#parts.kept.tick(clock.monoMs(), this.horizon.watermark());
-      this.#parts.ownTail.tick();
+      this.#parts.kept.tick(clock.monoMs(), this.horizon.watermark(), this.stored.upTo.own);
+      this.#parts.tailNote.tick();
     }
     this.#parts.serving.tell();
   }

@@ -22,6 +22,7 @@ function announcing() {
     ring: () => ring,
     own: 0,
     relay: 0,
+    tail: null,
     version: makeVersion(1, 0, 1),
     serverOf: (partition) => (partition === kept ? 1 : 2),
     isServing: (partition) => partition === kept,

@@ -40,14 +40,14 @@ test('nothing above the ceiling on the disk may be closed, and a restart begins 
   const time = new KeptTime(store);
   expect(time.ceiling).toBe(noVersion);
   store.observe(at(1_000_000));
-  time.tick(0, noVersion);
+  time.tick(0, noVersion, 0);
   // On its way is not there.
   expect(time.ceiling).toBe(noVersion);
   fsync();
   expect(time.ceiling > at(1_000_000)).toBe(true);
   const { ceiling } = time;
   store.observe(at(1_005_000));
-  time.tick(1, noVersion);
+  time.tick(1, noVersion, 0);
   crash();
   expect(time.ceiling).toBe(ceiling);
 
@@ -61,7 +61,7 @@ test('nothing above the ceiling on the disk may be closed, and a restart begins 
 test('the watermark comes back with the same store, and with no other', () => {
   const { store, disk, fsync } = storeOf();
   const time = new KeptTime(store);
-  time.tick(0, at(700));
+  time.tick(0, at(700), 0);
   fsync();
   expect(new KeptTime(storeOf(disk).store).watermark).toBe(at(700));
   expect(new KeptTime(storeOf(disk, 6).store).watermark).toBe(noVersion);
@@ -71,10 +71,10 @@ test('what has not changed is not written again', () => {
   const { store, disk, fsync } = storeOf();
   const time = new KeptTime(store);
   store.observe(at(1_000));
-  time.tick(0, at(700));
+  time.tick(0, at(700), 0);
   fsync();
   disk.clear();
-  time.tick(5_000, at(700));
+  time.tick(5_000, at(700), 0);
   fsync();
   expect(disk.size).toBe(0);
 });

@@ -18,6 +18,7 @@ function storedOf(orphans: readonly Orphan[] = []) {
     ring: () => ring,
     own: 0,
     relay: 0,
+    tail: null,
     version: makeVersion(1, 0, 1),
     serverOf: (partition) => (serving.has(partition) ? 1 : 2),
     isServing: (partition) => serving.has(partition),

@@ -20,6 +20,7 @@ function storedOf(orphans: readonly Orphan[] = []) {
     ring: () => ring,
     own: 0,
     relay: 0,
+    tail: null,
     version: noVersion,
     serverOf: (one) => (served.has(one) ? self : 3),
     isServing: (one) => served.has(one),
