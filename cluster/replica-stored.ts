@@ -98,7 +98,7 @@ export class Stored {
     const last = tail.at(-1);
     // What was written over behind it is in the log no more.
     if (last !== undefined) this.#pending.own.push(...tail.slice(0, -1), { ...last, seq: own });
-    this.upTo.own = last === undefined ? own : (this.#pending.own[0]?.seq ?? 0) - 1;
+    this.upTo.own = (tail[0]?.seq ?? own + 1) - 1;
   }
 
   /** Up to where nobody lacks what was passed over who has come as far as is said to be stored. */

@@ -58,13 +58,13 @@ test('nothing above the ceiling on the disk may be closed, and a restart begins 
   expect(next.store.clock >= ceiling).toBe(true);
 });
 
-test('the watermark comes back with the same store, and with no other', () => {
+test('the watermark, and up to where all is stored, come back with the same store, and with no other', () => {
   const { store, disk, fsync } = storeOf();
   const time = new KeptTime(store);
-  time.tick(0, at(700), 0);
+  time.tick(0, at(700), 41);
   fsync();
-  expect(new KeptTime(storeOf(disk).store).watermark).toBe(at(700));
-  expect(new KeptTime(storeOf(disk, 6).store).watermark).toBe(noVersion);
+  expect(new KeptTime(storeOf(disk).store)).toMatchObject({ watermark: at(700), storedUpTo: 41 });
+  expect(new KeptTime(storeOf(disk, 6).store)).toMatchObject({ watermark: noVersion, storedUpTo: 0 });
 });
 
 test('what has not changed is not written again', () => {

@@ -84,7 +84,7 @@ export const copyingPlants: readonly Plant[] = [
     file: 'cluster/replica-intake.ts',
     line: 'flow.received.own >= own &&',
     instead: '',
-    seed: 47,
+    seed: 0,
     foundBy: ['converge', 'addressed', 'complete', 'durable', 'monotonic'],
     withoutRepairs: true,
   },

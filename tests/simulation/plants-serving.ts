@@ -32,7 +32,7 @@ export const servingPlants: readonly Plant[] = [
     file: 'cluster/replica-grants.ts',
     line: 'terms.map(({ partition, term }) => [nameOf(partition), [term, node, boot, incarnation]]),',
     instead: '[],',
-    seed: 28,
+    seed: 54,
     foundBy: ['one server'],
   },
   {
@@ -145,7 +145,7 @@ export const servingPlants: readonly Plant[] = [
     file: 'cluster/replica-claims.ts',
     line: 'this.gathering.begin(claim);',
     instead: '',
-    seed: 18,
+    seed: 27,
     foundBy: ['durable', 'monotonic'],
   },
   {
