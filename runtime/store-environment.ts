@@ -149,6 +149,9 @@ export function openEnvironment({
     eventTurnBatching: false,
     // The writer thread starts while the rest of a large block is still being queued.
     batchStartThreshold: 64,
+    // No list of free pages is kept from one transaction to the next: it is read anew. LMDB writes only the part of a kept list that
+    // has changed; when a commit takes its very last page, LMDB looks for a record it has not written, and can fail by it.
+    maxFreeSpaceToRetain: 0,
     readOnly,
     permissionsMode: 0o600,
   } as Parameters<typeof open>[0]);

@@ -9,6 +9,8 @@ const folder = join(import.meta.dirname, '..', '..', 'build');
 export const commandLine = join(folder, 'murmuration.mjs');
 /** tests/runtime/store-child.ts */
 export const storeChild = join(folder, 'store-child.mjs');
+/** tests/runtime/emptied-child.ts */
+export const emptiedChild = join(folder, 'emptied-child.mjs');
 
 /** tests/support/agent-program.ts */
 export const agentProgram = join(folder, 'agent-program.mjs');
@@ -17,5 +19,6 @@ export const agentProgram = join(folder, 'agent-program.mjs');
 export const bundled: readonly (readonly [entry: string, outfile: string])[] = [
   ['cluster/murmuration.ts', commandLine],
   ['tests/runtime/store-child.ts', storeChild],
+  ['tests/runtime/emptied-child.ts', emptiedChild],
   ['tests/support/agent-program.ts', agentProgram],
 ];
