@@ -32,10 +32,15 @@ export function statusItem(id: StatusId, read: PointReader): Item | null {
   return item;
 }
 
-/** Null when it was cleared or dismissed. */
-export function notificationItem(account: AccountId, found: FoundView, read: PointReader): Item | null {
+/** Null when it was cleared (`clearedMs`: up to when those are) or dismissed. */
+export function notificationItem(
+  account: AccountId,
+  found: FoundView,
+  clearedMs: number,
+  read: PointReader,
+): Item | null {
   const row = notificationOf(found);
-  if (row.createdMs <= clearedUpToMs(account, read) || isDismissed(account, row.id, read)) return null;
+  if (row.createdMs <= clearedMs || isDismissed(account, row.id, read)) return null;
   return { kind: 'notification', version: notificationVersion(restOf(found.key)), row };
 }
 
@@ -45,8 +50,11 @@ export function lateItems(state: UserState, { key, version }: LateFact, read: Po
   const items: Item[] = [];
   const notification = keyOf(account, viewKind.notification, version);
   const value = read.view(notification) ?? null;
-  const notified = value === null ? null : notificationItem(account, { key: notification, value }, read);
-  if (notified !== null) items.push(notified);
+  if (value !== null) {
+    const clearedMs = clearedUpToMs(account, read);
+    const notified = notificationItem(account, { key: notification, value }, clearedMs, read);
+    if (notified !== null) items.push(notified);
+  }
   if (kindOf(key) !== factKind.status) return items;
   const id = statusOfKey(key);
   const fact = read.fact(key);

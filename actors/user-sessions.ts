@@ -8,6 +8,7 @@ import { descending, type StatusId, statusAuthor } from '../runtime/status-id.ts
 import { parseCursor, printCursor, type Version, versionMs } from '../runtime/version.ts';
 import { type Item, itemKey } from './items.ts';
 import type { Ask } from './messages.ts';
+import { clearedUpToMs } from './notifications.ts';
 import { lateItems, notificationItem, statusItem } from './user-missed.ts';
 import {
   authorsOf,
@@ -130,7 +131,8 @@ export function catchUp(
   };
   for (const id of gathered.statuses) add(statusItem(id, read));
   for (const { key } of directs) add(statusItem(restOf(key) as StatusId, read));
-  for (const found of notifications) add(notificationItem(state.account, found, read));
+  const clearedMs = clearedUpToMs(state.account, read);
+  for (const found of notifications) add(notificationItem(state.account, found, clearedMs, read));
   for (const { key, value } of deletions) {
     const id = String.fromCharCode(...(value as Uint8Array)) as StatusId;
     add({ kind: 'removed', version: restOf(key) as Version, id, author: statusAuthor(id), isMention: false });

@@ -4,7 +4,15 @@ import type { Key } from '../runtime/key.ts';
 import type { Store } from '../runtime/store.ts';
 import type { Version } from '../runtime/version.ts';
 import { type Copy, type PlainFact, relayOf } from './peer-messages.ts';
-import type { Adoption, Digest, LanePosition, Piece, Reached, ReplicaStore } from './replica-ports.ts';
+import {
+  type Adoption,
+  type Digest,
+  type LanePosition,
+  mayBeLate,
+  type Piece,
+  type Reached,
+  type ReplicaStore,
+} from './replica-ports.ts';
 
 /** A piece of a scan: a frame holds four of them. */
 const scanBytes = 200_000;
@@ -122,9 +130,9 @@ export class CoreReplicaStore implements ReplicaStore {
   }
 
   #tryAdopting(adoption: Adoption, done: () => void): boolean {
-    const { kind } = adoption.from;
-    const isOfNow = kind === 'copy' || kind === 'relay' || adoption.isNewsToOthers === true;
-    const adopted = this.#store.adopt(isOfNow ? { ...adoption, late: this.#watermark() } : adoption);
+    const adopted = this.#store.adopt(
+      mayBeLate(adoption) ? { ...adoption, late: this.#watermark() } : adoption,
+    );
     if (adopted.ok && adoption.from.kind !== 'state')
       for (const entry of adopted.value.entries) this.#arriving.set(placeOf(entry), entry);
     // A disk that fails ends the process: nobody waits for this then.

@@ -19,7 +19,7 @@ const claimingMs = 1000;
 /** By then others have said whether they wish to leave as well. */
 const hearingMs = 150;
 /** A core that waits for its turn waits no longer. */
-export const mostWaitMs = 10_000;
+const mostWaitMs = 10_000;
 
 interface Awaited {
   untilMs: number;

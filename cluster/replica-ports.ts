@@ -21,6 +21,11 @@ export interface Adoption {
   isNewsToOthers?: boolean;
 }
 
+/** What of it is news may have come late: it is of a log that is followed now. What a scan brings is older than that. */
+export function mayBeLate({ from, isNewsToOthers }: Pick<Adoption, 'from' | 'isNewsToOthers'>): boolean {
+  return from.kind === 'copy' || from.kind === 'relay' || isNewsToOthers === true;
+}
+
 export interface Piece {
   entries: Copy[];
   /** Everything up to here was looked at. */

@@ -2,12 +2,12 @@
 // hear of it; so each is noted, under the server's account, by when it came.
 import { serverAccount } from './account-id.ts';
 import type { FoundView, Range, ViewWrite } from './behaviours.ts';
-import { afterPrefix, type Key, keyOf, restOf } from './key.ts';
+import { afterPrefix, type Key, keyOf } from './key.ts';
 import { bytesOfLatin1, latin1OfBytes } from './status-id.ts';
 import { makeVersion, type Version, versionBytes, versionMs } from './version.ts';
 
 /** No kind of the product's own may be this one. */
-export const lateKind = 'L';
+const lateKind = 'L';
 
 /** One core may hear of it so much later than another, at which somebody was who goes to the first. */
 export const lateApartMs = 45_000;
@@ -44,9 +44,4 @@ export function lateBefore(ms: number, most: number): Range {
 export function lateFactOf({ value }: Pick<FoundView, 'value'>): LateFact {
   const text = latin1OfBytes(value as Uint8Array);
   return { version: text.slice(0, versionBytes) as Version, key: text.slice(versionBytes) as Key };
-}
-
-/** When it came. */
-export function lateArrival({ key }: Pick<FoundView, 'key'>): Version {
-  return restOf(key).slice(0, versionBytes) as Version;
 }

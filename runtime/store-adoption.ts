@@ -107,12 +107,10 @@ export class StoreAdoption {
       clock.observe(copy.version);
     }
     if (from.kind === 'again') for (const copy of known) this.#log(batch, copy, from, copy.to);
-    const news = [...taken.map(({ copy }) => copy), ...(isNewsToOthers ? known : [])];
-    if (late !== undefined)
-      this.#note(
-        batch,
-        news.filter(({ version }) => version <= late),
-      );
+    if (late !== undefined) {
+      for (const { copy } of taken) if (copy.version <= late) this.#note(batch, copy);
+      if (isNewsToOthers) for (const copy of known) if (copy.version <= late) this.#note(batch, copy);
+    }
     if (taken.length > 0) batch.meta.set(seenKey, clock.last());
     this.#options.positions.stage(batch, positions);
     const entries = taken.map(({ entry }) => entry);
@@ -126,18 +124,16 @@ export class StoreAdoption {
   /** These came late. Resolves when that is on the disk; what came more than a day ago is forgotten. */
   note(facts: readonly LateFact[], expired: readonly Key[]): Promise<void> {
     return this.#options.writer.stage((batch) => {
-      this.#note(batch, facts);
+      for (const fact of facts) this.#note(batch, fact);
       for (const key of expired) batch.views.set(key, null);
     });
   }
 
-  #note(batch: Batch, facts: readonly LateFact[]): void {
+  #note(batch: Batch, fact: LateFact): void {
     const { placement, clock } = this.#options;
-    for (const fact of facts) {
-      if (!placement.ownsKey(fact.key)) continue;
-      const { key, value } = lateView(fact, clock.last());
-      batch.views.set(key, value);
-    }
+    if (!placement.ownsKey(fact.key)) return;
+    const { key, value } = lateView(fact, clock.last());
+    batch.views.set(key, value);
   }
 
   #isWanted({ key, version, to }: Copy, before: StoredFact | null): boolean {

@@ -1,8 +1,9 @@
 // A core's store as replication sees it, when the core stops.
 import { expect, test } from 'vitest';
 import { CoreReplicaStore } from '../../cluster/core-replica-store.ts';
+import type { Adoption } from '../../cluster/replica-ports.ts';
 import type { Store } from '../../runtime/store.ts';
-import { noVersion } from '../../runtime/version.ts';
+import { makeVersion, noVersion } from '../../runtime/version.ts';
 
 test('once it is closed nothing is written any more, whoever hears now that something is on the disk', () => {
   const asked: string[] = [];
@@ -31,4 +32,46 @@ test('once it is closed nothing is written any more, whoever hears now that some
   store.close();
   write();
   expect(asked).toHaveLength(2);
+});
+
+test('what comes by a log is noted when it is late, by the watermark of that moment; what a scan brings is not', () => {
+  const adopted: { kind: string; late: unknown }[] = [];
+  const noted: unknown[] = [];
+  let watermark = makeVersion(1, 0, 1);
+  const store = new CoreReplicaStore(
+    {
+      adopt: ({ from, late }: { from: { kind: string }; late?: unknown }) => {
+        adopted.push({ kind: from.kind, late });
+        return { ok: true, value: { entries: [], done: Promise.resolve() } };
+      },
+      noteLate: (entries: unknown) => {
+        noted.push(entries);
+        return Promise.resolve();
+      },
+    } as unknown as Store,
+    1,
+    () => watermark,
+  );
+  const adopt = (from: Adoption['from'], isNewsToOthers?: boolean): void =>
+    store.adopt(
+      { copies: [], from, positions: [], ...(isNewsToOthers === true ? { isNewsToOthers } : {}) },
+      () => {},
+    );
+  const first = watermark;
+  adopt({ kind: 'copy', origin: 2, incarnation: 3 });
+  const second = makeVersion(2, 0, 1);
+  watermark = second;
+  adopt({ kind: 'relay' });
+  adopt({ kind: 'again' });
+  adopt({ kind: 'again' }, true);
+  adopt({ kind: 'state' });
+  expect(adopted).toEqual([
+    { kind: 'copy', late: first },
+    { kind: 'relay', late: second },
+    { kind: 'again', late: undefined },
+    { kind: 'again', late: second },
+    { kind: 'state', late: undefined },
+  ]);
+  store.noteLate([]);
+  expect(noted).toEqual([[]]);
 });

@@ -1,13 +1,14 @@
 // A disk and the store on it, simulated: what is written is there after an fsync that takes time; a crash loses the rest.
 
 import { type Copy, type PlainFact, relayOf } from '../../cluster/peer-messages.ts';
-import type {
-  Adoption,
-  Digest,
-  LanePosition,
-  Piece,
-  Reached,
-  ReplicaStore,
+import {
+  type Adoption,
+  type Digest,
+  type LanePosition,
+  mayBeLate,
+  type Piece,
+  type Reached,
+  type ReplicaStore,
 } from '../../cluster/replica-ports.ts';
 import { type HybridClock, hybridClock } from '../../runtime/clock.ts';
 import type { Key } from '../../runtime/key.ts';
@@ -212,10 +213,10 @@ export class Disk implements ReplicaStore {
       .flatMap(([of, life]) => (of === origin && life !== undefined ? [life] : []));
   }
 
-  adopt({ copies, from, positions, isNewsToOthers = false }: Adoption, done: () => void): void {
+  adopt(adoption: Adoption, done: () => void): void {
+    const { copies, from, positions, isNewsToOthers = false } = adoption;
     for (const { version } of copies) this.#hlc.observe(version);
-    const isOfNow = from.kind === 'copy' || from.kind === 'relay' || isNewsToOthers;
-    const upTo = isOfNow ? (this.#options.watermark?.() ?? noVersion) : noVersion;
+    const upTo = mayBeLate(adoption) ? (this.#options.watermark?.() ?? noVersion) : noVersion;
     const arrived = this.clock;
     this.#write(() => {
       for (const one of copies) {

@@ -384,9 +384,9 @@ export const foundPlants: readonly Plant[] = [
     also: [
       { file: 'cluster/replica-relay.ts', line: ', isNewsToOthers: true', instead: '' },
       {
-        file: 'tests/simulation/disk.ts',
-        line: "const isOfNow = from.kind === 'copy' || from.kind === 'relay' || isNewsToOthers;",
-        instead: 'const isOfNow = isNewsToOthers;',
+        file: 'cluster/replica-ports.ts',
+        line: "return from.kind === 'copy' || from.kind === 'relay' || isNewsToOthers === true;",
+        instead: "return from.kind === 'again' && isNewsToOthers === true;",
       },
     ],
     seed: null,
