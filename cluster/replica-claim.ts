@@ -15,4 +15,6 @@ export interface Claim {
   answers: Map<number, Granted>;
   /** Pulls, scans and gives under way. */
   open: Set<number>;
+  /** Since when somebody who has yet to answer is not linked; null: all are. */
+  aloneMs: number | null;
 }

@@ -43,6 +43,8 @@ const askingMs = 700;
 const claimMs = 6000;
 /** Two who claim at once are apart by up to this the next time. */
 const apartMs = 300;
+/** So long an answer is waited for from a node whose link is gone: another link may come at once. */
+const aloneMs = 300;
 /** A clock that is to be above all that the last server can have given. */
 const leapMs = 1000;
 const hopMs = 50;
@@ -89,6 +91,7 @@ export class Claims {
     for (const claim of [...this.#claims.values()]) {
       if (clock.monoMs() - claim.atMs > claimMs) this.#drop(claim);
       else if (claim.phase === 'asking' && this.#isOverdue(claim)) this.#asked(claim);
+      else if (claim.phase === 'gathering' && this.#isLeftAlone(claim)) this.#drop(claim);
     }
   }
 
@@ -96,6 +99,15 @@ export class Claims {
   #isOverdue(claim: Claim): boolean {
     if (this.#options.clock.monoMs() - claim.atMs > askingMs) return true;
     return claim.isAsked && !this.#waitsFor(claim);
+  }
+
+  /** Somebody who has yet to answer is linked no more, and does not come back soon: others may have it, too. */
+  #isLeftAlone(claim: Claim): boolean {
+    const { clock, leases } = this.#options;
+    const nowMs = clock.monoMs();
+    const isAway = [...this.gathering.waitsFor(claim)].some((node) => !leases.isLinked(node));
+    claim.aloneMs = isAway ? (claim.aloneMs ?? nowMs) : null;
+    return claim.aloneMs !== null && nowMs - claim.aloneMs > aloneMs;
   }
 
   /** By partition, the terms. This node's own grants come first: they are on its disk before others are asked. */
@@ -112,6 +124,7 @@ export class Claims {
       isAsked: false,
       answers: new Map(),
       open: new Set(),
+      aloneMs: null,
     };
     this.#claims.set(id, claim);
     grants.consider(self, listed(terms), (granted) => {
@@ -140,6 +153,7 @@ export class Claims {
 
   /** What was asked of it, or answered, by a link of before may be lost: it is asked by this one. */
   linked(node: number): void {
+    this.gathering.linked(node);
     const { ring, send } = this.#options;
     for (const { phase, isAsked, answers, terms, id } of this.#claims.values()) {
       if (phase !== 'asking' || !isAsked || answers.has(node)) continue;

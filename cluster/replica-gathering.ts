@@ -15,6 +15,13 @@ interface Pull {
   upTo: number;
 }
 
+/** Asked of a node, and not answered yet. */
+interface Question {
+  claim: Claim;
+  node: number;
+  message: PeerMessage;
+}
+
 /** What goes to a node that granted: of the partitions it has all of. */
 interface Gift {
   node: number;
@@ -52,6 +59,7 @@ export class Gathering {
   readonly #pulls = new Map<number, Pull>();
   readonly #gives = new Map<number, Claim>();
   readonly #scans = new Map<number, { claim: Claim; shared: ReadonlySet<number> }>();
+  readonly #questions = new Map<number, Question>();
   #lastId = 0;
 
   constructor(options: GatheringOptions) {
@@ -123,6 +131,23 @@ export class Gathering {
     for (const [id, { claim: of }] of this.#pulls) if (of === claim) this.#pulls.delete(id);
     for (const [id, of] of this.#gives) if (of === claim) this.#gives.delete(id);
     for (const [id, { claim: of }] of this.#scans) if (of === claim) this.#scans.delete(id);
+    for (const [id, { claim: of }] of this.#questions) if (of === claim) this.#questions.delete(id);
+  }
+
+  /** What was asked by a link of before, or its answer, may be lost: it is asked by this one. Twice does no harm. */
+  linked(node: number): void {
+    for (const { node: asked, message } of this.#questions.values())
+      if (asked === node) this.#options.send(node, message);
+  }
+
+  /** Nodes that have yet to answer. */
+  *waitsFor(claim: Claim): Iterable<number> {
+    for (const { claim: of, node } of this.#questions.values()) if (of === claim) yield node;
+  }
+
+  #send(id: number, question: Question): void {
+    this.#questions.set(id, question);
+    this.#options.send(question.node, question.message);
   }
 
   #scan(claim: Claim, node: number, shared: ReadonlySet<number>, after: Key | null = null): void {
@@ -130,7 +155,7 @@ export class Gathering {
     this.#scans.set(id, { claim, shared });
     claim.open.add(id);
     const about = { partitions: [...shared], after, asOwner: true, guestsOf: null };
-    this.#options.send(node, { kind: 'scan', id, ...about });
+    this.#send(id, { claim, node, message: { kind: 'scan', id, ...about } });
   }
 
   /** `relayed`: called when it is on the disk. False: it is not one of a claim's. */
@@ -138,6 +163,7 @@ export class Gathering {
     const scan = this.#scans.get(message.id);
     if (scan === undefined) return false;
     this.#scans.delete(message.id);
+    this.#questions.delete(message.id);
     const { claim, shared } = scan;
     const { store, isOpen, arrived } = this.#options;
     // A fact has no place in a log.
@@ -164,7 +190,7 @@ export class Gathering {
     claim.open.add(id);
     const { origin, incarnation, seq: after } = position;
     const about = { origin, incarnation, after, upTo, partitions: [...claim.terms.keys()] };
-    this.#options.send(from, { kind: 'pull', id, ...about, committed: false });
+    this.#send(id, { claim, node: from, message: { kind: 'pull', id, ...about, committed: false } });
   }
 
   /** False: it is not one of a claim's. */
@@ -172,6 +198,7 @@ export class Gathering {
     const pull = this.#pulls.get(message.id);
     if (pull === undefined) return false;
     this.#pulls.delete(message.id);
+    this.#questions.delete(message.id);
     const { store, arrived } = this.#options;
     store.adopt({ copies: message.entries, from: { kind: 'relay' }, positions: [] }, () => {
       arrived(pull.from, message.entries);
@@ -182,7 +209,7 @@ export class Gathering {
   }
 
   #give(claim: Claim, { node, shared, from, upTo }: Gift): void {
-    const { store, send, partitionOf } = this.#options;
+    const { store, partitionOf } = this.#options;
     let after = from.seq;
     while (after < upTo) {
       const piece = store.read(from.origin, from.incarnation, after, readAtOnce);
@@ -195,7 +222,7 @@ export class Gathering {
         const id = ++this.#lastId;
         claim.open.add(id);
         this.#gives.set(id, claim);
-        send(node, { kind: 'give', id, entries });
+        this.#send(id, { claim, node, message: { kind: 'give', id, entries } });
       }
       if (piece.upTo <= after) return;
       after = piece.upTo;
@@ -207,6 +234,7 @@ export class Gathering {
     const claim = this.#gives.get(id);
     if (claim === undefined) return;
     this.#gives.delete(id);
+    this.#questions.delete(id);
     this.#close(claim, id);
   }
 
