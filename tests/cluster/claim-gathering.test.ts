@@ -153,10 +153,17 @@ test('a claim that has come to nothing asks nobody', () => {
 });
 
 /** A claim of the partition that the peer has granted and is asked for what it has. */
-function claiming(): { claims: Claims; clock: { ms: number }; links: Set<number>; failed: number[] } {
+function claiming(): {
+  claims: Claims;
+  clock: { ms: number };
+  links: Set<number>;
+  failed: number[];
+  sent: [number, PeerMessage][];
+} {
   const clock = { ms: 0 };
   const links = new Set([peer]);
   const failed: number[] = [];
+  const sent: [number, PeerMessage][] = [];
   const { answer, intake, store } = parts(0);
   const claims = new Claims({
     self: { node: self, boot: 'a', incarnation: 1 },
@@ -170,7 +177,7 @@ function claiming(): { claims: Claims; clock: { ms: number }; links: Set<number>
     },
     backing: new Backing(),
     intake,
-    send: () => {},
+    send: (node: number, message: PeerMessage) => sent.push([node, message]),
     partitionOf: () => partition,
     chance: () => 0,
     relayed: () => {},
@@ -181,7 +188,7 @@ function claiming(): { claims: Claims; clock: { ms: number }; links: Set<number>
   } as unknown as ClaimsOptions);
   claims.begin(new Map([[partition, 4]]));
   claims.granted(peer, answer);
-  return { claims, clock, links, failed };
+  return { claims, clock, links, failed, sent };
 }
 
 test('a claim whose question stays unanswered because the link is gone comes to nothing soon, and another can be made', () => {
@@ -210,4 +217,13 @@ test('one whose link is replaced goes on', () => {
   claims.tick();
   expect(claims.has(partition)).toBe(true);
   expect(failed).toEqual([]);
+});
+
+test('a claim asks the next link what it has yet to gather', () => {
+  const { claims, sent } = claiming();
+  const asked = sent.filter(([, { kind }]) => kind !== 'claim');
+  expect(kinds(asked)).toEqual(['give', 'pull']);
+  sent.length = 0;
+  claims.linked(peer);
+  expect(sent).toEqual(asked);
 });
