@@ -77,6 +77,11 @@ export class MeshDialing {
     core.keeper.moveTo(isHeld ? [] : core.addresses);
   }
 
+  /** An attempt to reach it is under way. */
+  isDialing(node: number): boolean {
+    return this.#cores.get(node)?.keeper.isDialing ?? false;
+  }
+
   /** Tries addresses where some core may be, unless it is known who is there. */
   knock(addresses: readonly WireAddress[]): void {
     const known = new Set([...this.#cores.values()].flatMap((core) => core.addresses.map(nameOf)));

@@ -272,11 +272,13 @@ export class Mesh {
       this.#open?.gossip.closed(settled.of.link);
       this.#events.unlinked(node);
     }
+    // Only an attempt that is under way can have a link at the other end already, which both would keep.
+    const mayBeBetter = how === 'taken' && this.node < node && this.#open?.dialing.isDialing(node) === true;
     this.#copiedKeys.linked(node, { boot, address: placeOf(hello.addresses) });
     this.#open?.gossip.opened(link);
     this.#open?.dialing.locate(node, [...hello.addresses, ...(this.#open.dialing.addressesOf(node) ?? [])]);
     this.#events.linked({ node, boot, incarnation: incarnation ?? 0, publicKey });
-    if (how !== 'kept') this.#holdBack(node, link, how === 'taken' && this.node < node ? patienceMs : 0);
+    if (how !== 'kept') this.#holdBack(node, link, mayBeBetter ? patienceMs : 0);
     return this.#receiver(link, () => {
       if (!this.#links.closed(node, link)) return;
       this.#open?.dialing.hold(node, false);

@@ -17,6 +17,8 @@ export interface KeeperOptions<D, C> extends Omit<DialOptions<D, C>, 'host' | 'p
 export interface WireKeeper<D, C> {
   /** The open link, or null. */
   readonly link: WireLink<D, C> | null;
+  /** An attempt is under way. */
+  readonly isDialing: boolean;
   /** Where the peer is now. Tried at once when there is no link; a link that is open stays. */
   moveTo(addresses: readonly WireAddress[]): void;
   /** Ends the link and dials no more. */
@@ -45,6 +47,7 @@ export function redialPauseMs(rounds: number, chance: number): number {
 
 class Keeper<D, C> implements WireKeeper<D, C> {
   link: WireLink<D, C> | null = null;
+  isDialing = false;
   readonly #options: KeeperOptions<D, C>;
   readonly #clock: LinkClock;
   #addresses: readonly WireAddress[];
@@ -89,6 +92,7 @@ class Keeper<D, C> implements WireKeeper<D, C> {
     // None: until some are told.
     if (address === undefined) return;
     const { onLink } = this.#options;
+    this.isDialing = true;
     let openedAtMs = 0;
     let isStopped = false;
     const dialing = connectWire<D, C>({
@@ -111,9 +115,11 @@ class Keeper<D, C> implements WireKeeper<D, C> {
     });
     this.#stop = () => {
       isStopped = true;
+      this.isDialing = false;
       dialing.abandon();
     };
     void dialing.outcome.then((outcome) => {
+      if (!isStopped) this.isDialing = false;
       if (isStopped) {
         if (outcome.kind === 'opened') outcome.link.close('it is not needed any more');
       } else if (outcome.kind === 'refused') {

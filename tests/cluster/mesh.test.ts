@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { readKeeper, readKeeperNow, successorOf } from '../../cluster/keeper.ts';
 import { rotateDhtKey } from '../../cluster/manifest-change.ts';
 import { until } from '../support/until.ts';
+import { ManualClock } from './link-ends.ts';
 import {
   admissionWith,
   admitting,
@@ -94,6 +95,32 @@ test('two cores that dial each other at once end up with one link, the same at b
   a.mesh.send(b.mesh.node, { kind: 'given', id: 1 });
   b.mesh.send(a.mesh.node, { kind: 'given', id: 2 });
   await until(() => a.messages.length > 0 && b.messages.length > 0);
+});
+
+test('the link to a core that is back stays: nobody who only waited to dial it again puts another in its place', async () => {
+  const made = [await nodes.node('a'), await nodes.node('b')];
+  const [smaller, larger] = made.sort((one, other) => one.member.node - other.member.node);
+  if (smaller === undefined || larger === undefined) throw new Error('no nodes');
+  await nodes.found(smaller, larger);
+  const before = await nodes.core(larger);
+  const { port } = before.place();
+  await before.stop();
+  await nodes.remember(smaller, { cores: [{ node: larger.member.node, host: '127.0.0.1', port }] });
+  const clock = new ManualClock();
+  const waiting = await nodes.core(smaller, {}, clock);
+  await until(() => waiting.witness.said.length === 1, { what: 'its attempt has failed' });
+
+  await nodes.remember(larger, { cores: [{ node: smaller.member.node, ...waiting.place() }] });
+  const back = await nodes.core(larger, { port });
+  await allLinked([waiting, back]);
+  // Longer than the pause before its next attempt, shorter than an attempt that is under way is waited for.
+  await clock.advance(900);
+  for (let id = 1; id <= 20; id++) {
+    waiting.mesh.send(larger.member.node, { kind: 'given', id });
+    await until(() => back.messages.length === id);
+  }
+  expect([waiting.linked.length, back.linked.length]).toEqual([1, 1]);
+  expect(back.witness.of('links-opened')).toBe(1);
 });
 
 test('a core that is started anew is linked anew, under its new boot', async () => {

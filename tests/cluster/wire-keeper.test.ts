@@ -99,10 +99,13 @@ test('the log hears once why there is no link, however often it is tried', async
 test('a new address is tried at once when there is no link', async () => {
   const server = await ends.server();
   const { keeper, refused } = keep([await nowhere()]);
+  expect(keeper.isDialing).toBe(true);
   await until(() => refused.length === 1, { everyMs: 1 });
-  expect(keeper.link).toBeNull();
+  expect([keeper.link, keeper.isDialing]).toEqual([null, false]);
   keeper.moveTo([addressOf(server)]);
+  expect(keeper.isDialing).toBe(true);
   await until(() => keeper.link, { everyMs: 1 });
+  expect(keeper.isDialing).toBe(false);
 });
 
 test('a keeper without an address waits for one', async () => {
@@ -139,6 +142,8 @@ test('a new address in the middle of an attempt puts an end to it', async () => 
   const server = await ends.server();
   const { keeper, witness, refused } = keep([addressOf(slow)]);
   const admitLate = await until(() => admit, { everyMs: 1 });
+  keeper.moveTo([]);
+  expect(keeper.isDialing).toBe(false);
   keeper.moveTo([addressOf(server)]);
   await until(() => keeper.link, { everyMs: 1 });
   await until(() => slow.witness.said.length === 1, { everyMs: 1 });
