@@ -27,12 +27,12 @@ interface Asked {
 
 export interface CopiesOptions {
   self: number;
-  store: ReplicaStore;
+  store: Pick<ReplicaStore, 'adopt'>;
   clock: ReplicaClock;
   ring: () => Ring;
-  leases: Leases;
-  horizon: Horizon;
-  intake: Intake;
+  leases: Pick<Leases, 'isLinked'>;
+  horizon: Pick<Horizon, 'says'>;
+  intake: Pick<Intake, 'seqOf' | 'originsOf'>;
   send: Send;
   partitionOf(key: Key): number;
   /** These are on the disk now, in the relay: those that concern what this node owns. */
@@ -130,10 +130,17 @@ export class Copies {
       if (!this.#asked.delete(message.id)) return;
       const origin = position.origin % relayBit;
       if (!message.isLast) this.#pull(node, said, { ...position, seq: message.upTo });
-      else if (!this.#isAsked(node, origin)) this.#peers.get(node)?.here.set(origin, said.version);
+      else if (!this.#isAsked(node, origin)) this.#hasCome(node, origin);
     };
     if (here.length === 0) done();
     else store.adopt({ copies: here, from: { kind: 'relay' }, positions: [] }, done);
+  }
+
+  /** All that was asked, for whichever version. The last to come is not always of the last version: an answer may be lost, or long on its way. */
+  #hasCome(node: number, origin: number): void {
+    const peer = this.#peers.get(node);
+    const version = peer?.asked.get(origin);
+    if (version !== undefined) peer?.here.set(origin, version);
   }
 
   /**

@@ -1,7 +1,7 @@
 // The checkers of the simulation: what clients were told, held against what is there. Each says a violation in one sentence.
 import type { Ring } from '../../cluster/ring.ts';
 import { accountAt, type Key } from '../../runtime/key.ts';
-import { noVersion, printCursor, type Version } from '../../runtime/version.ts';
+import { noVersion, printCursor, type Version, versionMs } from '../../runtime/version.ts';
 import { Order } from './order.ts';
 import type { Random } from './random.ts';
 import { authorOf, type Facts, isPost, type SimSession, type Value } from './requests.ts';
@@ -37,9 +37,13 @@ export interface End {
   ring: Ring;
   nodes: ReadonlyMap<number, Process>;
   sessions: readonly SimSession[];
+  /** By a clock that is right. */
+  wallMs: number;
 }
 
 const mostViolations = 20;
+/** So far behind the clock a watermark may be in the end: answers that were lost are asked for again after 4 s. */
+const mostBehindMs = 5000;
 const mostTermsInPeace = 6;
 /** Above all that is ever given. */
 const lastVersion = '\u00ff'.repeat(12) as Version;
@@ -269,7 +273,7 @@ export class Checks {
     return this.#unfinished(end).next().done === true;
   }
 
-  *#unfinished({ ring, nodes, sessions }: End): Generator<string> {
+  *#unfinished({ ring, nodes, sessions, wallMs }: End): Generator<string> {
     for (let partition = 0; partition < this.#partitions; partition++) {
       const { owners } = ring.placement(partition);
       const served = owners.filter((node) => nodes.get(node)?.replica.server.term(partition) !== null);
@@ -279,6 +283,13 @@ export class Checks {
       if (terms > mostTermsInPeace)
         yield `steady: partition ${partition} was served under ${terms} terms although nothing went wrong`;
       yield* unequal(partition, owners, nodes);
+    }
+    for (const node of ring.nodes()) {
+      // It has no need of one.
+      if (ring.isAlone(node)) continue;
+      const watermark = nodes.get(node)?.replica.horizon.watermark();
+      if (watermark !== undefined && versionMs(watermark) < wallMs - mostBehindMs)
+        yield `current: node ${node} has taken in everything up to ${cursor(watermark)} in the end, ${wallMs - versionMs(watermark)} ms ago`;
     }
     for (const [key, all] of this.#acknowledged) yield* this.#lost(key, all, ring, nodes);
     yield* this.#unaddressed(ring, nodes);

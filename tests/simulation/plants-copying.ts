@@ -151,6 +151,15 @@ export const copyingPlants: readonly Plant[] = [
     foundBy: ['complete'],
   },
   {
+    name: 'whoever was asked twice is believed for what the last answer belongs to, which is not always the later question',
+    file: 'cluster/replica-copies.ts',
+    line: 'else if (!this.#isAsked(node, origin)) this.#hasCome(node, origin);',
+    instead: 'else if (!this.#isAsked(node, origin)) this.#peers.get(node)?.here.set(origin, said.version);',
+    seed: 15,
+    foundBy: ['current'],
+    wasReal: true,
+  },
+  {
     name: 'a new server is believed while another one has not given up',
     file: 'cluster/replica-copies.ts',
     line: 'if (leases.isLinked(other) && horizon.says(other, partition) !== false) return false;',

@@ -12,6 +12,9 @@ import { ringOf, type SimManifest } from './sim-manifest.ts';
 import { Product } from './sim-product.ts';
 import type { World } from './world.ts';
 
+/** What a right clock shows when the simulation begins. */
+export const wallZeroMs = 1_000_000;
+
 /** The node that it runs on. */
 export interface ProcessHost {
   readonly node: number;
@@ -65,7 +68,7 @@ export class Process {
     this.fsyncMs = options.fsyncMs;
     const { world, partitions, pushed, read } = options;
     const { node } = host;
-    this.#wallAtBootMs = world.nowMs + host.wallOffsetMs + 1_000_000;
+    this.#wallAtBootMs = world.nowMs + host.wallOffsetMs + wallZeroMs;
     this.#startedMs = world.nowMs;
     this.disk = new Disk({
       node,

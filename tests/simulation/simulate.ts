@@ -9,7 +9,7 @@ import { SimFollowers } from './sim-followers.ts';
 import { SimGateway } from './sim-gateway.ts';
 import { ringOf, type SimManifest } from './sim-manifest.ts';
 import { SimNode } from './sim-node.ts';
-import type { Process } from './sim-process.ts';
+import { type Process, wallZeroMs } from './sim-process.ts';
 import { readFrom } from './sim-reading.ts';
 import { SimRing } from './sim-ring.ts';
 import { World } from './world.ts';
@@ -258,6 +258,7 @@ class Run {
     const ring = ringOf(this.#ring.manifest, partitions);
     const nodes = new Map<number, Process>();
     for (const [node, { process }] of this.#nodes) if (process !== null) nodes.set(node, process);
-    return { ring, nodes, sessions: this.#followers.sessions };
+    const wallMs = wallZeroMs + this.#world.events.nowMs;
+    return { ring, nodes, sessions: this.#followers.sessions, wallMs };
   }
 }
