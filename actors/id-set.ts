@@ -1,19 +1,23 @@
 // A set of account ids in eight bytes each: sorted numbers, nothing for a garbage collector to walk.
 import type { AccountId } from '../runtime/account-id.ts';
 
+/** Shared by all that are empty: 200 bytes each otherwise. */
+const none = new Float64Array(0);
+
 export class IdSet {
   #ids: Float64Array;
   #size: number;
 
   constructor(ids: Iterable<AccountId> = []) {
-    this.#ids = Float64Array.from(ids).sort();
-    this.#size = this.#ids.length;
+    const sorted = Float64Array.from(ids).sort();
+    this.#ids = sorted.length === 0 ? none : sorted;
+    this.#size = sorted.length;
   }
 
   /** Of what `packed` gave. Shares it until something is added. */
   static of(sorted: Float64Array): IdSet {
     const set = new IdSet();
-    set.#ids = sorted;
+    set.#ids = sorted.length === 0 ? none : sorted;
     set.#size = sorted.length;
     return set;
   }

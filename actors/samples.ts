@@ -3,6 +3,7 @@
 import type { AccountId } from '../runtime/account-id.ts';
 import { firstAccountOf } from '../runtime/account-id.ts';
 import type { Moment, Reader, RuntimeMessage } from '../runtime/behaviours.ts';
+import type { StatusId } from '../runtime/status-id.ts';
 import type { Samples } from '../runtime/trial.ts';
 import { printCursor, type Version } from '../runtime/version.ts';
 import { type Item, itemKey } from './items.ts';
@@ -19,6 +20,7 @@ import {
   sampleFacts,
   sampleStatus,
 } from './sample-facts.ts';
+import { noneOf, withOne } from './small-map.ts';
 import { timelineLength } from './timeline.ts';
 import { type UserMessage, user } from './user.ts';
 import { loadUser, type UserState } from './user-state.ts';
@@ -105,11 +107,13 @@ function largeState(): UserState {
   for (const author of manyAccounts(5000)) {
     state.followees.add(author);
     if (author % 3 === 0) state.withoutBoosts.add(author);
-    if (author % 5 === 0) state.mutes.set(author, { notifications: false, untilMs: null });
+    if (author % 5 === 0) state.mutes = withOne(state.mutes, author, { notifications: false, untilMs: null });
     if (author % 7 === 0) state.blockedBy.add(author);
   }
   for (let n = 0; n < timelineLength; n++) state.timeline.insert(sampleStatus(bob, 1000 + n));
-  for (let n = 0; n < 5000; n++) state.marks?.set(sampleStatus(cyd, n), 1 + (n % 7));
+  let marks = noneOf<StatusId, number>();
+  for (let n = 0; n < 5000; n++) marks = withOne(marks, sampleStatus(cyd, n), 1 + (n % 7));
+  state.marks = marks;
   state.reached = timelineLength;
   for (let number = 1; number <= 50; number++)
     state.sessions.push({ number, held: null, since: null, caught: null });
@@ -125,7 +129,7 @@ function oddState(): UserState {
   state.lastStatusMs = nowMs;
   state.followees.add(bob);
   state.blocks.add(dan);
-  state.mutes.set(ada, { notifications: true, untilMs: nowMs + 1 });
+  state.mutes = withOne(state.mutes, ada, { notifications: true, untilMs: nowMs + 1 });
   state.mutesEndMs = nowMs + 1;
   state.isSubscribed = true;
   state.built = 'building';
@@ -136,7 +140,7 @@ function oddState(): UserState {
   const catching = { number: 8, held, since: zero, caught: null };
   const caught = { number: 9, held: null, since: zero, caught: { keys: new Set(['s']), upTo: zero } };
   state.sessions.push(catching, caught);
-  state.catching.set(4, catching);
+  state.catching = withOne(state.catching, 4, catching);
   return state;
 }
 

@@ -15,9 +15,12 @@ export interface Page {
   limit: number;
 }
 
+/** Shared by all that are empty. */
+const none = new Float64Array(0);
+
 /** Each id as two exact doubles, ms with the author's upper 12 bits and the rest of the author with the salt: they order as ids do. */
 export class Timeline {
-  #pairs: Float64Array = new Float64Array(0);
+  #pairs: Float64Array = none;
   #length = 0;
   #most: number;
 
@@ -28,7 +31,7 @@ export class Timeline {
   /** Of what `packed` gave. Shares it until it grows. */
   static of(pairs: Float64Array): Timeline {
     const timeline = new Timeline();
-    timeline.#pairs = pairs;
+    timeline.#pairs = pairs.length === 0 ? none : pairs;
     timeline.#length = pairs.length / 2;
     return timeline;
   }

@@ -2,6 +2,7 @@
 import type { Moment, PointReader } from '../runtime/behaviours.ts';
 import type { Item } from './items.ts';
 import { followsNow } from './rows.ts';
+import { without } from './small-map.ts';
 import { pushItem } from './user-sessions.ts';
 import { enter, fillGaps, stopFollowing, type UserEffect, type UserState } from './user-state.ts';
 import { wants } from './wanted.ts';
@@ -25,7 +26,7 @@ export function deliver(
       case 'removed':
         state.timeline.remove(item.id);
         fillGaps(state);
-        state.marks?.delete(item.id);
+        if (state.marks !== null) state.marks = without(state.marks, item.id);
         pushItem(state, item, moment, effects);
         break;
       case 'notification':

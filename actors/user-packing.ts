@@ -1,7 +1,10 @@
 // A user's state as plain data, and back: how it passes from one release's code to another's.
+import type { AccountId } from '../runtime/account-id.ts';
+import type { StatusId } from '../runtime/status-id.ts';
 import { IdSet } from './id-set.ts';
+import { ownOf, smallOf } from './small-map.ts';
 import { Timeline } from './timeline.ts';
-import type { UserState } from './user-state.ts';
+import type { Mute, Session, UserState } from './user-state.ts';
 
 /**
  * Raise it in the commit that changes `PackedUser`; keep the shape before as a type of its own, take it in `unpackUser` and give it in
@@ -9,7 +12,10 @@ import type { UserState } from './user-state.ts';
  */
 export const stateFormat = 1;
 
-type Plain = Omit<UserState, 'followees' | 'withoutBoosts' | 'blocks' | 'blockedBy' | 'timeline'>;
+type Plain = Omit<
+  UserState,
+  'followees' | 'withoutBoosts' | 'blocks' | 'blockedBy' | 'timeline' | 'mutes' | 'marks' | 'catching'
+>;
 
 /** Format 1. */
 export interface PackedUser extends Plain {
@@ -20,12 +26,15 @@ export interface PackedUser extends Plain {
   blockedBy: Float64Array;
   /** As `Timeline` keeps them: two numbers an id. */
   timeline: Float64Array;
+  mutes: Map<AccountId, Mute>;
+  marks: Map<StatusId, number> | null;
+  catching: Map<number, Session>;
 }
 
 /** Shares with the state what is plain already. */
 export function packUser(state: UserState, format: number): PackedUser {
   checkFormat(format);
-  const { followees, withoutBoosts, blocks, blockedBy, timeline, ...plain } = state;
+  const { followees, withoutBoosts, blocks, blockedBy, timeline, mutes, marks, catching, ...plain } = state;
   return {
     ...plain,
     followees: followees.packed(),
@@ -33,12 +42,16 @@ export function packUser(state: UserState, format: number): PackedUser {
     blocks: blocks.packed(),
     blockedBy: blockedBy.packed(),
     timeline: timeline.packed(),
+    mutes: ownOf(mutes),
+    marks: marks === null ? null : ownOf(marks),
+    catching: ownOf(catching),
   };
 }
 
 export function unpackUser(packed: unknown, format: number): UserState {
   checkFormat(format);
-  const { followees, withoutBoosts, blocks, blockedBy, timeline, ...plain } = packed as PackedUser;
+  const { followees, withoutBoosts, blocks, blockedBy, timeline, mutes, marks, catching, ...plain } =
+    packed as PackedUser;
   return {
     ...plain,
     followees: IdSet.of(followees),
@@ -46,6 +59,9 @@ export function unpackUser(packed: unknown, format: number): UserState {
     blocks: IdSet.of(blocks),
     blockedBy: IdSet.of(blockedBy),
     timeline: Timeline.of(timeline),
+    mutes: smallOf(mutes),
+    marks: marks === null ? null : smallOf(marks),
+    catching: smallOf(catching),
   };
 }
 

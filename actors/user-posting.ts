@@ -7,6 +7,7 @@ import { makeStatusId, type StatusId, statusAuthor } from '../runtime/status-id.
 import { versionMs } from '../runtime/version.ts';
 import { accountFact, accountRecord, boostMarkRecord, factKind, onceRecord, statusFact } from './facts.ts';
 import { type Answer, type Ask, flag } from './messages.ts';
+import { withOne, without } from './small-map.ts';
 import { type StatusRecord, statusOf, statusRecord } from './status-record.ts';
 import { countCharacters, countGraphemes, mostCharacters } from './text.ts';
 import { agree, enter, refuse, type UserEffect, type UserState } from './user-state.ts';
@@ -165,14 +166,14 @@ const mostMarks = 20_000;
 
 function mark(state: UserState, id: StatusId, bit: number): void {
   if (state.marks === null) return;
-  state.marks.set(id, (state.marks.get(id) ?? 0) | bit);
+  state.marks = withOne(state.marks, id, (state.marks.get(id) ?? 0) | bit);
   if (state.marks.size > mostMarks) state.marks = null;
 }
 
 function unmark(state: UserState, id: StatusId, bit: number): void {
-  const left = (state.marks?.get(id) ?? 0) & ~bit;
-  if (left === 0) state.marks?.delete(id);
-  else state.marks?.set(id, left);
+  if (state.marks === null) return;
+  const left = (state.marks.get(id) ?? 0) & ~bit;
+  state.marks = left === 0 ? without(state.marks, id) : withOne(state.marks, id, left);
 }
 
 export function isOnce(key: Key): boolean {

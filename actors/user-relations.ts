@@ -5,6 +5,7 @@ import type { FactWrite } from '../runtime/fact.ts';
 import { blockFact, followFact, followRecord, muteFact, muteRecord, relationRecord } from './facts.ts';
 import type { Ask } from './messages.ts';
 import { followsNow } from './rows.ts';
+import { withOne, without } from './small-map.ts';
 import { blocksNow } from './user-home.ts';
 import { catchUpOf } from './user-sessions.ts';
 import {
@@ -107,7 +108,7 @@ export function mute(state: UserState, ask: Ask<'mute'>, moment: Moment): UserEf
   const { target, notifications, durationS } = ask;
   if (target === state.account) return [refuse(moment, 'forbidden', 'You cannot mute yourself')];
   const untilMs = durationS === 0 ? null : moment.nowMs + durationS * 1000;
-  state.mutes.set(target, { notifications, untilMs });
+  state.mutes = withOne(state.mutes, target, { notifications, untilMs });
   if (untilMs !== null) state.mutesEndMs = Math.min(state.mutesEndMs, untilMs);
   state.built = 'no';
   const value = muteRecord.encode({ createdMs: moment.nowMs, notifications, untilMs });
@@ -115,7 +116,8 @@ export function mute(state: UserState, ask: Ask<'mute'>, moment: Moment): UserEf
 }
 
 export function unmute(state: UserState, { target }: Ask<'unmute'>, moment: Moment): UserEffect[] {
-  if (!state.mutes.delete(target)) return [persist(nothing, true), agree(moment)];
+  if (!state.mutes.has(target)) return [persist(nothing, true), agree(moment)];
+  state.mutes = without(state.mutes, target);
   state.built = 'no';
   return [persist([{ key: muteFact(state.account, target), value: null }], true), agree(moment)];
 }

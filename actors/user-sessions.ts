@@ -9,6 +9,7 @@ import { parseCursor, printCursor, type Version, versionMs } from '../runtime/ve
 import { type Item, itemKey } from './items.ts';
 import type { Ask } from './messages.ts';
 import { clearedUpToMs } from './notifications.ts';
+import { withOne, without } from './small-map.ts';
 import { lateItems, notificationItem, statusItem } from './user-missed.ts';
 import {
   authorsOf,
@@ -61,7 +62,7 @@ function beginCatchUp(state: UserState, session: Session, since: Version): UserE
   session.held ??= [];
   session.since = since;
   const ticket = state.nextTicket++;
-  state.catching.set(ticket, session);
+  state.catching = withOne(state.catching, ticket, session);
   return gatherMissed(state, ticket, since);
 }
 
@@ -72,7 +73,8 @@ function beginCatchUp(state: UserState, session: Session, since: Version): UserE
 export function catchUpOf(state: UserState, sessions: readonly Session[], moment: Moment): UserEffect[] {
   if (moment.hasAll) return [];
   return sessions.map((session) => {
-    for (const [ticket, catching] of state.catching) if (catching === session) state.catching.delete(ticket);
+    for (const [ticket, catching] of state.catching)
+      if (catching === session) state.catching = without(state.catching, ticket);
     return beginCatchUp(state, session, session.since ?? moment.watermark);
   });
 }
@@ -108,7 +110,7 @@ export function catchUp(
   read: PointReader,
 ): UserEffect[] {
   const session = state.catching.get(gathered.ticket);
-  state.catching.delete(gathered.ticket);
+  state.catching = without(state.catching, gathered.ticket);
   if (session === undefined || session.since === null || !state.sessions.includes(session)) return [];
   const { since, held } = session;
   session.since = null;
@@ -178,5 +180,5 @@ export function pushItem(state: UserState, item: Item, moment: Moment, effects: 
 export function detach(state: UserState, ask: Ask<'detach'>): void {
   state.sessions = state.sessions.filter(({ number }) => number !== ask.session);
   for (const [ticket, session] of state.catching)
-    if (session.number === ask.session) state.catching.delete(ticket);
+    if (session.number === ask.session) state.catching = without(state.catching, ticket);
 }

@@ -8,6 +8,7 @@ import { accountFact, factKind, followRecord, muteRecord } from './facts.ts';
 import { IdSet } from './id-set.ts';
 import type { Item } from './items.ts';
 import { type Ask, flag } from './messages.ts';
+import { noneOf, type SmallMap, smallOf, without } from './small-map.ts';
 import { Timeline, timelineLength } from './timeline.ts';
 import { statusOfKey, viewKind } from './views.ts';
 
@@ -44,11 +45,11 @@ export interface UserState {
   withoutBoosts: IdSet;
   blocks: IdSet;
   blockedBy: IdSet;
-  mutes: Map<AccountId, Mute>;
+  mutes: SmallMap<AccountId, Mute>;
   /** No mute ends before this time. */
   mutesEndMs: number;
   /** Favourites, boosts and bookmarks; null when there are too many to keep: then they are looked up. */
-  marks: Map<StatusId, number> | null;
+  marks: SmallMap<StatusId, number> | null;
   /** The ms of the newest status ever made, deleted ones included. */
   lastStatusMs: number;
   /** 0..4095, drawn at the first post of this activation. */
@@ -66,7 +67,7 @@ export interface UserState {
   buildTicket: number;
   /** Statuses asked for by the build under way. */
   buildMost: number;
-  catching: Map<number, Session>;
+  catching: SmallMap<number, Session>;
 }
 
 /** More marks than this are not kept in memory. */
@@ -79,7 +80,7 @@ function liveFacts(reader: Reader, account: AccountId, kind: string, most = ever
   return reader.facts({ from, to: afterPrefix(from), most }).filter((fact) => fact.value !== null);
 }
 
-function loadMarks(account: AccountId, reader: Reader): Map<StatusId, number> | null {
+function loadMarks(account: AccountId, reader: Reader): SmallMap<StatusId, number> | null {
   const marks = new Map<StatusId, number>();
   for (const [kind, bit] of [
     [factKind.favourite, flag.favourited],
@@ -92,7 +93,7 @@ function loadMarks(account: AccountId, reader: Reader): Map<StatusId, number> | 
     }
     if (marks.size > mostMarks) return null;
   }
-  return marks;
+  return smallOf(marks);
 }
 
 /** Whom blocks sever: the blocker, the version of the last block or unblock, and whether it blocks now. */
@@ -134,7 +135,7 @@ export function loadUser(account: AccountId, reader: Reader): UserState {
     withoutBoosts: new IdSet(withoutBoosts),
     blocks: new IdSet(liveFacts(reader, account, factKind.block).map(({ key }) => accountAt(restOf(key)))),
     blockedBy: new IdSet(severed.filter(({ isOn }) => isOn).map(({ by }) => by)),
-    mutes,
+    mutes: smallOf(mutes),
     mutesEndMs,
     marks: loadMarks(account, reader),
     lastStatusMs: newest === undefined ? 0 : statusMs(statusOfKey(newest.key)),
@@ -148,7 +149,7 @@ export function loadUser(account: AccountId, reader: Reader): UserState {
     nextTicket: 1,
     buildTicket: 0,
     buildMost: 0,
-    catching: new Map(),
+    catching: noneOf(),
   };
 }
 
@@ -168,7 +169,7 @@ export function endMutes(state: UserState, nowMs: number): void {
   if (nowMs < state.mutesEndMs) return;
   for (const [muted, { untilMs }] of state.mutes) {
     if (untilMs === null || untilMs > nowMs) continue;
-    state.mutes.delete(muted);
+    state.mutes = without(state.mutes, muted);
     state.built = 'no';
   }
   state.mutesEndMs = firstEnd(state.mutes);

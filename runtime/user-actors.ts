@@ -1,41 +1,17 @@
 // User actors: started by their first message, stopped when idle, with bounded mailboxes; and the one interpreter of their effects.
 import type { AccountId } from './account-id.ts';
-import { ActorCodes, type Coded, type CodesReport } from './actor-codes.ts';
-import { type ActorRef, type ActorSystem, openActorSystem } from './actor-system.ts';
+import { ActorCodes, type CodesReport } from './actor-codes.ts';
 import type { Effect, Entry, Moment, Outcome, PointReader, Rejection, RuntimeMessage } from './behaviours.ts';
-import { type Announcement, FanOut, type Receiver } from './fan-out.ts';
+import { type Announcement, FanOut } from './fan-out.ts';
 import type { Gathering, Wanted } from './gathering.ts';
+import { LentActors } from './lent-actors.ts';
 import type { Pushes, UserActorsOptions } from './user-actors-options.ts';
+import { type Cell, type Letter, newCell } from './user-cell.ts';
 import type { Version } from './version.ts';
-
-type Letter<Message, Item> = {
-  message: Message | RuntimeMessage<Item>;
-  request: number;
-  /** While it is handled; null: the one for all. */
-  read?: PointReader | null;
-  /** Only for this life of the cell. */
-  life?: number;
-};
-
-/** An awake user. */
-interface Cell<State, Message extends { kind: string }, Item>
-  extends Receiver<Item>,
-    Coded<State, Message, Item> {
-  account: AccountId;
-  actor: ActorRef<Letter<Message, Item> | null>;
-  /** Letters sent and not yet handled. */
-  queued: number;
-  lastMs: number;
-  lostItems: boolean;
-  /** What is due to it was left over for a later turn. */
-  isLate: boolean;
-  /** Which of its lives this is: it begins another, from facts, with every crash. */
-  life: number;
-}
 
 const defaultIdleMs = 600_000;
 const defaultMailbox = 1000;
-/** While actors go over to new code, so much is delivered in one turn. */
+/** While actors go over to new code, and when all are told, so much is delivered in one turn. */
 const deliveringTurnMs = 10;
 /** For `packed`: nobody waits while all of a million are walked. */
 const mostLookedAt = 10_000;
@@ -52,7 +28,7 @@ function noPushes<Item>(): Pushes<Item> {
 
 export class UserActors<State, Message extends { kind: string }, Item> {
   readonly #options: UserActorsOptions<State, Message, Item>;
-  readonly #system: ActorSystem<Letter<Message, Item> | null> = openActorSystem();
+  readonly #actors: LentActors<Letter<Message, Item> | null, Cell<State, Message, Item>>;
   readonly #cells = new Map<AccountId, Cell<State, Message, Item>>();
   readonly #waiting = new Map<number, { account: AccountId; resolve: (outcome: Outcome<unknown>) => void }>();
   readonly #fanOut: FanOut<Item, Cell<State, Message, Item>>;
@@ -63,13 +39,18 @@ export class UserActors<State, Message extends { kind: string }, Item> {
   #pushed: { item: Item | null; sessions: number[] } = { item: null, sessions: [] };
   #flushIsDue = false;
   #lastRequest = 0;
-  #lastSpawn = 0;
   #nowMs = 0;
   #reached: Version;
 
   constructor(options: UserActorsOptions<State, Message, Item>) {
     this.#options = options;
     this.#reached = options.start;
+    this.#actors = new LentActors({
+      handle: (cell, letter) => this.#handle(cell, letter),
+      isAtRest: ({ queued, due, lostItems, lastMs }, sinceMs) =>
+        queued === 0 && due.length === 0 && !lostItems && lastMs <= sinceMs,
+      now: options.now,
+    });
     this.#codes = new ActorCodes(options.behaviours().user, {
       name: options.codeName ?? '',
       migrated: (_, tookMs) => options.migrated?.(tookMs),
@@ -175,7 +156,7 @@ export class UserActors<State, Message extends { kind: string }, Item> {
       this.#codes.forget(cell);
       gone.add(cell);
       this.#cells.delete(cell.account);
-      this.#system.stop(cell.actor);
+      this.#actors.take(cell);
     }
     this.#fanOut.drop(gone);
     for (const [request, { account, resolve }] of [...this.#waiting]) {
@@ -219,41 +200,26 @@ export class UserActors<State, Message extends { kind: string }, Item> {
 
   /** What was announced may lack something: each looks for itself, as after an overflow. */
   missed(): void {
-    for (const cell of this.#cells.values()) {
-      cell.lostItems = true;
-      this.#system.send(cell.actor, null);
-    }
+    const cells = [...this.#cells.values()];
+    for (const cell of cells) cell.lostItems = true;
+    this.#deliverAll(cells, 0, deliveringTurnMs);
   }
 
   close(): void {
-    this.#system.close();
+    this.#actors.close();
   }
 
   #cellOf(account: AccountId): Cell<State, Message, Item> {
     const found = this.#cells.get(account);
     if (found !== undefined) return found;
-    const cell: Cell<State, Message, Item> = {
-      account,
-      actor: this.#system.spawn(`${account}-${++this.#lastSpawn}`, (letter) => this.#handle(cell, letter)),
-      state: null,
-      code: null,
-      stayedAt: 0,
-      queued: 0,
-      lastMs: this.#options.now(),
-      isStopped: false,
-      lostItems: false,
-      isLate: false,
-      life: 0,
-      due: [],
-      dueBatch: null,
-    };
+    const cell = newCell<State, Message, Item>(account, this.#options.now());
     this.#cells.set(account, cell);
     return cell;
   }
 
   #send(cell: Cell<State, Message, Item>, letter: Letter<Message, Item>): void {
     cell.queued++;
-    this.#system.send(cell.actor, letter);
+    this.#actors.send(cell, letter);
   }
 
   /**
@@ -263,25 +229,25 @@ export class UserActors<State, Message extends { kind: string }, Item> {
   #settle(): void {
     const woken = this.#woken;
     this.#woken = [];
-    this.#deliverAll(woken, 0);
+    this.#deliverAll(woken, 0, this.#codes.isOver ? Number.POSITIVE_INFINITY : deliveringTurnMs);
   }
 
   /** While actors go over to new code each takes longer, and the turn must not: the rest is delivered in the next one. */
-  #deliverAll(woken: readonly Cell<State, Message, Item>[], from: number): void {
-    const endMs = this.#codes.isOver ? Number.POSITIVE_INFINITY : performance.now() + deliveringTurnMs;
+  #deliverAll(woken: readonly Cell<State, Message, Item>[], from: number, mostMs: number): void {
+    const endMs = mostMs === Number.POSITIVE_INFINITY ? mostMs : performance.now() + mostMs;
     const moment = this.#moment(0);
     for (let place = from; place < woken.length; place++) {
       const cell = woken[place];
       // Of those left over some have been delivered to before a letter, or are gone.
       if (cell === undefined || (from > 0 && !cell.isLate)) continue;
       if (cell.queued === 0) this.#deliver(cell, moment);
-      else this.#system.send(cell.actor, null);
+      else this.#actors.send(cell, null);
       if (endMs === Number.POSITIVE_INFINITY || performance.now() < endMs) continue;
-      for (let late = place + 1; late < woken.length; late++) {
+      for (let late = place + 1; from === 0 && late < woken.length; late++) {
         const other = woken[late];
-        if (other !== undefined && (from === 0 || other.isLate)) other.isLate = true;
+        if (other !== undefined) other.isLate = true;
       }
-      setImmediate(() => this.#deliverAll(woken, place + 1));
+      setImmediate(() => this.#deliverAll(woken, place + 1, mostMs));
       return;
     }
   }
@@ -447,7 +413,7 @@ export class UserActors<State, Message extends { kind: string }, Item> {
     cell.isStopped = true;
     this.#codes.forget(cell);
     this.#cells.delete(cell.account);
-    this.#system.stop(cell.actor);
+    this.#actors.take(cell);
   }
 
   #crash(cell: Cell<State, Message, Item>, request: number, error: unknown): void {
