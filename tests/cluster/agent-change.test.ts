@@ -47,6 +47,8 @@ test('a core takes over from another while posts flow: no socket closes, nothing
     await posts.another();
     expect((await coreOf(agent))?.release).toBe(release);
   }
+  // Each old core was told that it has an heir: in a cluster others leave it what this one served.
+  expect(agent.log().match(/the core stops as soon as it may, and another takes its place/g)).toHaveLength(3);
   expect(await posts.finish(agent.url)).toEqual({ lost: [], unheard: [], twice: [], isOpen: true });
   expect(others.filter((socket) => socket.closed() !== null)).toEqual([]);
   const gateways = (list: typeof before) =>
