@@ -1,6 +1,6 @@
 // What one slow socket has not taken yet: frames in order, within bounds. Frames are shared with other sessions, so that waiting costs little.
 
-/** How much of what comes live a socket may be behind; more, and it is cut off (its client resumes by cursor). */
+/** How much of what comes live a socket may be behind; more, and its client has to read anew, or comes back with its cursor. */
 export const mostLiveBytes = 64 * 1024;
 /** How much of what it missed earlier may wait for it. */
 export const mostMissedBytes = 8 * 1024 * 1024;
@@ -28,6 +28,14 @@ export class Outbox {
     this.#bytes += frame.length;
     this.#liveBytes = liveBytes;
     return true;
+  }
+
+  /** Nothing waits any more. */
+  clear(): void {
+    this.#frames = [];
+    this.#from = 0;
+    this.#bytes = 0;
+    this.#liveBytes = 0;
   }
 
   /** Takes out the oldest frames, up to about this many bytes, and at least one if there is any. */

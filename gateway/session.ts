@@ -58,6 +58,10 @@ export abstract class Session implements Seat {
   pending: StreamEvent | StreamEvent[] | null = null;
   /** What it has not taken. Null: nothing. */
   outbox: Outbox | null = null;
+  /** Its client reads anew when it is told to: it has spoken of cursors. */
+  knowsResync = false;
+  /** Too far behind: nothing is sent until it has read what it was sent before. Ends it when that takes too long; null: it is not. */
+  overrun: NodeJS.Timeout | null = null;
   /** Compact: accounts it has been sent in full. */
   known: KnownAccounts | null = null;
   isOpen = true;
@@ -88,6 +92,7 @@ export abstract class Session implements Seat {
 
   /** Sends, or keeps for later what the socket does not take now. False: it is too far behind, and its frames are lost. */
   send(frame: Uint8Array): boolean {
+    if (this.overrun !== null) return true;
     if (this.outbox !== null) return this.outbox.push(frame, !this.#isCatchingUp());
     if (!this.write(frame)) this.outbox = new Outbox();
     return true;
@@ -116,7 +121,19 @@ export abstract class Session implements Seat {
     if (!this.isOpen) return;
     this.isOpen = false;
     this.outbox = null;
+    this.isBack();
     this.finish(closing);
+  }
+
+  /** What it has not taken is for nobody any more, nor is what comes now, until `isBack`. `tooLate` runs when that is not in time. */
+  isBehind(withinMs: number, tooLate: () => void): void {
+    this.outbox?.clear();
+    this.overrun ??= setTimeout(tooLate, withinMs).unref();
+  }
+
+  isBack(): void {
+    if (this.overrun !== null) clearTimeout(this.overrun);
+    this.overrun = null;
   }
 
   /** Before the core's answer and shortly after it, what was missed arrives: that may be a lot. */

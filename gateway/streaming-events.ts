@@ -111,7 +111,7 @@ export function addEvents(
     state.session = session;
     open.add(session);
     res.onWritable(() => {
-      session.drained();
+      hub.drained(session);
       return true;
     });
     session.begin();

@@ -17,8 +17,10 @@ import {
   type Refusal,
   type Since,
   type Stream,
+  streamLabel,
   streamScope,
 } from './streaming-protocol.ts';
+import { SlowReaders } from './streaming-slow.ts';
 import { statusesIn, toldBy } from './streaming-told.ts';
 import { StreamingTopics } from './streaming-topics.ts';
 
@@ -50,6 +52,7 @@ export class StreamingHub {
   readonly #attaching: Attaching;
   readonly #topics: StreamingTopics;
   readonly #pageNews: PageNews;
+  readonly #slow: SlowReaders;
   readonly #writer: EntityWriter;
   readonly #meter: StreamingMeter;
   readonly #log: HubLog;
@@ -86,6 +89,7 @@ export class StreamingHub {
       deleted,
       send: (session, event, label) => this.#sendTopic(session, event, label),
     });
+    this.#slow = new SlowReaders({ meter, readAnew: (session) => this.#readAnew(session) });
     this.#pageNews = new PageNews({ page, send: (session, frame) => this.#send(session, frame) });
   }
 
@@ -114,6 +118,8 @@ export class StreamingHub {
 
   /** Null when it is done; else what to tell the client. */
   command(session: Session, command: ClientCommand): Refusal | null {
+    if (command.kind === 'subscribe' && command.since.kind !== 'now' && session.form !== 'events')
+      session.knowsResync = true;
     const refusal =
       command.kind === 'subscribe' ? this.#subscribe(session, command.stream, command.since) : null;
     if (command.kind === 'unsubscribe') this.#unsubscribe(session, command.stream);
@@ -219,6 +225,10 @@ export class StreamingHub {
     const { pending } = session;
     session.pending = null;
     if (pending === null || !session.isOpen) return;
+    if (session.overrun !== null) {
+      for (const event of Array.isArray(pending) ? pending : [pending]) this.#sent(session, event);
+      return;
+    }
     try {
       if (!Array.isArray(pending) && session.hears === heard.user) {
         const isSecret = pending.told.kind === 'notified' && !session.mayReadNotifications;
@@ -264,7 +274,7 @@ export class StreamingHub {
 
   #send(session: Session, frame: Uint8Array): void {
     this.#meter.delivered(1, frame.length);
-    if (!session.send(frame)) this.#cutOff(session);
+    if (!session.send(frame)) this.#slow.fellBehind(session);
   }
 
   #sendAll(session: Session, frames: Uint8Array[]): void {
@@ -277,12 +287,28 @@ export class StreamingHub {
     let bytes = 0;
     for (const frame of frames) bytes += frame.length;
     this.#meter.delivered(frames.length, bytes);
-    if (!session.sendAll(frames)) this.#cutOff(session);
+    if (!session.sendAll(frames)) this.#slow.fellBehind(session);
   }
 
-  #cutOff(session: Session): void {
-    this.#meter.cutOff();
-    session.end({ code: 1013, reason: 'slow-consumer' });
+  /** The network takes more of a session. */
+  drained(session: Session): void {
+    this.#slow.drained(session);
+  }
+
+  /** What it has not been sent it reads for itself. */
+  #readAnew(session: Session): void {
+    session.known?.clear();
+    const frames: Uint8Array[] = [];
+    this.#framesOf(session, this.#resync(this.#table.cursorOf(session)), frames);
+    const ofTopics = this.#resync(null);
+    for (const stream of session.topicStreams)
+      frames.push(ofTopics.frame(session.form, streamLabel(stream), session.origin, session.known));
+    this.#sendAll(session, frames);
+    this.#pageNews.remind(session);
+  }
+
+  #resync(cursor: string | null): StreamEvent {
+    return new StreamEvent({ kind: 'resync' }, cursor, this.#writer);
   }
 
   #measure(): void {

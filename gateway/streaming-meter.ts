@@ -10,6 +10,7 @@ export interface StreamingMeter {
   /** The time from a post to the moment at which its frames had been sent to this many sessions. */
   lag(seconds: number, sessions: number): void;
   cutOff(): void;
+  resynced(): void;
   refused(): void;
 }
 
@@ -40,6 +41,11 @@ export function createStreamingMeter(registry: Registry): StreamingMeter {
     help: 'Streams closed because their client did not keep up.',
     registers,
   });
+  const resyncs = new Counter({
+    name: 'murmuration_stream_resyncs_total',
+    help: 'Streams whose client fell behind, and was told to read anew.',
+    registers,
+  });
   const refusals = new Counter({
     name: 'murmuration_streaming_refusals_total',
     help: 'Streams and subscriptions refused.',
@@ -60,6 +66,7 @@ export function createStreamingMeter(registry: Registry): StreamingMeter {
     },
     lag: (seconds, sessions) => lags.add(Math.max(0, seconds), sessions),
     cutOff: () => slow.inc(),
+    resynced: () => resyncs.inc(),
     refused: () => refusals.inc(),
   };
 }

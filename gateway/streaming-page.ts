@@ -32,6 +32,11 @@ export class PageNews {
     this.#listeners.delete(session);
   }
 
+  /** It may have missed the last change. */
+  remind(session: Session): void {
+    if (this.#listeners.has(session)) this.#tell(session);
+  }
+
   changed(page: string): void {
     if (page === this.#page) return;
     this.#page = page;

@@ -137,7 +137,7 @@ export function addSockets(
       else session.refuse(parsed.refusal);
     },
     drain(socket: WebSocket<Slot>) {
-      if (socket.getBufferedAmount() === 0) socket.getUserData().session.drained();
+      if (socket.getBufferedAmount() === 0) hub.drained(socket.getUserData().session);
     },
     close(socket: WebSocket<Slot>) {
       const { session } = socket.getUserData();
@@ -167,7 +167,9 @@ class SocketSession extends Session {
 
   constructor(options: SessionOptions) {
     super(options);
-    if (options.form === 'compact') this.known = new Map();
+    if (options.form !== 'compact') return;
+    this.known = new Map();
+    this.knowsResync = true;
   }
 
   /** Streams are chosen at the beginning and seldom changed: each change costs the core as much as a request. */

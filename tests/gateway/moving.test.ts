@@ -39,6 +39,7 @@ const meter: StreamingMeter = {
   delivered: quiet,
   lag: quiet,
   cutOff: quiet,
+  resynced: quiet,
   refused: quiet,
 };
 

@@ -201,6 +201,33 @@ test('a slow reader is closed with slow-consumer, and resumes from where it was'
   expect(new Set(numbers).size).toBe(count);
 });
 
+test('a slow reader that knows cursors keeps its socket: it is told to read anew, and hears all that comes after that', async () => {
+  const { server, ann, ben } = await start();
+  const [slow, unaware] = [await attached(server, ben, '&since='), await attached(server, ben)];
+  for (const { socket } of [slow, unaware]) socket.pause();
+  let count = 0;
+  const publish = () => server.publish(ann, `${count++} ${'"'.repeat(490)}`);
+  const flood = async (): Promise<boolean> => {
+    for (let batch = 0; batch < 20; batch++) await Promise.all([publish(), publish(), publish(), publish()]);
+    return /murmuration_slow_consumers_total\{[^}]*\} 1/.test((await server.ask('metrics', {})).text);
+  };
+  await until(flood, { withinMs: 25_000, everyMs: 0, what: 'the other slow reader to be cut off' });
+  await flood();
+  slow.socket.resume();
+  await until(() => slow.frames.some(({ event }) => event === 'resync'), { what: 'the resync' });
+  const told = slow.frames.length;
+  const resync = slow.frames.findIndex(({ event }) => event === 'resync');
+  expect(contents(slow.frames.slice(0, resync)).length).toBeLessThan(count);
+  await server.post(ann, 'after');
+  await until(() => contents(slow.frames.slice(told)).includes('after'), { what: 'what came after it' });
+  expect(slow.closed()).toBeNull();
+  // What it was not sent is at home.
+  const again = await attached(server, ben, `&since=${slow.frames[resync]?.cursor}`);
+  await until(() => contents(again.frames).includes('after'), {
+    what: 'what came after it, to another socket',
+  });
+});
+
 test('a client that drops at random and resumes has every event once, in order for each author', async () => {
   const { server, ben } = await start();
   const authors = await Promise.all(['x', 'y', 'z'].map((handle) => server.person(handle)));

@@ -4,9 +4,10 @@ import type { NotificationRow, Pushed, StatusRow } from '../../actors/messages.t
 import type { Answered } from '../../cluster/core-client.ts';
 import { DeletedPosts } from '../../gateway/deleted-posts.ts';
 import type { Caller } from '../../gateway/endpoint.ts';
-import { Session } from '../../gateway/session.ts';
+import { type Closing, Session } from '../../gateway/session.ts';
 import { StreamingHub } from '../../gateway/streaming-hub.ts';
 import type { StreamingMeter } from '../../gateway/streaming-meter.ts';
+import { mostStuckMs } from '../../gateway/streaming-slow.ts';
 import { type AccountId, partitionOf } from '../../runtime/account-id.ts';
 import type { StatusId } from '../../runtime/status-id.ts';
 
@@ -34,19 +35,24 @@ class FakeSession extends Session {
   written: string[] = [];
   /** What a write takes of the process's time. */
   writeMs = 0;
+  /** Its client does not read. */
+  isFull = false;
+  ended: Closing | null = null;
 
   protected write(frame: Uint8Array): boolean {
     vi.advanceTimersByTime(this.writeMs);
     this.written.push(Buffer.from(frame).toString());
-    return true;
+    return !this.isFull;
   }
 
   protected writeAll(frames: Uint8Array[]): boolean {
     for (const frame of frames) this.write(frame);
-    return true;
+    return !this.isFull;
   }
 
-  protected finish(): void {}
+  protected finish(closing: Closing): void {
+    this.ended = closing;
+  }
 }
 
 interface Attach {
@@ -80,6 +86,7 @@ function setUp(page: string | null = 'first') {
     delivered: quiet,
     lag: (_seconds, sessions) => lags.push(sessions),
     cutOff: quiet,
+    resynced: quiet,
     refused: quiet,
   };
   const hub = new StreamingHub({
@@ -232,6 +239,86 @@ test('the first delivery after a session was attached is measured, what it catch
   expect(lags).toEqual([]);
   hub.tick({ items: [update(session, 7, 'new')], cursor: cursorOf(7) }, 0);
   expect(lags).toEqual([1]);
+});
+
+describe('a client that does not read', () => {
+  const long = 'x'.repeat(10_000);
+  const slowConsumer = { code: 1013, reason: 'slow-consumer' };
+
+  /** It has been sent one post, and so many more that not all may wait. */
+  async function behind(since: 'now' | 'start') {
+    const { hub, attaches, open } = setUp();
+    const session = open();
+    hub.command(session, { kind: 'subscribe', stream: user, since: { kind: since } });
+    await attaches[0]?.answer(cursorOf(1));
+    hub.tick({ items: [update(session, 2, 'read')], cursor: cursorOf(2) }, 0);
+    const before = session.written.length;
+    session.isFull = true;
+    const post = (n: number, text = `${n} ${long}`): void => {
+      hub.tick({ items: [update(session, n, text)], cursor: cursorOf(n) }, 0);
+      vi.advanceTimersByTime(200);
+    };
+    for (let n = 3; n <= 12; n++) post(n);
+    const events = (): [string, string][] =>
+      session.written.slice(before).map((frame) => {
+        const { event, cursor } = JSON.parse(frame);
+        return [event, cursor];
+      });
+    return { hub, session, post, events };
+  }
+
+  test('and knows cursors is told to read anew in place of what waited, once it reads, and goes on from there', async () => {
+    const { hub, session, post, events } = await behind('start');
+    expect(session.ended).toBeNull();
+    expect(session.outbox?.bytes).toBe(0);
+    post(13);
+    expect(session.outbox?.bytes).toBe(0);
+    session.isFull = false;
+    hub.drained(session);
+    expect(events()).toEqual([
+      ['update', cursorOf(3)],
+      ['resync', cursorOf(13)],
+    ]);
+    post(14, 'after');
+    expect(payloads(session).at(-1)).toBe('after');
+    vi.advanceTimersByTime(mostStuckMs);
+    expect(session.ended).toBeNull();
+  });
+
+  test('at all is sent away with a code that says to come back', async () => {
+    const { hub, session } = await behind('start');
+    vi.advanceTimersByTime(mostStuckMs);
+    expect(session.ended).toEqual(slowConsumer);
+    hub.drained(session);
+    expect(session.written.some((frame) => frame.includes('resync'))).toBe(false);
+  });
+
+  test('and has never spoken of cursors is sent away at once: it would not know what a resync is', async () => {
+    const { session } = await behind('now');
+    expect(session.ended).toEqual(slowConsumer);
+  });
+
+  test('is told to read anew on each of its streams, and which page is shown', async () => {
+    const { hub, session, events } = await behind('start');
+    const tag = { name: 'hashtag', tag: 'x' } as const;
+    hub.command(session, { kind: 'subscribe', stream: tag, since: { kind: 'now' } });
+    hub.command(session, { kind: 'subscribe', stream: { name: 'page', tag: null }, since: { kind: 'now' } });
+    hub.pageChanged('second');
+    session.isFull = false;
+    hub.drained(session);
+    const streams = session.written.slice(-3).map((frame) => JSON.parse(frame).stream);
+    expect(streams).toEqual([['user'], ['hashtag', 'x'], ['page']]);
+    expect(events().at(-2)).toEqual(['resync', undefined]);
+    expect(session.written.at(-1)).toContain('second');
+  });
+
+  test('and is read to in full is told of accounts in full again', async () => {
+    const { hub, session } = await behind('start');
+    session.known = new Map([[1 as AccountId, 1]]);
+    session.isFull = false;
+    hub.drained(session);
+    expect(session.known.size).toBe(0);
+  });
 });
 
 describe('a page that is open', () => {
