@@ -208,6 +208,16 @@ add(
   .addOption(number('--seed <n>', 'of all that is chance', 1))
   .action((options) => report(options, async () => (await import('./cluster.ts')).cluster(options)));
 
+add('storm', 'all gateways are killed at once: until everybody is back, and what they missed')
+  .addOption(graphKept())
+  .addOption(number('--clients <n>', 'connected users', 20_000))
+  .addOption(number('--followers <n>', 'followers of each', 20))
+  .addOption(number('--gateways <n>', 'gateway processes', 2))
+  .addOption(number('--rate <n>', 'posts per second', 50))
+  .addOption(number('--rounds <n>', 'storms', 3))
+  .addOption(number('--seed <n>', 'of all that is chance', 1))
+  .action((options) => report(options, async () => (await import('./storm.ts')).storm(options)));
+
 add(
   'deploy',
   'the same bytes to many nodes on narrow uplinks, by the swarm and from one HTTP server; needs root',

@@ -32,7 +32,15 @@ interface Client {
   socket: WebSocket | null;
 }
 
+export interface LiveClientsOptions {
+  /** How long a client waits after so many attempts in a row that failed. */
+  againMs?(attempt: number): number;
+  /** One that was sent away is connected again. */
+  resumed?(): void;
+}
+
 export class LiveClients {
+  readonly #options: LiveClientsOptions;
   readonly #clients: Client[];
   readonly #underway = new Map<number, Underway>();
   readonly wrong: string[] = [];
@@ -44,13 +52,19 @@ export class LiveClients {
   #resumed = 0;
   #isOver = false;
 
-  constructor(targets: readonly string[], tokens: readonly string[]) {
+  constructor(targets: readonly string[], tokens: readonly string[], options: LiveClientsOptions = {}) {
+    this.#options = options;
     this.#clients = tokens.map((token, user) => ({
       target: targets[user % targets.length] ?? '',
       token,
       cursor: '',
       socket: null,
     }));
+  }
+
+  /** Connected now. */
+  get openNow(): number {
+    return this.#clients.filter(({ socket }) => socket?.readyState === WebSocket.OPEN).length;
   }
 
   async open(): Promise<void> {
@@ -83,13 +97,17 @@ export class LiveClients {
     });
   }
 
-  #resume(user: number, client: Client): void {
+  #resume(user: number, client: Client, attempt = 0): void {
     if (this.#isOver) return;
     this.#open(user, client).then(
       () => {
         this.#resumed++;
+        this.#options.resumed?.();
       },
-      () => setTimeout(() => this.#resume(user, client), 50),
+      () => {
+        const waitMs = this.#options.againMs?.(attempt) ?? 50;
+        setTimeout(() => this.#resume(user, client, attempt + 1), waitMs);
+      },
     );
   }
 

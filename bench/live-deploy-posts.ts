@@ -11,7 +11,7 @@ export interface LivePostsOptions {
   texts: readonly string[];
   rate: number;
   random: Random;
-  clients: LiveClients;
+  clients: Pick<LiveClients, 'expect'>;
   /** The first so many write nothing. */
   silent: number;
   receiversOf(author: number): Iterable<number>;
