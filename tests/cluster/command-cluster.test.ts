@@ -11,6 +11,9 @@ import { until } from '../support/until.ts';
 
 vi.setConfig({ testTimeout: 180_000 });
 
+/** A look is a command of its own. */
+const commandEvery = { everyMs: 500 };
+
 /** The only core of its cluster. The test of what it says when it is new comes first; others may join it, but not the ring. */
 let a: Server;
 beforeAll(async () => {
@@ -169,7 +172,7 @@ test('a second machine joins by an invite, is added to the ring, and finds the c
     const { cluster } = await status(founder.dataDir);
     const other = cluster.nodes.find(({ name }: { name: string }) => name === 'b');
     return other?.core === null || other === undefined ? null : other;
-  });
+  }, commandEvery);
   expect(seen).toMatchObject({ weight: 250, inRing: false, owned: 0, machine: 'machine-b' });
 
   const added = await murmuration(['ring', 'add', 'b', '--data', b.dataDir]);
@@ -198,6 +201,6 @@ test('a second machine joins by an invite, is added to the ring, and finds the c
   const back = await until(async () => {
     const { cluster } = await status(again.dataDir);
     return cluster.nodes.every(({ core }: { core: unknown }) => core !== null) ? cluster : null;
-  });
+  }, commandEvery);
   expect(back.epoch).toBe(4);
 });

@@ -369,7 +369,8 @@ describe('a deploy to three machines with people on each', () => {
     const coresAt = (many: 'some' | 'every', stage: string): Promise<boolean> =>
       until(async () => (await cores())[many](({ agent }) => agent?.stage === stage), {
         withinMs: 60_000,
-        everyMs: 200,
+        // Each look is a command of its own, and costs as much as a second of all else.
+        everyMs: 1000,
         what: `${many} core to be at ${stage}`,
       });
     await coresAt('every', 'probation');
