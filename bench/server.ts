@@ -10,6 +10,8 @@ import { atEnd } from './cleanup.ts';
 import { type ProcessFigures, processTree } from './cpu.ts';
 
 export const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..');
+/** Between the port of a server and those that only other machines use. */
+const portsApart = 50;
 export const program = ['--import', 'tsx', 'cluster/murmuration.ts'];
 
 export interface ServerOptions {
@@ -40,6 +42,10 @@ const coreLink = z.object({ pid: z.number() });
 export async function startServer(options: ServerOptions): Promise<Server> {
   const args = ['start', '--data', options.dataFolder, '--port', String(options.port)];
   args.push('--gateways', String(options.gateways), '--rate-limit', '0', '--log-level', 'warn');
+  // By default these are the ports after `port`, where what is measured beside it listens.
+  const apart = options.port + portsApart;
+  if (options.more?.includes('--cluster-port') !== true)
+    args.push('--cluster-port', String(apart), '--swarm-port', String(apart + 1));
   args.push(...(options.more ?? []));
   const child = startChild({
     name: 'murmuration start',
