@@ -202,7 +202,8 @@ export class UserActors<State, Message extends { kind: string }, Item> {
   missed(): void {
     const cells = [...this.#cells.values()];
     for (const cell of cells) cell.lostItems = true;
-    this.#deliverAll(cells, 0, deliveringTurnMs);
+    // Whoever says so is in the middle of something.
+    setImmediate(() => this.#deliverAll(cells, 0, deliveringTurnMs));
   }
 
   close(): void {
