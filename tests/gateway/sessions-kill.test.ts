@@ -8,8 +8,10 @@ import { openStream, type StreamClient } from './stream-client.ts';
 let server: Server | null = null;
 
 afterEach(async () => {
-  await server?.stop();
+  const ending = server;
+  // No stream is opened again from here on.
   server = null;
+  await ending?.stop();
 });
 
 test('while core and gateway are killed, everybody who follows gets every acknowledged post once, in order', async () => {
