@@ -25,11 +25,19 @@ function sizeOf({ entries, adopted }: Batch): number {
   return entries.length + adopted.length;
 }
 
+/** What is to be written after the store was closed. */
+export class ClosedError extends Error {
+  code = 'closed';
+  constructor() {
+    super('the store is closed');
+  }
+}
+
 export class GroupCommit implements Staged {
   readonly submission = new Submission();
   open = new Batch();
   inFlight: Batch | null = null;
-  /** Set by the first commit that fails: nothing is written after it. */
+  /** Set by the first commit that fails, and by closing: nothing is written after it. */
   fault: Error | null = null;
   readonly #options: GroupCommitOptions;
   #scheduled = false;
@@ -70,6 +78,14 @@ export class GroupCommit implements Staged {
       await (this.inFlight ?? this.open).done;
     }
     if (this.fault !== null) throw this.fault;
+  }
+
+  /** Writes what was added so far, then nothing more: the environment can be closed. Rejects when what was added is not on the disk. */
+  async close(): Promise<void> {
+    await this.drain();
+    // Something may have been added since `drain` found nothing, in a turn of its own.
+    if (this.inFlight !== null || !this.open.isEmpty) return this.close();
+    this.fault = new ClosedError();
   }
 
   #start(): void {

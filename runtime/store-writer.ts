@@ -86,8 +86,8 @@ export class StoreWriter {
   }
 
   refusal({ deletes }: { deletes: boolean }): Rejection | null {
-    if (this.commit.fault !== null) return unavailable;
     if (this.closed !== null) return this.closed;
+    if (this.commit.fault !== null) return unavailable;
     const { mostBytesInFlight, mostEntriesInFlight } = this.#options;
     const { bytesInFlight, entriesInFlight } = this.commit;
     if (bytesInFlight >= mostBytesInFlight || entriesInFlight >= mostEntriesInFlight) return busy;

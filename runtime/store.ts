@@ -408,7 +408,7 @@ export class Store {
     try {
       await this.#writer.commit.drain();
       await Promise.allSettled([this.#works.settled(), this.#background.idle()]);
-      await this.#writer.commit.drain();
+      await this.#writer.commit.close();
     } catch {
       // `onFault` has been called with it.
     }

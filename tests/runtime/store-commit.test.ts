@@ -127,3 +127,22 @@ test('who waits for what is under way waits for nothing that is added later', as
   await commit.drain();
   expect(commit.underWay).toBeNull();
 });
+
+test('closing writes what is there, what is added meanwhile, and nothing more', async () => {
+  const { writes, told, commit, add, turn } = setUp();
+  add(1);
+  const closed = commit.close();
+  await turn();
+  const meanwhile = add(2);
+  writes[0]?.succeed();
+  await turn();
+  writes[1]?.succeed();
+  await meanwhile.done;
+  await closed;
+
+  add(3);
+  await turn();
+  expect(writes).toHaveLength(2);
+  expect(commit.fault).toMatchObject({ code: 'closed' });
+  expect(told.some((line) => line.startsWith('failed'))).toBe(false);
+});

@@ -343,6 +343,15 @@ describe('bounds', () => {
     expect(again.store.position).toBe(300);
     expect(again.store.reader.view(postsView(ada))).toBe(300);
   });
+
+  // LMDB would throw in a turn of its own, where nobody can catch it.
+  test('what a closed store is still asked to write for itself is refused', async () => {
+    const { store } = await openToyStore(newFolder());
+    await store.close();
+
+    await expect(store.records.write([['granted', 1]])).rejects.toMatchObject({ code: 'closed' });
+    expect(store.refusal({ deletes: true })?.message).toBe('The store is closing');
+  });
 });
 
 describe('newest statuses', () => {
