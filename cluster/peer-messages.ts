@@ -125,7 +125,8 @@ export const peerData = union({
     entries: list(copy, mostEntries),
   }),
   /** The log does not go back so far: scan. */
-  trimmed: struct({ follow: uint, lane }),
+  /** `epoch`: of the ring by which the sender's log was trimmed, or of a later one. */
+  trimmed: struct({ follow: uint, lane, epoch: optional(uint) }),
   /** All that concerns the sender of this up to here is on its disk. */
   stored: struct({ follow: uint, origin: uint, incarnation: uint, seq: uint }),
   /** Whoever has both lanes up to these heads has all with versions up to `closed` of the partitions served. */

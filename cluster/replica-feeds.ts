@@ -32,6 +32,8 @@ export interface FeedsOptions {
   /** The link takes more now; `pump` is called when it does again. */
   isWritable(node: number): boolean;
   partitionOf(key: Key): number;
+  /** Of the ring that is known here. */
+  epoch(): number;
 }
 
 /** Read at once for one message. */
@@ -83,7 +85,7 @@ export class Feeds {
   follow(node: number, message: Extract<PeerMessage, { kind: 'follow' }>): void {
     const follower = this.#followers.get(node);
     if (follower === undefined) return;
-    const { self, store, send } = this.#options;
+    const { self, store, send, epoch } = this.#options;
     const { id, lane, partitions, positions } = message;
     // Overtaken by a later one: that stands.
     if (id < (follower[lane]?.id ?? 0)) return;
@@ -101,7 +103,7 @@ export class Feeds {
     const own = placeOf('own');
     const relay = placeOf('relay');
     if (own === null || relay === null) {
-      send(node, { kind: 'trimmed', follow: id, lane });
+      send(node, { kind: 'trimmed', follow: id, lane, epoch: epoch() });
       return;
     }
     follower[lane] = { id, lane, partitions, sent: { own, relay } };
@@ -173,7 +175,7 @@ export class Feeds {
   }
 
   #send(node: number, follower: Follower, feed: Feed, log: Log): void {
-    const { self, store, stored, send, isWritable } = this.#options;
+    const { self, store, stored, send, isWritable, epoch } = this.#options;
     const isOpen = feed.lane === 'replica';
     const limit = isOpen ? store.head(log) : Math.min(stored.upTo[log], store.head(log));
     const origin = log === 'own' ? self : relayOf(self);
@@ -181,7 +183,7 @@ export class Feeds {
       const after = feed.sent[log];
       const piece = store.read(origin, store.incarnation, after, readAtOnce);
       if (piece === null) {
-        send(node, { kind: 'trimmed', follow: feed.id, lane: feed.lane });
+        send(node, { kind: 'trimmed', follow: feed.id, lane: feed.lane, epoch: epoch() });
         follower[feed.lane] = null;
         return;
       }

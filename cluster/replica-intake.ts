@@ -46,6 +46,8 @@ export interface IntakeOptions {
   wantOf(node: number): number;
   /** Entries on the disk now; `stored`: those that are facts here. The others were only wanted. */
   arrived(from: number, lane: Lane | 'relayed', entries: readonly Copy[]): void;
+  /** Of the ring that is known here. */
+  epoch(): number;
   /** A position has moved. */
   moved(from: number): void;
   /** The peer's log does not go back far enough. `scanned`: only of these something is missing; null: of all. */
@@ -376,6 +378,8 @@ export class Intake {
     const { lane } = message;
     const flow = this.#flows.get(node)?.[lane];
     if (flow === undefined || flow.id !== message.follow) return;
+    // By a later ring: what this node lacks by it can't be told. It follows anew when it knows that ring, or the lane has gone stale.
+    if ((message.epoch ?? 0) > this.#options.epoch()) return;
     // It may go on from where it stands: nothing is lost by that.
     if (lane === 'replica' && this.#forgetAgain(node)) {
       this.#follow(node, lane);

@@ -147,7 +147,9 @@ export class Parts {
 
   #makeFeeds(): Feeds {
     const { self, store, send, isWritable, partitionOf } = this.#options;
-    return new Feeds({ self: self.node, store, stored: this.stored, send, isWritable, partitionOf });
+    const { stored } = this;
+    const { epoch } = this.#known;
+    return new Feeds({ self: self.node, store, stored, send, isWritable, partitionOf, epoch });
   }
 
   #makeIntake(): Intake {
@@ -160,6 +162,7 @@ export class Parts {
       send,
       partitionOf,
       hasData: () => !this.scans.isEmpty,
+      epoch: this.#known.epoch,
       wantOf: (node) => this.interest.sentTo(node),
       arrived: (from, lane, entries) => {
         if (entries.length > 0) events.arrived(from, lane, entries);
