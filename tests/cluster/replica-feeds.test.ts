@@ -20,6 +20,7 @@ function feedsOf() {
     [relayOf(self), []],
   ]);
   const sent: Extract<PeerMessage, { kind: 'entries' }>[] = [];
+  const trimmed: Extract<PeerMessage, { kind: 'trimmed' }>[] = [];
   const logOf = (log: 'own' | 'relay'): Copy[] => logs.get(log === 'own' ? self : relayOf(self)) ?? [];
   const upTo = {
     get own() {
@@ -34,7 +35,8 @@ function feedsOf() {
     store: {
       incarnation,
       head: (log: 'own' | 'relay') => logOf(log).length,
-      resume: (_log: string, reached: readonly { seq: number }[]) => reached.at(-1)?.seq ?? 0,
+      resume: (_log: string, reached: readonly { seq: number }[]) =>
+        reached.length === 0 ? null : (reached.at(-1)?.seq ?? 0),
       trimmedUpTo: () => 0,
       read: (origin: number, _incarnation: number, after: number, most: number) => {
         const entries = (logs.get(origin) ?? []).slice(after, after + most);
@@ -50,9 +52,11 @@ function feedsOf() {
     },
     send: (_to: number, message: PeerMessage) => {
       if (message.kind === 'entries') sent.push(message);
+      if (message.kind === 'trimmed') trimmed.push(message);
     },
     isWritable: () => true,
     partitionOf: partitionOfKey,
+    epoch: () => 4,
   };
   const feeds = new Feeds(options as unknown as ConstructorParameters<typeof Feeds>[0]);
   const write = (log: 'own' | 'relay', by: AccountId): string => {
@@ -71,7 +75,7 @@ function feedsOf() {
   };
   const keys = (): string[] => sent.splice(0).flatMap(({ entries }) => entries.map(({ key }) => key));
   feeds.linked(follower);
-  return { feeds, write, keys };
+  return { feeds, write, keys, trimmed };
 }
 
 /** The committed lane from its beginning, to one who owns nothing. */
@@ -142,4 +146,11 @@ test('what was found at a takeover is sent before what was written since', () =>
   follow(feeds, 1_000_000);
   feeds.pump();
   expect(keys()).toEqual([found, since]);
+});
+
+test('who can not be sent what it lacks is told so, and by which ring that is', () => {
+  const { feeds, trimmed } = feedsOf();
+  const partitions = bitsOf([], 1024);
+  feeds.follow(follower, { kind: 'follow', id: 1, lane: 'replica', partitions, positions: [], want: 0 });
+  expect(trimmed).toEqual([{ kind: 'trimmed', follow: 1, lane: 'replica', epoch: 4 }]);
 });

@@ -41,6 +41,7 @@ const meter: StreamingMeter = {
   cutOff: quiet,
   resynced: quiet,
   refused: quiet,
+  attaching: quiet,
 };
 
 class HeardSession extends Session {

@@ -94,6 +94,7 @@ test('ten thousand sessions are attached a few hundred at a time, each once', as
   const { attaching, asked, open } = setUp();
   const sessions = Array.from({ length: 10_000 }, (_, index) => open(index));
   for (const session of sessions) attaching.add(session);
+  expect(attaching.size).toBe(10_000);
   await turn();
   let answered = 0;
   while (answered < asked.length) {
@@ -106,6 +107,7 @@ test('ten thousand sessions are attached a few hundred at a time, each once', as
   }
   expect(new Set(asked.map(({ session }) => session)).size).toBe(10_000);
   expect(asked).toHaveLength(10_000);
+  expect(attaching.size).toBe(0);
   expect(sessions.every(({ phase }) => phase === 'settling')).toBe(true);
 });
 
@@ -163,7 +165,11 @@ test('while the core is busy a session waits longer and longer, and is sent away
   await turn();
   let count = 0;
   while (session.endedWith === null) {
+    expect(attaching.size).toBe(1);
     asked[count++]?.answer(refused('busy'));
+    await turn();
+    // Put off, it is on its way all the same; sent away, it is not.
+    expect(attaching.size).toBe(count === 9 ? 0 : 1);
     await vi.advanceTimersByTimeAsync(5000);
     expect(count).toBeLessThan(20);
   }

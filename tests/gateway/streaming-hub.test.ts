@@ -88,6 +88,7 @@ function setUp(page: string | null = 'first') {
     cutOff: quiet,
     resynced: quiet,
     refused: quiet,
+    attaching: quiet,
   };
   const hub = new StreamingHub({
     client: { covered: () => () => true, listen: quiet, call: call as never },

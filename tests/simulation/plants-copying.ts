@@ -221,6 +221,15 @@ export const copyingPlants: readonly Plant[] = [
     foundBy: ['complete'],
   },
   {
+    name: 'what a trimmed log leaves lacking is judged by the ring of before',
+    file: 'cluster/replica-intake.ts',
+    line: 'if ((message.epoch ?? 0) > this.#options.epoch()) return;',
+    instead: '',
+    seed: 33789,
+    foundBy: ['monotonic', 'durable', 'converge'],
+    wasReal: true,
+  },
+  {
     name: 'a tombstone does not say whom it is addressed to',
     file: 'tests/simulation/disk.ts',
     line: 'facts.push({ key, version: fact.version, packed: fact.packed, to: [...fact.to] });',

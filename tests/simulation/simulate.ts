@@ -39,9 +39,10 @@ const clients = 4;
 const followers = 4;
 /** The cluster finds itself before clients and trouble come. */
 const calmMs = 1200;
-/** After the trouble: clients go on so long at most, and then so long until all is as it stays. */
+/** After the trouble: clients go on so long at most. */
 const peaceMs = 9000;
-const quietMs = 6000;
+/** Owners compare all their partitions, twice, and mend what differs. */
+const quietMs = 9000;
 /** When all is served and held again, clients go on so long; when all is as it should be in the end, it must be so still after as long. */
 const sureMs = 1000;
 const lookEveryMs = 500;
