@@ -1,7 +1,9 @@
 // `npm run bench -- NAME`: chooses the benchmark, prints the machine and the result. Each benchmark is a file of its own.
+
 import { writeFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { runEnd } from './cleanup.ts';
+import { type PeerName, peerNames } from './deliver-stage.ts';
 import { describeMachine, machineLine } from './machine.ts';
 import { printResult, type Result } from './result.ts';
 
@@ -93,14 +95,43 @@ add('post', 'durable posts acknowledged per second, into the core and through HT
   .addOption(number('--seed <n>', 'of all that is chance', 1))
   .action((options) => report(options, async () => (await import('./post.ts')).post(options)));
 
-add('deliver', 'from author to followers: latency, losses and CPU, beside a bare uWebSockets.js loop')
+/** `10x`: ten times what a peak was: 350 posts a second. */
+function rate(text: string): number {
+  const times = /^(\d+)x$/.exec(text)?.[1];
+  return times === undefined ? wholeNumber(text) : Number(times) * peakRate;
+}
+
+const peakRate = 350;
+
+function peers(text: string): PeerName[] {
+  const named = text === '' ? [] : text.split(',');
+  const unknown = named.find((name) => !peerNames.some((known) => known === name));
+  if (unknown !== undefined) throw new InvalidArgumentError(`peers are ${peerNames.join(', ')}`);
+  return peerNames.filter((name) => named.includes(name));
+}
+
+add(
+  'deliver',
+  'from author to followers: latency, losses and CPU, beside bare uWebSockets.js, ws and Socket.IO',
+)
   .addOption(graphKept())
   .addOption(number('--users <n>', 'connected users', 10_000))
   .addOption(number('--followers <n>', 'followers of each', 120))
-  .addOption(number('--rate <n>', 'posts per second', 350))
+  .addOption(
+    new Option('--rate <n>', 'posts per second; 10x is ten times 350').argParser(rate).default(peakRate),
+  )
   .addOption(number('--seconds <n>', 'length of a round', 60))
   .addOption(number('--rounds <n>', 'rounds of each side, in turns', 3))
   .addOption(number('--gateways <n>', 'gateway processes', 1))
+  .addOption(
+    new Option('--form <form>', 'what our sockets speak').choices(['json', 'compact']).default('json'),
+  )
+  .addOption(
+    new Option('--peers <names>', `measured in turns with ours, of ${peerNames.join(', ')}; none: ""`)
+      .argParser(peers)
+      .default(['send'], 'send'),
+  )
+  .addOption(number('--drain <s>', 'after the posts of a round: so long for what is on its way', 60))
   .addOption(number('--seed <n>', 'of all that is chance', 1))
   .action((options) => report(options, async () => (await import('./deliver.ts')).deliver(options)));
 

@@ -7,6 +7,7 @@ import { readSecret } from '../cluster/core-secrets.ts';
 import { followersOf } from './connections-followers.ts';
 import { linesOf } from './connections-home.ts';
 import { requireLimits } from './connections-limits.ts';
+import { untilAllLive } from './connections-live.ts';
 import { crowdOf, type Ground, type Run } from './connections-run.ts';
 import { measureBare, runStep } from './connections-step.ts';
 import { watchCrowd } from './connections-watch.ts';
@@ -14,6 +15,8 @@ import { count } from './figures.ts';
 import { makeTexts } from './posts.ts';
 import { seeded } from './random.ts';
 import { tokensOf } from './server.ts';
+
+const liveWithinMs = 300_000;
 
 export async function toGivenServer(ground: Ground, given: string): Promise<Run> {
   const { options, folder } = ground;
@@ -40,6 +43,7 @@ export async function toGivenServer(ground: Ground, given: string): Promise<Run>
     during(opened) {
       watching.connections = opened;
     },
+    live: () => untilAllLive(url, liveWithinMs),
     speaking: {
       name: `${count(wanted)} connections, ${count(options.posts)} posts`,
       url,

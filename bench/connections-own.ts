@@ -2,6 +2,7 @@
 import { atEnd } from './cleanup.ts';
 import { makeHome } from './connections-home.ts';
 import { requireLimits } from './connections-limits.ts';
+import { metricsOf, untilAllLive } from './connections-live.ts';
 import { crowdOf, type Ground, type Run } from './connections-run.ts';
 import { measureBare, runStep, type Step } from './connections-step.ts';
 import { watchCrowd } from './connections-watch.ts';
@@ -15,6 +16,7 @@ import { type Server, startServer } from './server.ts';
 /** So many connections a gateway, on average: chance gives some a little more, and each has 20,000 files. */
 const connectionsAGateway = 18_500;
 const gatewaysWithinMs = 300_000;
+const liveWithinMs = 300_000;
 
 export async function toOwnServer(ground: Ground): Promise<Run> {
   const { options, folder } = ground;
@@ -61,6 +63,7 @@ export async function toOwnServer(ground: Ground): Promise<Run> {
       during(opened) {
         watching.connections = from + opened;
       },
+      live: () => untilAllLive(server.url, liveWithinMs),
       speaking: {
         name: `${count(size)} connections, posts to all`,
         url: server.url,
@@ -113,10 +116,7 @@ function holdersOf(server: Server): number[] {
 async function allGateways(server: Server, gateways: number): Promise<void> {
   const untilMs = performance.now() + gatewaysWithinMs;
   for (;;) {
-    const text = await fetch(`${server.url}/metrics`, { signal: AbortSignal.timeout(30_000) }).then(
-      (answer) => answer.text(),
-      () => '',
-    );
+    const text = await metricsOf(server.url);
     const up = new Set(text.match(/process="gateway-\d+"/g));
     if (up.size >= gateways) return;
     if (performance.now() > untilMs)

@@ -42,6 +42,7 @@ export async function runStep({
   bare,
   speaking,
   during,
+  live,
 }: {
   crowd: Crowd;
   /** Of the connections that this step adds. */
@@ -49,9 +50,12 @@ export async function runStep({
   bare: Bare;
   speaking: Omit<Speaking, 'crowd'>;
   during(opened: number): void;
+  /** Resolves when the server has made all that is open live. */
+  live(): Promise<void>;
 }): Promise<Step> {
   const openMeter = meter(crowd, bare);
   const opened = await crowd.open(tokens, during);
+  await live();
   const openCpu = openMeter();
   const serverMemory = userSince(bare.user, userMemory(bare.serverPids ?? []));
   const kernel = kernelSince(bare.kernel, kernelMemory());

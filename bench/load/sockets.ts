@@ -13,6 +13,12 @@ export interface SocketsOptions {
   texts: readonly string[];
   /** Handles are this and the author's number; without it handles are not checked. */
   acctPrefix?: string;
+  /** A subprotocol to ask for. */
+  protocol?: string;
+  /** What a client says first. */
+  greeting?: string;
+  /** What is in every update, and in nothing else; `"event":"update"` unless told. */
+  updateMark?: string;
   /** The first update's text is kept here. */
   recordPath?: string;
   /** For the files of this run. */
@@ -53,6 +59,9 @@ export async function openSockets(options: SocketsOptions): Promise<Sockets> {
     file('texts'),
   ];
   if (options.acctPrefix !== undefined) args.push('--acct-prefix', options.acctPrefix);
+  if (options.protocol !== undefined) args.push('--protocol', options.protocol);
+  if (options.greeting !== undefined) args.push('--greet', options.greeting);
+  if (options.updateMark !== undefined) args.push('--update', options.updateMark);
   if (options.recordPath !== undefined) args.push('--record', options.recordPath);
   const child = startChild({
     name: `ws-load (${options.name})`,

@@ -2,9 +2,11 @@
  * Holds WebSocket connections and checks every frame they receive. It never posts: that is http-load's part.
  *
  *   ws-load --target IP:PORT[,IP:PORT] --connections FILE --texts FILE [--acct-prefix u] [--record FILE]
- *           [--opening N] [--patience-ms N]
+ *           [--opening N] [--patience-ms N] [--protocol NAME] [--greet TEXT] [--update TEXT]
  *
  * FILE of connections: a line each, `path TAB token` (an empty token sends none). FILE of texts: a line each.
+ * --protocol asks for a subprotocol; binary frames are events of murmuration.compact.v1. --greet is said once a connection is open.
+ * What has the text of --update in it is an update ("event":"update" unless told).
  * A post's text is `qz<author>x<seq>x<microseconds>zq <text number (author + seq) modulo the texts>`. For every
  * "update" event the marker is found, and checked are: the text behind it, the author's handle (with --acct-prefix),
  * and that seq rises for this author on this connection. Latency is now minus the marker's time (CLOCK_REALTIME).
@@ -51,7 +53,7 @@ static size_t opened, failed, closed_count, opening;
 static int epoll_fd;
 static const char *acct_prefix;
 static size_t acct_prefix_length;
-static const char *record_path;
+static const char *record_path, *protocol, *greeting, *update_mark = "\"event\":\"update\"";
 static volatile sig_atomic_t stopping;
 
 static struct {
@@ -96,12 +98,7 @@ static int note_seq(struct connection *c, uint32_t author, uint32_t seq) {
   return 0;
 }
 
-static void on_text(struct connection *c, size_t nth, const unsigned char *p, size_t n, uint64_t now) {
-  static const char update[] = "\"event\":\"update\"";
-  if (!memmem(p, n, update, sizeof update - 1)) {
-    seen_now.other_events++;
-    return;
-  }
+static void on_update(struct connection *c, size_t nth, const unsigned char *p, size_t n, uint64_t now, bool is_binary) {
   const unsigned char *end = p + n;
   struct marker mark;
   const unsigned char *q = find_marker(p, end, &mark);
@@ -120,7 +117,8 @@ static void on_text(struct connection *c, size_t nth, const unsigned char *p, si
   const char *expected = texts.at[(author + seq) % texts.count];
   size_t length = strlen(expected);
   bool right = (size_t)(end - q) > length + 1 && *q == ' ' && !memcmp(q + 1, expected, length);
-  if (right && acct_prefix) {
+  /* A compact event names its author by id alone once the connection has been told who that is. */
+  if (right && acct_prefix && !is_binary) {
     char acct[64];
     int wrote = snprintf(acct, sizeof acct, "\\\"acct\\\":\\\"%s%" PRIu64 "\\\"", acct_prefix, author);
     right = memmem(p, n, acct, (size_t)wrote) != NULL;
@@ -138,6 +136,17 @@ static void on_text(struct connection *c, size_t nth, const unsigned char *p, si
     if (!f || fwrite(p, 1, n, f) != n || fclose(f)) fail(record_path, "could not be written");
     record_path = NULL;
   }
+}
+
+static void on_text(struct connection *c, size_t nth, const unsigned char *p, size_t n, uint64_t now) {
+  if (memmem(p, n, update_mark, strlen(update_mark))) on_update(c, nth, p, n, now, false);
+  else seen_now.other_events++;
+}
+
+/* [1, stream, cursor, status] is an update: a list of less than 16, and in it first the number one. */
+static void on_binary(struct connection *c, size_t nth, const unsigned char *p, size_t n, uint64_t now) {
+  if (n > 2 && (p[0] & 0xf0u) == 0x90 && p[1] == 1) on_update(c, nth, p, n, now, true);
+  else seen_now.other_events++;
 }
 
 static void drop(struct connection *c, const char *why) {
@@ -182,6 +191,8 @@ static void on_frame(struct connection *c, unsigned head, const unsigned char *p
     if (c->state == OPEN) drop(c, "the server said close");
   } else if (opcode == 1 && last) {
     on_text(c, nth, p, n, now);
+  } else if (opcode == 2 && last) {
+    on_binary(c, nth, p, n, now);
   } else if (opcode == 1 || (opcode == 0 && c->fragments)) {
     if (!c->fragments) {
       c->fragments = grow(NULL, sizeof *c->fragments);
@@ -230,6 +241,7 @@ static size_t take_upgrade(struct connection *c, const unsigned char *p, size_t 
   c->state = OPEN;
   opening--;
   opened++;
+  if (greeting && !send_control_frame(c->fd, 1, (const unsigned char *)greeting, strlen(greeting))) drop(c, "greeting not sent");
   return (size_t)head;
 }
 
@@ -265,11 +277,12 @@ static void start_upgrade(struct connection *c) {
     drop(c, strerror(error));
     return;
   }
-  char path[2048], request[4096];
+  char path[2048], request[4096], more[256] = "";
+  if (protocol) snprintf(more, sizeof more, "Sec-WebSocket-Protocol: %s\r\n", protocol);
   snprintf(path, sizeof path, "%s", paths.at[nth]);
   char *tab = strchr(path, '\t');
   if (tab) *tab = 0;
-  size_t wrote = upgrade_request(request, sizeof request, path, targets.at[nth % (size_t)targets.count].host, tab ? tab + 1 : "", "");
+  size_t wrote = upgrade_request(request, sizeof request, path, targets.at[nth % (size_t)targets.count].host, tab ? tab + 1 : "", more);
   if (!wrote || send(c->fd, request, wrote, MSG_NOSIGNAL) != (ssize_t)wrote) {
     drop(c, "request not sent");
     return;
@@ -374,12 +387,16 @@ int main(int argc, char **argv) {
     else if (!strcmp(argv[i], "--texts")) texts_path = value;
     else if (!strcmp(argv[i], "--acct-prefix")) acct_prefix = value;
     else if (!strcmp(argv[i], "--record")) record_path = value;
+    else if (!strcmp(argv[i], "--protocol")) protocol = value;
+    else if (!strcmp(argv[i], "--greet")) greeting = value;
+    else if (!strcmp(argv[i], "--update")) update_mark = value;
     else if (!strcmp(argv[i], "--opening")) at_once = strtoull(value, NULL, 10);
     else if (!strcmp(argv[i], "--patience-ms")) patience_ms = strtoull(value, NULL, 10);
     else fail("unknown option", argv[i]);
   }
   if (argc % 2 == 0 || !targets.count || !connections_path || !texts_path) fail("--target, --connections and --texts are needed", NULL);
   acct_prefix_length = acct_prefix ? strlen(acct_prefix) : 0;
+  if (greeting && strlen(greeting) > 125) fail("--greet is too long", NULL);
   if (acct_prefix_length > 24) fail("--acct-prefix is too long", NULL);
   paths = read_lines(connections_path);
   texts = read_lines(texts_path);
