@@ -239,6 +239,19 @@ add(
   .addOption(number('--seed <n>', 'of all that is chance', 1))
   .action((options) => report(options, async () => (await import('./cluster.ts')).cluster(options)));
 
+add('mixed', 'stalled and slow readers, one author whom all follow: memory, event loops, what others notice')
+  .addOption(graphKept())
+  .addOption(number('--users <n>', 'connected users', 10_000))
+  .addOption(number('--followers <n>', 'followers of each', 10))
+  .addOption(number('--rate <n>', 'posts per second', 1000))
+  .addOption(number('--star-rate <n>', 'of these, by the one whom all follow', 1))
+  .addOption(number('--seconds <n>', 'how long', 600))
+  .addOption(number('--stalled <percent>', 'readers that never read', 1))
+  .addOption(number('--slow <percent>', 'readers that read every two seconds', 10))
+  .addOption(number('--gateways <n>', 'gateway processes', 1))
+  .addOption(number('--seed <n>', 'of all that is chance', 1))
+  .action((options) => report(options, async () => (await import('./mixed.ts')).mixed(options)));
+
 add('storm', 'all gateways are killed at once: until everybody is back, and what they missed')
   .addOption(graphKept())
   .addOption(number('--clients <n>', 'connected users', 20_000))

@@ -73,6 +73,8 @@ export async function ourSide(stage: Stage, server: Server): Promise<OurSide> {
     const report = await received(stage, sockets, published, name);
     const after = server.processes();
     stage.wrong.push(...httpFaults(posted).map((fault) => `${name}: ${fault}`));
+    if (posted.sent !== posts.length)
+      stage.wrong.push(`${name}: ${posted.sent} of ${posts.length} posts were sent`);
     const ids = new Set(acks.map((ack) => ack.id));
     if (ids.size !== acks.length) stage.wrong.push(`${name}: an id was given twice`);
     return {

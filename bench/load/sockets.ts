@@ -19,6 +19,9 @@ export interface SocketsOptions {
   greeting?: string;
   /** What is in every update, and in nothing else; `"event":"update"` unless told. */
   updateMark?: string;
+  /** The first so many never read, and count nothing; the next so many read every two seconds only. */
+  stalled?: number;
+  slow?: number;
   /** The first update's text is kept here. */
   recordPath?: string;
   /** For the files of this run. */
@@ -62,6 +65,8 @@ export async function openSockets(options: SocketsOptions): Promise<Sockets> {
   if (options.protocol !== undefined) args.push('--protocol', options.protocol);
   if (options.greeting !== undefined) args.push('--greet', options.greeting);
   if (options.updateMark !== undefined) args.push('--update', options.updateMark);
+  if (options.stalled !== undefined) args.push('--stalled', String(options.stalled));
+  if (options.slow !== undefined) args.push('--slow', String(options.slow));
   if (options.recordPath !== undefined) args.push('--record', options.recordPath);
   const child = startChild({
     name: `ws-load (${options.name})`,

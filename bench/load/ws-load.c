@@ -3,9 +3,12 @@
  *
  *   ws-load --target IP:PORT[,IP:PORT] --connections FILE --texts FILE [--acct-prefix u] [--record FILE]
  *           [--opening N] [--patience-ms N] [--protocol NAME] [--greet TEXT] [--update TEXT]
+ *           [--stalled N] [--slow N] [--slow-ms N]
  *
  * FILE of connections: a line each, `path TAB token` (an empty token sends none). FILE of texts: a line each.
  * --protocol asks for a subprotocol; binary frames are events of murmuration.compact.v1. --greet is said once a connection is open.
+ * --stalled N: the first N never read once they are open, and have little room; they count nothing. --slow N: the next N read what has come
+ * every --slow-ms (2000) only.
  * What has the text of --update in it is an update ("event":"update" unless told).
  * A post's text is `qz<author>x<seq>x<microseconds>zq <text number (author + seq) modulo the texts>`. For every
  * "update" event the marker is found, and checked are: the text behind it, the author's handle (with --acct-prefix),
@@ -50,6 +53,7 @@ static struct connection *connections;
 static struct lines paths, texts;
 static struct targets targets;
 static size_t opened, failed, closed_count, opening;
+static size_t stalled, slow;
 static int epoll_fd;
 static const char *acct_prefix;
 static size_t acct_prefix_length;
@@ -113,7 +117,8 @@ static void on_update(struct connection *c, size_t nth, const unsigned char *p, 
   seen_now.deliveries++;
   seen_now.payload_bytes += n;
   seen_now.last_us = steady_us();
-  observe(&seen_now.latency, now > sent ? now - sent : 0);
+  /* What is late because it was not read says nothing. */
+  if (nth >= stalled + slow) observe(&seen_now.latency, now > sent ? now - sent : 0);
   const char *expected = texts.at[(author + seq) % texts.count];
   size_t length = strlen(expected);
   bool right = (size_t)(end - q) > length + 1 && *q == ' ' && !memcmp(q + 1, expected, length);
@@ -150,7 +155,9 @@ static void on_binary(struct connection *c, size_t nth, const unsigned char *p, 
 }
 
 static void drop(struct connection *c, const char *why) {
-  if (c->state == OPEN) {
+  if (c->state == OPEN && (size_t)(c - connections) < stalled) {
+    /* As was to be expected. */
+  } else if (c->state == OPEN) {
     closed_count++;
     if (complaints++ < 5) fprintf(stderr, "ws-load: connection %zu closed: %s\n", (size_t)(c - connections), why);
   } else if (c->state != CLOSED) {
@@ -241,6 +248,13 @@ static size_t take_upgrade(struct connection *c, const unsigned char *p, size_t 
   c->state = OPEN;
   opening--;
   opened++;
+  size_t nth = (size_t)(c - connections);
+  if (nth < stalled) {
+    int room = 4096;
+    setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+  }
+  struct epoll_event quiet = {.events = 0, .data.u64 = nth + 1};
+  if (nth < stalled + slow) epoll_ctl(epoll_fd, EPOLL_CTL_MOD, c->fd, &quiet);
   if (greeting && !send_control_frame(c->fd, 1, (const unsigned char *)greeting, strlen(greeting))) drop(c, "greeting not sent");
   return (size_t)head;
 }
@@ -312,11 +326,25 @@ static void on_event(size_t nth, uint32_t events) {
     start_upgrade(c);
     return;
   }
+  if (c->state == OPEN && nth < stalled) {
+    drop(c, "cut off");
+    return;
+  }
   if (c->state == CLOSED || c->state == UNUSED || !(events & (EPOLLIN | EPOLLERR | EPOLLHUP))) return;
   ssize_t got = recv(c->fd, buffer, sizeof buffer, 0);
   if (got > 0) on_bytes(c, buffer, (size_t)got);
   else if (got == 0) drop(c, "end of stream");
   else if (errno != EAGAIN && errno != EINTR) drop(c, strerror(errno));
+}
+
+/* All that has come for the slow ones. */
+static void read_slow(void) {
+  for (size_t nth = stalled; nth < stalled + slow && nth < paths.count; nth++)
+    for (uint64_t before = 1; connections[nth].state == OPEN && before;) {
+      before = seen_now.bytes;
+      on_event(nth, EPOLLIN);
+      before = seen_now.bytes - before;
+    }
 }
 
 static struct {
@@ -379,7 +407,7 @@ static void stop(int signal_number) {
 int main(int argc, char **argv) {
   const char *connections_path = NULL, *texts_path = NULL;
   size_t at_once = 128;
-  uint64_t patience_ms = 60000;
+  uint64_t patience_ms = 60000, slow_ms = 2000, slow_us = 0;
   for (int i = 1; i + 1 < argc; i += 2) {
     char *value = argv[i + 1];
     if (!strcmp(argv[i], "--target")) parse_targets(value, &targets);
@@ -387,6 +415,9 @@ int main(int argc, char **argv) {
     else if (!strcmp(argv[i], "--texts")) texts_path = value;
     else if (!strcmp(argv[i], "--acct-prefix")) acct_prefix = value;
     else if (!strcmp(argv[i], "--record")) record_path = value;
+    else if (!strcmp(argv[i], "--stalled")) stalled = strtoull(value, NULL, 10);
+    else if (!strcmp(argv[i], "--slow")) slow = strtoull(value, NULL, 10);
+    else if (!strcmp(argv[i], "--slow-ms")) slow_ms = strtoull(value, NULL, 10);
     else if (!strcmp(argv[i], "--protocol")) protocol = value;
     else if (!strcmp(argv[i], "--greet")) greeting = value;
     else if (!strcmp(argv[i], "--update")) update_mark = value;
@@ -427,6 +458,10 @@ int main(int argc, char **argv) {
     for (int i = 0; i < ready; i++) {
       if (events[i].data.u64) on_event((size_t)events[i].data.u64 - 1, events[i].events);
       else if (!read_commands(on_command)) stopping = 1;
+    }
+    if (slow && steady_us() - slow_us >= slow_ms * 1000) {
+      slow_us = steady_us();
+      read_slow();
     }
     check_report();
   }
