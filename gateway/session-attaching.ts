@@ -30,12 +30,18 @@ export class Attaching {
   #queue: Session[] = [];
   #from = 0;
   #underWay = 0;
+  #putOff = 0;
 
   constructor({ client, authenticator, table, started }: AttachingOptions) {
     this.#client = client;
     this.#authenticator = authenticator;
     this.#table = table;
     this.#started = started;
+  }
+
+  /** Those that are being attached, or will be next. Not those that nobody serves. */
+  get size(): number {
+    return this.#queue.length - this.#from + this.#underWay + this.#putOff;
   }
 
   /** Attaches it as soon as it is its turn; while nobody serves it, when somebody does. */
@@ -155,8 +161,10 @@ export class Attaching {
     }
     const { link } = session;
     const waitMs = Math.min(mostRetryMs, firstRetryMs * 2 ** (session.tries - 1));
+    this.#putOff++;
     setTimeout(
       () => {
+        this.#putOff--;
         if (link === session.link && session.isOpen) this.add(session);
       },
       waitMs * (0.5 + Math.random() / 2),

@@ -89,6 +89,7 @@ export class StreamingHub {
       deleted,
       send: (session, event, label) => this.#sendTopic(session, event, label),
     });
+    meter.attaching(() => this.#attaching.size);
     this.#slow = new SlowReaders({ meter, readAnew: (session) => this.#readAnew(session) });
     this.#pageNews = new PageNews({ page, send: (session, frame) => this.#send(session, frame) });
   }

@@ -12,6 +12,8 @@ export interface StreamingMeter {
   cutOff(): void;
   resynced(): void;
   refused(): void;
+  /** Says, whenever it is asked, how many streams are open and not live yet. */
+  attaching(streams: () => number): void;
 }
 
 const lagBucketsS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -68,6 +70,16 @@ export function createStreamingMeter(registry: Registry): StreamingMeter {
     cutOff: () => slow.inc(),
     resynced: () => resyncs.inc(),
     refused: () => refusals.inc(),
+    attaching(streams) {
+      new Gauge({
+        name: 'murmuration_streams_attaching',
+        help: 'Open streams that a core has not taken yet: what is posted now may not reach them live.',
+        registers,
+        collect() {
+          this.set(streams());
+        },
+      });
+    },
   };
 }
 
