@@ -35,9 +35,13 @@ export interface ProgramStart {
 
 /**
  * What a request makes lives until its fsync or its answer: longer than a small nursery is filled, and copying it there twice cost
- * the core a fifth of its time.
+ * the core a fifth of its time. What a gateway makes for an answer or a frame is gone in a moment: a larger nursery would save it nothing that can
+ * be measured, and there may be more than fifty of them, each with twice this in megabytes.
  */
-export const memoryFlags = ['--max-semi-space-size=64'];
+export const memoryFlags = {
+  core: ['--max-semi-space-size=64'],
+  gateway: ['--max-semi-space-size=8'],
+};
 
 /**
  * Of a request's first line and headers together. uWebSockets.js refuses more than 4096 unless it finds this in its environment as it
@@ -81,7 +85,7 @@ function run({ role, release, settings, onProgress }: ProgramStart): {
   tested: Promise<SelfTestReport | null>;
   taking: Promise<boolean>;
 } {
-  const child = spawn(process.execPath, [...memoryFlags, join(release, `${role}.mjs`)], {
+  const child = spawn(process.execPath, [...memoryFlags[role], join(release, `${role}.mjs`)], {
     env: {
       ...process.env,
       [settingsVariable]: JSON.stringify(settings),
