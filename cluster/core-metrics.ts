@@ -105,6 +105,17 @@ export class CoreMetrics implements LinkMeter {
     this.#watchCaches(store);
   }
 
+  watchPressure(pressure: { readonly level: number }): void {
+    new Gauge({
+      name: 'murmuration_behind',
+      help: '1 while searches are refused because deliveries are behind, 2 while timelines of idle clients are, too',
+      registers: [this.#registry],
+      collect() {
+        this.set(pressure.level);
+      },
+    });
+  }
+
   #watchCaches(store: Watched['store']): void {
     const caches = (name: string, help: string, read: (of: 'id' | 'row') => number): void => {
       new Gauge({

@@ -22,6 +22,7 @@ import { failedLogIns, Limit } from './core-limits.ts';
 import type { CoreMetrics } from './core-metrics.ts';
 import { CoreOperations, isOperators, isService, type ServiceKind } from './core-operations.ts';
 import type { CoreOptions, CoreShare, Peers } from './core-options.ts';
+import { lookEveryMs, Pressure } from './core-pressure.ts';
 import type { CoreProduct } from './core-product.ts';
 import { CorePushing } from './core-pushing.ts';
 import { type Answering, CoreReading, isExchange, type QueryKind, readerOf } from './core-reading.ts';
@@ -64,7 +65,8 @@ export class Core {
   readonly #sweeps: CoreSweeps;
   readonly #limit: Limit;
   readonly #throttles: Limit[];
-  readonly #idle: NodeJS.Timeout;
+  readonly #timers: NodeJS.Timeout[];
+  readonly #pressure: Pressure;
   readonly #reader: Reader;
   /** Null: there is only this core. */
   readonly cluster: CoreCluster | null;
@@ -186,8 +188,16 @@ export class Core {
       log: options.log,
       ...(options.trial === undefined ? {} : { trial: options.trial }),
     });
-    this.#idle = setInterval(() => this.#tidy(), idleEveryMs);
-    this.#idle.unref();
+    this.#pressure = new Pressure({
+      monoMs: () => performance.now(),
+      backlogBytes: () => Math.max(0, ...[...this.#peers.peers].map((peer) => peer.backlogBytes)),
+      isAwake: (account) => this.#actors.isAwake(account),
+    });
+    metrics.watchPressure(this.#pressure);
+    this.#timers = [
+      setInterval(() => this.#tidy(), idleEveryMs).unref(),
+      setInterval(() => this.#pressure.look(), lookEveryMs).unref(),
+    ];
   }
 
   /** Everything committed has been handed to the actors that want it, and to the gateways. */
@@ -327,6 +337,8 @@ export class Core {
     if (counting?.isOver === true) {
       return this.#handled(rejected('rate-limited', 'Too many requests'), counting);
     }
+    const givenUp = this.#pressure.refusal(kind, ask);
+    if (givenUp !== null) return this.#handled({ ok: false, rejection: givenUp }, counting);
     const answer = this.#underTerm(kind, ask, from);
     return answer instanceof Promise
       ? answer.then((outcome) => this.#handled(outcome, counting))
@@ -440,7 +452,7 @@ export class Core {
 
   /** Finishes what was taken in, then closes the store. */
   async close(): Promise<void> {
-    clearInterval(this.#idle);
+    for (const timer of this.#timers) clearInterval(timer);
     this.#swapping.close();
     this.#doubles.close();
     await this.#sweeps.stop();

@@ -1,5 +1,5 @@
 // What a core does with a request from a link: checked, handed on, answered. What the answer is, is the core's concern.
-import type { Answer, Ask, RequestKind } from '../actors/messages.ts';
+import { type Answer, type Ask, commands, type RequestKind } from '../actors/messages.ts';
 import type { Outcome } from '../runtime/behaviours.ts';
 import { MalformedError } from '../runtime/codec.ts';
 import type { Allowance, Counted } from './core-client.ts';
@@ -48,7 +48,8 @@ export class Requests {
       peer.answer(id, null, { code: 'invalid', message: `no such request: ${kind}` }, null);
       return;
     }
-    if (peer.underWay >= underWayMost || peer.backlogBytes > backlogSoftBytes) {
+    // What is written is taken in all the same: its answer waits behind what is pushed.
+    if (peer.underWay >= underWayMost || (peer.backlogBytes > backlogSoftBytes && !isWrite(kind))) {
       this.#meter.count('busy', 1);
       peer.answer(id, null, { code: 'busy', message: 'Too much is under way. Try again.' }, null);
       return;
@@ -106,6 +107,10 @@ export class Requests {
     this.#log.warn({ peer: peer.name, kind, error: textOf(error) }, 'a request failed');
     peer.answer(id, null, { code: 'unavailable', message: 'Something went wrong in the core.' }, null);
   }
+}
+
+function isWrite(kind: RequestKind): boolean {
+  return Object.hasOwn(commands, kind) && kind !== 'home' && kind !== 'attach' && kind !== 'detach';
 }
 
 function textOf(error: unknown): string {

@@ -55,6 +55,7 @@ const rejection = struct({
     'unauthorized',
     'taken',
     'rate-limited',
+    'behind',
     'busy',
     'read-only',
     'unavailable',

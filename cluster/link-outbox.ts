@@ -3,7 +3,7 @@ import { WebSocket } from 'ws';
 import { frameGoalBytes, frameMostBytes, packFrame } from './link-frame.ts';
 import type { LinkMeter } from './link-meter.ts';
 
-/** Above this much unsent, requests are refused with `busy`. */
+/** Above this much unsent, requests are refused with `busy`, but for writes. */
 export const backlogSoftBytes = 8 * 1024 * 1024;
 /** Above this much unsent, the link is given up: pushes must not be left out, and cannot be kept for ever. */
 export const backlogHardBytes = 64 * 1024 * 1024;

@@ -25,6 +25,7 @@ const rejection = struct({
     'unauthorized',
     'taken',
     'rate-limited',
+    'behind',
     'busy',
     'read-only',
     'unavailable',

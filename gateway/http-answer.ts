@@ -89,7 +89,7 @@ export function writePreflight(res: HttpResponse, wanted: string): void {
 /** `{error}`, or `{error, error_description}`. */
 export function answerOf(error: ApiError): ApiResponse {
   const headers: Record<string, string> = {};
-  if (error.status === 503) {
+  if (error.status === 503 || (error instanceof Refusal && error.code === 'behind')) {
     headers['Retry-After'] =
       error instanceof Refusal && error.code === 'read-only' ? retryAfterS.later : retryAfterS.soon;
   }

@@ -9,6 +9,7 @@ const statusOf: Record<RejectionCode, number> = {
   unauthorized: 401,
   taken: 422,
   'rate-limited': 429,
+  behind: 429,
   busy: 503,
   'read-only': 503,
   unavailable: 503,

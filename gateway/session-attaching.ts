@@ -145,6 +145,7 @@ export class Attaching {
         return;
       case 'busy':
       case 'rate-limited':
+      case 'behind':
       case 'read-only':
       case 'unavailable':
       case 'moved':

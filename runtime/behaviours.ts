@@ -107,6 +107,7 @@ export type RejectionCode =
   | 'unauthorized' // 401
   | 'taken' // the handle is in use (422)
   | 'rate-limited' // 429
+  | 'behind' // 429: given up for what matters more
   | 'busy' // a mailbox or queue is full (503)
   | 'read-only' // the disk is nearly full (503)
   | 'unavailable' // no core within reach (503)

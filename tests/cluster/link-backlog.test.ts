@@ -59,6 +59,23 @@ test('requests of a peer with more than 8 MiB to take are answered busy and not 
   await until(() => kinds.length === 1);
 });
 
+test('what is to be written is handled all the same', async () => {
+  const kinds: string[] = [];
+  const core = await ends.core({
+    clock: new ManualClock(),
+    handle: (kind) => {
+      kinds.push(kind);
+      return { outcome: { ok: true, value: {} } };
+    },
+  });
+  const visitor = await ends.visitor(core);
+  await deaf(core, visitor);
+  visitor.send([1, 'unblock', [1, 2], null]);
+  visitor.send([2, 'admit', [], null]);
+  await until(() => core.meter.of('busy') === 1);
+  expect(kinds).toEqual(['unblock']);
+});
+
 test('a peer that speaks but does not take in what it is sent is dropped', async () => {
   const clock = new ManualClock();
   const core = await ends.core({ clock });
