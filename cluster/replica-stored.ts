@@ -219,6 +219,11 @@ export class Stored {
       }
       pending.splice(0, stored);
       moved ||= stored > 0;
+      // The log of before the start is spoken of as a whole: its end does not wait for a later entry when it has been passed over.
+      if (this.upTo[log] < this.atStart[log] && this.firstPending(log) > this.atStart[log]) {
+        this.upTo[log] = this.atStart[log];
+        moved = true;
+      }
       const orphans = this.#orphans[log];
       if (orphans.length > 0) {
         this.#orphans[log] = orphans.filter(({ seq, partition }) => !this.#isServed(log, seq, partition));

@@ -160,6 +160,15 @@ export const copyingPlants: readonly Plant[] = [
     wasReal: true,
   },
   {
+    name: 'the end of the log of before a start is waited for, although it has been passed over',
+    file: 'cluster/replica-stored.ts',
+    line: 'if (this.upTo[log] < this.atStart[log] && this.firstPending(log) > this.atStart[log]) {',
+    instead: 'if (this.firstPending(log) < 0) {',
+    seed: 9632,
+    foundBy: ['current'],
+    wasReal: true,
+  },
+  {
     name: 'a new server is believed while another one has not given up',
     file: 'cluster/replica-copies.ts',
     line: 'if (leases.isLinked(other) && horizon.says(other, partition) !== false) return false;',
