@@ -101,11 +101,12 @@ export class Stored {
     this.upTo.own = (tail[0]?.seq ?? own + 1) - 1;
   }
 
-  /** Up to where nobody lacks what was passed over who has come as far as is said to be stored. */
+  /**
+   * Up to where nobody lacks what was passed over who has come as far as is said to be stored. What of before the start is not stored yet may
+   * still be passed over.
+   */
   get wholeUpTo(): Readonly<Record<Log, number>> {
-    const { upTo, atStart } = this;
-    const own = Math.max(upTo.own, atStart.own);
-    return this.#whole ?? { own, relay: Math.max(upTo.relay, atStart.relay) };
+    return this.#whole ?? { ...this.upTo };
   }
 
   /** Entries not yet stored are waiting, in the own log. */

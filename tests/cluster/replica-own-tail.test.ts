@@ -105,6 +105,14 @@ test('what was passed over within it takes nobody past what comes after', () => 
   expect(stored.upTo.own).toBe(10);
 });
 
+test('nothing of it is said to be whole that may still be passed over, nor what comes after that once it has been', () => {
+  const { stored, acknowledge } = startedWith([written(9, others), written(10, mine)]);
+  expect(stored.wholeUpTo.own).toBe(8);
+  stored.orphan(others);
+  acknowledge(10);
+  expect([stored.upTo.own, stored.wholeUpTo.own]).toEqual([10, 8]);
+});
+
 test('all of it was stored: nothing is waited for', () => {
   const { stored } = startedWith([]);
   expect(stored.upTo.own).toBe(10);

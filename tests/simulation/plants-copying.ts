@@ -84,7 +84,7 @@ export const copyingPlants: readonly Plant[] = [
     file: 'cluster/replica-intake.ts',
     line: 'flow.received.own >= own &&',
     instead: '',
-    seed: 0,
+    seed: 7,
     foundBy: ['converge', 'addressed', 'complete', 'durable', 'monotonic'],
     withoutRepairs: true,
   },
