@@ -169,6 +169,15 @@ export const copyingPlants: readonly Plant[] = [
     wasReal: true,
   },
   {
+    name: 'of what a node wrote before its disk was wiped nobody is told that it has come back without a place in its log',
+    file: 'cluster/replica-scans.ts',
+    line: 'if ((isServers || isFormer) && ',
+    instead: 'if (isServers && ',
+    seed: 100_211,
+    foundBy: ['monotonic'],
+    wasReal: true,
+  },
+  {
     name: 'a new server is believed while another one has not given up',
     file: 'cluster/replica-copies.ts',
     line: 'if (leases.isLinked(other) && horizon.says(other, partition) !== false) return false;',
