@@ -233,6 +233,12 @@ export function placeOf(origin: number, incarnation: number): string {
   return `${origin}:${incarnation}`;
 }
 
+/** The log that `placeOf` has named. */
+export function logAt(place: string): Pick<Position, 'origin' | 'incarnation'> {
+  const [origin = 0, incarnation = 0] = place.split(':').map(Number);
+  return { origin, incarnation };
+}
+
 export function relayOf(node: number): number {
   return node + relayBit;
 }

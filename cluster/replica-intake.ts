@@ -5,6 +5,7 @@ import {
   type Copy,
   fromNow,
   type Lane,
+  logAt,
   mostLives,
   type PeerMessage,
   type Position,
@@ -120,7 +121,7 @@ export class Intake {
    */
   have(): Reach[] {
     const { store } = this.#options;
-    return [...this.#have.replica.values()].flatMap((position) => {
+    return [...this.originsOf('replica'), ...this.asFacts()].flatMap((position) => {
       const { origin, incarnation, seq } = position;
       const from = Math.max(this.baseOf(origin, incarnation), store.trimmedUpTo(origin, incarnation));
       const reach = { ...position, from };
@@ -142,6 +143,12 @@ export class Intake {
   /** See `base`. 0: none are missing. */
   baseOf(origin: number, incarnation: number): number {
     return this.#bases.get(placeOf(origin, incarnation)) ?? 0;
+  }
+
+  /** Logs that no lane brings here, as far as a scan has brought them: what this node wrote before its disk was wiped. */
+  asFacts(): Position[] {
+    const scanned = this.bases().filter(([place]) => !this.#have.replica.has(place));
+    return scanned.map(([place, seq]) => ({ ...logAt(place), seq }));
   }
 
   /** In a lane, of a life of an origin's log. */

@@ -145,7 +145,7 @@ export class Owner {
       send(node, { kind: 'unscanned', id });
       return;
     }
-    const have = [...this.#heads(), ...intake.originsOf('replica')];
+    const have = [...this.#heads(), ...intake.originsOf('replica'), ...intake.asFacts()];
     // What this node owns the home of came to it by the other lane: to who does not own that, it comes by this one.
     const committed = intake.originsOf('committed').map((position) => ({
       ...position,

@@ -243,7 +243,10 @@ export class Scans {
     intake.rewind(others, scan.server);
     for (const { origin, incarnation, seq, lane } of scan.from) {
       const isServers = origin === scan.server || origin === relayOf(scan.server);
-      if (isServers && lane === 'replica') intake.base(placeOf(origin, incarnation), seq);
+      // What this node wrote before its disk was wiped has come back as facts, too.
+      const isFormer =
+        (origin === self.node || origin === relayOf(self.node)) && incarnation !== self.incarnation;
+      if ((isServers || isFormer) && lane === 'replica') intake.base(placeOf(origin, incarnation), seq);
     }
     this.#settle(scan);
   }

@@ -101,11 +101,12 @@ export class Stored {
     this.upTo.own = (tail[0]?.seq ?? own + 1) - 1;
   }
 
-  /** Up to where nobody lacks what was passed over who has come as far as is said to be stored. */
+  /**
+   * Up to where nobody lacks what was passed over who has come as far as is said to be stored. What of before the start is not stored yet may
+   * still be passed over.
+   */
   get wholeUpTo(): Readonly<Record<Log, number>> {
-    const { upTo, atStart } = this;
-    const own = Math.max(upTo.own, atStart.own);
-    return this.#whole ?? { own, relay: Math.max(upTo.relay, atStart.relay) };
+    return this.#whole ?? { ...this.upTo };
   }
 
   /** Entries not yet stored are waiting, in the own log. */
@@ -219,6 +220,11 @@ export class Stored {
       }
       pending.splice(0, stored);
       moved ||= stored > 0;
+      // The log of before the start is spoken of as a whole: its end does not wait for a later entry when it has been passed over.
+      if (this.upTo[log] < this.atStart[log] && this.firstPending(log) > this.atStart[log]) {
+        this.upTo[log] = this.atStart[log];
+        moved = true;
+      }
       const orphans = this.#orphans[log];
       if (orphans.length > 0) {
         this.#orphans[log] = orphans.filter(({ seq, partition }) => !this.#isServed(log, seq, partition));

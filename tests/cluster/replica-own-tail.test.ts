@@ -49,6 +49,7 @@ test('it may be anything when it is too long to look at', () => {
 
 /** Node 1 of three, started again; it serves one partition, and nobody serves the other. */
 function startedWith(tail: readonly Written[] | null) {
+  let moves = 0;
   const stored = new Stored({
     self,
     ring: () => ring,
@@ -58,13 +59,13 @@ function startedWith(tail: readonly Written[] | null) {
     version: makeVersion(10, 0, self),
     serverOf: (partition) => (partition === mine ? self : null),
     isServing: (partition) => partition === mine,
-    moved() {},
+    moved: () => void moves++,
     late() {},
     keep: (_orphans, done) => done(),
     orphans: [],
   });
   const acknowledge = (own: number): void => stored.acknowledge(2, { own, relay: 0 }, () => true);
-  return { stored, acknowledge };
+  return { stored, acknowledge, moves: () => moves };
 }
 
 const ring = ringOf([1, 2, 3], null);
@@ -85,6 +86,31 @@ test('a partition that nobody serves holds up nothing that was written since, un
   const unknown = startedWith(null);
   unknown.acknowledge(10);
   expect(unknown.stored.upTo.own).toBe(0);
+});
+
+test('its last entry is waited for no more when it has been passed over: what is said of the log at the start can be taken', () => {
+  const { stored, acknowledge, moves } = startedWith([written(9, mine), written(10, others)]);
+  acknowledge(10);
+  expect([stored.upTo.own, moves()]).toEqual([9, 1]);
+  stored.orphan(others);
+  expect(stored.isOrphan('own', 10)).toBe(true);
+  expect([stored.upTo.own, moves()]).toEqual([10, 2]);
+});
+
+test('what was passed over within it takes nobody past what comes after', () => {
+  const { stored, acknowledge } = startedWith([written(9, others), written(10, mine)]);
+  stored.orphan(others);
+  expect(stored.upTo.own).toBe(8);
+  acknowledge(10);
+  expect(stored.upTo.own).toBe(10);
+});
+
+test('nothing of it is said to be whole that may still be passed over, nor what comes after that once it has been', () => {
+  const { stored, acknowledge } = startedWith([written(9, others), written(10, mine)]);
+  expect(stored.wholeUpTo.own).toBe(8);
+  stored.orphan(others);
+  acknowledge(10);
+  expect([stored.upTo.own, stored.wholeUpTo.own]).toEqual([10, 8]);
 });
 
 test('all of it was stored: nothing is waited for', () => {

@@ -120,7 +120,7 @@ describe('copies that an owner has trimmed', () => {
       replicas.until(() => replicas.serverOf(partition) === 3);
     };
     const lost = (): string[] => posts.filter((key) => replicas.versionAt(3, key) === null);
-    return { replicas, trim, takeOver, lost };
+    return { replicas, partition, trim, takeOver, lost };
   }
 
   test('a claim gets as facts', () => {
@@ -130,6 +130,44 @@ describe('copies that an owner has trimmed', () => {
     takeOver();
     expect(lost()).toEqual([]);
     expect(replicas.all('scan').some(({ from, message }) => from === 3 && message.asOwner)).toBe(true);
+  });
+
+  /** Those posts have come back to their author, on a new disk, as facts. */
+  function cameBack() {
+    const { replicas, partition, trim, lost } = lacking();
+    trim();
+    replicas.of(3).isIdle = true;
+    replicas.of(2).isIdle = false;
+    const wipe = (node: number): void => {
+      replicas.wipe(node);
+      replicas.of(node).isIdle = true;
+      for (const other of [1, 2, 3]) if (other !== node) replicas.link(node, other);
+      replicas.until(() => replicas.of(node).replica.scans.missing().length === 0);
+    };
+    const takeOverFrom = (node: number): void => {
+      replicas.away(node);
+      replicas.of(3).isIdle = false;
+      replicas.until(() => replicas.serverOf(partition) === 3);
+    };
+    replicas.link(2, 3);
+    wipe(1);
+    expect(lost()).not.toEqual([]);
+    return { replicas, partition, wipe, takeOverFrom, lost };
+  }
+
+  test('a claim gets from their author, to whose new disk they came back as facts', () => {
+    const { takeOverFrom, lost } = cameBack();
+    takeOverFrom(2);
+    expect(lost()).toEqual([]);
+  });
+
+  test('a claim gets from who has them of their author, to whose new disk they had come back as facts', () => {
+    const { replicas, partition, wipe, takeOverFrom, lost } = cameBack();
+    replicas.of(1).isIdle = false;
+    wipe(2);
+    expect(replicas.serverOf(partition)).toBe(1);
+    takeOverFrom(1);
+    expect(lost()).toEqual([]);
   });
 
   test('after it had said that it has them make the claim be made again', () => {

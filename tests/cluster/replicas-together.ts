@@ -59,7 +59,10 @@ export class Replicas {
   /** All own what the ring gives them, and have it. */
   constructor(nodes: readonly number[]) {
     this.ring = new Ring(coresOf(nodes), null, partitions);
-    for (const node of nodes) this.#start(node);
+    for (const node of nodes) {
+      this.#start(node, emptyImage(node * 100));
+      this.of(node).replica.scans.founded();
+    }
     for (const one of nodes) for (const other of nodes) if (one < other) this.link(one, other);
   }
 
@@ -73,8 +76,7 @@ export class Replicas {
     return this.events.nowMs;
   }
 
-  #start(node: number, image = emptyImage(node * 100)): void {
-    const isNew = image.records.size === 0;
+  #start(node: number, image: Image): void {
     const disk = new Disk({
       node,
       image,
@@ -88,7 +90,7 @@ export class Replicas {
       addressed: (packed) => decodeValue(packed).to,
     });
     const replica = new Replica({
-      self: this.#identity(node),
+      self: identityOf(node, image),
       store: disk,
       clock: { monoMs: () => this.nowMs, wallMs: () => this.wallMs(node) },
       ring: this.ring,
@@ -131,7 +133,6 @@ export class Replicas {
       stuck: [],
     };
     this.#nodes.set(node, here);
-    if (isNew) replica.scans.founded();
     this.#tick(here);
   }
 
@@ -141,13 +142,15 @@ export class Replicas {
     this.#start(node, this.of(node).image);
   }
 
+  /** And on a new disk: it has nothing of what it had. */
+  wipe(node: number): void {
+    this.away(node);
+    this.#start(node, emptyImage(this.of(node).image.incarnation + 1));
+  }
+
   /** By its own clock. */
   wallMs(node: number): number {
     return wallAtStartMs + this.nowMs + (this.#nodes.get(node)?.wallOffsetMs ?? 0);
-  }
-
-  #identity(node: number): PeerIdentity {
-    return { node, boot: `boot-${node}`, incarnation: node * 100 };
   }
 
   #tick(here: TestReplica): void {
@@ -169,8 +172,8 @@ export class Replicas {
   link(one: number, other: number): void {
     this.#links.add(wayOf(one, other));
     this.#links.add(wayOf(other, one));
-    this.of(one).replica.linked(this.#identity(other));
-    this.of(other).replica.linked(this.#identity(one));
+    this.of(one).replica.linked(identityOf(other, this.of(other).image));
+    this.of(other).replica.linked(identityOf(one, this.of(one).image));
   }
 
   /** Both notice it. */
@@ -304,6 +307,10 @@ export function firstArrivals(here: TestReplica): Key[] {
 export function keysIn(disk: Disk, origin: number, incarnation: number): Key[] {
   const piece = disk.read(origin, incarnation, disk.trimmedUpTo(origin, incarnation), 100_000);
   return (piece?.entries ?? []).map(({ key }: Copy) => key);
+}
+
+function identityOf(node: number, { incarnation }: Image): PeerIdentity {
+  return { node, boot: `boot-${node}`, incarnation };
 }
 
 function coresOf(nodes: readonly number[]): RingCore[] {
