@@ -100,9 +100,9 @@ export class CoreReplicaStore implements ReplicaStore {
     }
   }
 
-  noteLate(entries: readonly Pick<Copy, 'key' | 'version'>[]): void {
+  noteLate(entries: readonly Pick<Copy, 'key' | 'version'>[], done: () => void): void {
     // A disk that fails ends the process.
-    if (!this.#isClosed) this.#store.noteLate(entries, Date.now()).catch(() => {});
+    if (!this.#isClosed) this.#store.noteLate(entries, Date.now()).then(done, () => {});
   }
 
   /** Those of whom nobody will say that they have arrived: what a scan or a repair has brought. */

@@ -29,6 +29,8 @@ export interface ClaimsOptions {
   arrived(from: number, entries: readonly Copy[]): void;
   /** See `GatheringOptions`. */
   relayed(): void;
+  /** See `TakeoverNotes`. */
+  noteLate(partitions: ReadonlySet<number>, done: () => void): void;
   /** A claim has come to its end: what of it can be served is served from now on, and has the answer true. */
   serve(term: Term): boolean;
   /** These terms were claimed and came to nothing: nobody uses them any more. */
@@ -233,7 +235,10 @@ export class Claims {
     let waiting = 2 * claim.terms.size;
     const arrived = (): void => {
       waiting--;
-      if (waiting === 0 && this.#claims.has(claim.id)) this.#serve(claim);
+      if (waiting > 0 || !this.#claims.has(claim.id)) return;
+      this.#options.noteLate(new Set(claim.terms.keys()), () => {
+        if (this.#claims.has(claim.id)) this.#serve(claim);
+      });
     };
     for (const partition of [...claim.terms.keys()]) {
       stored.when('own', store.head('own'), partition, arrived);

@@ -23,6 +23,7 @@ import { Server } from './replica-server.ts';
 import { Serving } from './replica-serving.ts';
 import { Statements } from './replica-statements.ts';
 import { Stored } from './replica-stored.ts';
+import { TakeoverNotes } from './replica-takeover-notes.ts';
 import { quorum, type Ring } from './ring.ts';
 
 /** A node that is further behind than this does not ask for what others serve. */
@@ -55,6 +56,7 @@ export class Parts {
   readonly heartbeats: Heartbeats;
   readonly owner: Owner;
   readonly tailNote: TailNote;
+  readonly takeoverNotes: TakeoverNotes;
   readonly #options: ReplicaOptions;
   readonly #known: KnownRing;
 
@@ -96,7 +98,8 @@ export class Parts {
     this.statements = this.#makeStatements();
     this.heartbeats = this.#makeHeartbeats();
     this.owner = this.#makeOwner();
-    this.tailNote = new TailNote({ tail, store: options.store, stored: this.stored });
+    this.tailNote = this.#makeTailNote(tail);
+    this.takeoverNotes = this.#makeTakeoverNotes();
   }
 
   /** Partitions owned and not here yet, and those that others are to own and nobody serves: their new owners may lack something. */
@@ -137,6 +140,18 @@ export class Parts {
       keep: (orphans, done) => keepOrphans(store, orphans, done),
       orphans: keptOrphans(store),
     });
+  }
+
+  #makeTailNote(tail: readonly Copy[] | null): TailNote {
+    const { store, partitionOf } = this.#options;
+    return new TailNote({ tail, store, stored: this.stored, partitionOf });
+  }
+
+  #makeTakeoverNotes(): TakeoverNotes {
+    const { store, partitionOf } = this.#options;
+    const { intake, horizon, tailNote: tail } = this;
+    const closedOf = horizon.closedOf.bind(horizon);
+    return new TakeoverNotes({ store, intake, tail, partitionOf, closedOf });
   }
 
   #makeRelay(): Relay {
@@ -240,6 +255,7 @@ export class Parts {
         if (entries.length > 0) events.arrived(from, 'pulled', entries);
       },
       relayed: () => this.relay.wrote(),
+      noteLate: (partitions, done) => this.takeoverNotes.note(partitions, done),
       changed: () => this.serving.changed(),
       chance,
     });

@@ -69,7 +69,7 @@ export interface ReplicaStore {
   livesOf(origin: number): number[];
   adopt(adoption: Adoption, done: () => void): void;
   /** These are on the disk already, and news to whoever has left their versions behind. */
-  noteLate(entries: readonly Pick<Copy, 'key' | 'version'>[]): void;
+  noteLate(entries: readonly Pick<Copy, 'key' | 'version'>[], done: () => void): void;
   /** Where it stood in other logs when it was opened. */
   positions(): LanePosition[];
   /** Facts of these homes and (guests) those addressed to them, from a key on, in order of keys. */

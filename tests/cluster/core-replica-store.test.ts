@@ -72,6 +72,6 @@ test('what comes by a log is noted when it is late, by the watermark of that mom
     { kind: 'again', late: second },
     { kind: 'state', late: undefined },
   ]);
-  store.noteLate([]);
+  store.noteLate([], () => {});
   expect(noted).toEqual([[]]);
 });

@@ -116,8 +116,6 @@ export class Disk implements ReplicaStore {
   readonly #hlc: HybridClock;
   #open: Transaction = { apply: [], done: [] };
   #isWriting = false;
-  /** What goes to the disk with the next transaction. */
-  readonly #notes: (() => void)[] = [];
   /** Given, whether on the disk or not. */
   #given: { own: number; relay: number };
   /** Facts on their way to the disk. */
@@ -247,9 +245,11 @@ export class Disk implements ReplicaStore {
     }, done);
   }
 
-  noteLate(entries: readonly Pick<Copy, 'key' | 'version'>[]): void {
+  noteLate(entries: readonly Pick<Copy, 'key' | 'version'>[], done: () => void): void {
     const arrived = this.clock;
-    for (const { key } of entries) this.#notes.push(() => this.#image.late.set(key, arrived));
+    this.#write(() => {
+      for (const { key } of entries) this.#image.late.set(key, arrived);
+    }, done);
   }
 
   /** When it came, if that was late. */
@@ -429,10 +429,9 @@ export class Disk implements ReplicaStore {
     const transaction = this.#open;
     if (transaction.apply.length === 0) return;
     this.#open = { apply: [], done: [] };
-    const notes = this.#notes.splice(0);
     this.#isWriting = true;
     this.#options.fsync(() => {
-      for (const act of [...transaction.apply, ...notes]) act();
+      for (const act of transaction.apply) act();
       this.#isWriting = false;
       this.#commit();
       for (const act of transaction.done) act();

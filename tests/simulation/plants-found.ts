@@ -379,9 +379,14 @@ export const foundPlants: readonly Plant[] = [
   {
     name: 'who was away when something came late, below the own cursor, is never told of it',
     file: 'cluster/replica-own-tail.ts',
-    line: 'store.noteLate(tail);',
+    line: 'store.noteLate(tail, () => {});',
     instead: 'void store;',
     also: [
+      {
+        file: 'cluster/replica-takeover-notes.ts',
+        line: 'this.#options.store.noteLate(due, look);',
+        instead: 'done();',
+      },
       { file: 'cluster/replica-relay.ts', line: ', isNewsToOthers: true', instead: '' },
       {
         file: 'cluster/replica-ports.ts',
