@@ -195,7 +195,8 @@ export class Gathering {
     this.#pulls.delete(message.id);
     this.#questions.delete(message.id);
     const { store, arrived } = this.#options;
-    store.adopt({ copies: message.entries, from: { kind: 'relay' }, positions: [] }, () => {
+    const copies = message.entries;
+    store.adopt({ copies, from: { kind: 'relay' }, positions: [], isNewsToOthers: true }, () => {
       arrived(pull.from, message.entries);
       if (!message.isLast) this.#pull({ ...pull, position: { ...pull.position, seq: message.upTo } });
       this.#close(pull.claim, message.id);

@@ -355,7 +355,8 @@ export class Intake {
       return;
     }
     const positions = [{ lane, origin, incarnation, seq: upTo }];
-    store.adopt({ copies, from: { kind: 'copy', origin, incarnation }, positions }, finish);
+    const from = { kind: 'copy', origin, incarnation } as const;
+    store.adopt({ copies, from, positions, isNewsToOthers: log === 'relay' }, finish);
   }
 
   #reached(node: number, flow: Flow, log: Log, seq: number): void {

@@ -17,13 +17,16 @@ export interface Adoption {
   from: { kind: 'copy'; origin: number; incarnation: number } | { kind: 'relay' | 'again' | 'state' };
   /** Written in the same transaction. */
   positions: readonly LanePosition[];
-  /** They are facts here already, and were told to nobody: with versions that others may have left behind them. */
+  /**
+   * Perhaps they were told to nobody, and others may have left their versions behind them, whatever is known here: all that is news is
+   * noted as come late; of `again` what is a fact here already, too.
+   */
   isNewsToOthers?: boolean;
 }
 
 /** What of it is news may have come late: it is of a log that is followed now. What a scan brings is older than that. */
-export function mayBeLate({ from, isNewsToOthers }: Pick<Adoption, 'from' | 'isNewsToOthers'>): boolean {
-  return from.kind === 'copy' || from.kind === 'relay' || isNewsToOthers === true;
+export function mayBeLate({ from }: Pick<Adoption, 'from'>): boolean {
+  return from.kind === 'copy' || from.kind === 'relay';
 }
 
 export interface Piece {

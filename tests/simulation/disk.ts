@@ -95,8 +95,8 @@ export interface DiskOptions {
   partitionOf(key: Key): number;
   /** Partitions that a value is addressed to. */
   addressed(packed: Uint8Array): readonly number[];
-  /** Everything up to there is held to have come. Absent: nobody asks what came late. */
-  watermark?: () => Version;
+  /** Everything of the key's partition up to there is held to have come. Absent: nobody asks what came late. */
+  closedOf?: (key: Key) => Version;
 }
 
 interface Transaction {
@@ -214,7 +214,10 @@ export class Disk implements ReplicaStore {
   adopt(adoption: Adoption, done: () => void): void {
     const { copies, from, positions, isNewsToOthers = false } = adoption;
     for (const { version } of copies) this.#hlc.observe(version);
-    const upTo = mayBeLate(adoption) ? (this.#options.watermark?.() ?? noVersion) : noVersion;
+    const { closedOf = () => noVersion } = this.#options;
+    const late = mayBeLate(adoption)
+      ? new Set(copies.filter(({ key, version }) => version <= closedOf(key)))
+      : new Set<unknown>();
     const arrived = this.clock;
     this.#write(() => {
       for (const one of copies) {
@@ -222,7 +225,7 @@ export class Disk implements ReplicaStore {
         const { key, version, packed, live, to } = one;
         const isNews = known === undefined || known.version < version;
         if (!isNews && (from.kind !== 'again' || known.version > version)) continue;
-        if ((isNews || isNewsToOthers) && version <= upTo) this.#image.late.set(key, arrived);
+        if (isNewsToOthers || (isNews && late.has(one))) this.#image.late.set(key, arrived);
         if (isNews) this.#put({ key, version, packed, live, to });
         if (from.kind === 'copy' && 'seq' in one) this.#log(from.origin, from.incarnation, one);
         if (from.kind !== 'relay' && from.kind !== 'again') continue;

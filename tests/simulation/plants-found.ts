@@ -390,8 +390,8 @@ export const foundPlants: readonly Plant[] = [
       { file: 'cluster/replica-relay.ts', line: ', isNewsToOthers: true', instead: '' },
       {
         file: 'cluster/replica-ports.ts',
-        line: "return from.kind === 'copy' || from.kind === 'relay' || isNewsToOthers === true;",
-        instead: "return from.kind === 'again' && isNewsToOthers === true;",
+        line: "return from.kind === 'copy' || from.kind === 'relay';",
+        instead: "return from.kind === 'again' && from.kind.length === 0;",
       },
     ],
     seed: null,
