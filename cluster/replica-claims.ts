@@ -231,16 +231,26 @@ export class Claims {
   #settle(claim: Claim): void {
     if (claim.phase !== 'gathering' || claim.open.size > 0 || !this.#claims.has(claim.id)) return;
     claim.phase = 'storing';
-    const { store, stored } = this.#options;
-    let waiting = 2 * claim.terms.size;
+    this.#store(claim);
+  }
+
+  #store(claim: Claim): void {
+    const { store, stored, noteLate } = this.#options;
+    const partitions = new Set(claim.terms.keys());
+    let waiting = 2 * partitions.size;
     const arrived = (): void => {
       waiting--;
       if (waiting > 0 || !this.#claims.has(claim.id)) return;
-      this.#options.noteLate(new Set(claim.terms.keys()), () => {
+      // What that adds to the relay is to be stored, too.
+      const again = (): void => {
+        if (this.#claims.has(claim.id)) this.#store(claim);
+      };
+      if (stored.passBeforeServing(partitions, again)) return;
+      noteLate(partitions, () => {
         if (this.#claims.has(claim.id)) this.#serve(claim);
       });
     };
-    for (const partition of [...claim.terms.keys()]) {
+    for (const partition of partitions) {
       stored.when('own', store.head('own'), partition, arrived);
       stored.when('relay', store.head('relay'), partition, arrived);
     }

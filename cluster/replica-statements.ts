@@ -78,7 +78,7 @@ export class Statements {
         terms: this.#isDue(node, version) ? terms : null,
         closed,
         head: Math.max(upTo.own, atStart.own),
-        relay: Math.max(upTo.relay, atStart.relay),
+        relay: stored.relayUpTo,
         own: store.head('own'),
         ownRelay: store.head('relay'),
         whole: stored.wholeUpTo.own,
