@@ -15,6 +15,7 @@ import {
 import type { LanePosition, ReplicaClock, ReplicaStore, Send } from './replica-ports.ts';
 import { SetBacks } from './replica-set-backs.ts';
 import type { Log } from './replica-stored.ts';
+import type { Untold } from './replica-untold.ts';
 import type { Ring } from './ring.ts';
 
 /** One lane of one peer. */
@@ -46,6 +47,7 @@ export interface IntakeOptions {
   wantOf(node: number): number;
   /** Entries on the disk now; `stored`: those that are facts here. The others were only wanted. */
   arrived(from: number, lane: Lane | 'relayed', entries: readonly Copy[]): void;
+  untold(): Pick<Untold, 'of' | 'tell'>;
   /** Of the ring that is known here. */
   epoch(): number;
   /** A position has moved. */
@@ -340,7 +342,9 @@ export class Intake {
     const isHere = ({ key, to }: Copy): boolean =>
       ring().holds(self, partitionOf(key)) || to.some((partition) => ring().holds(self, partition));
     const copies = entries.filter(isHere);
+    const untold = lane === 'replica' ? this.#options.untold().of(copies) : [];
     const finish = (): void => {
+      this.#options.untold().tell(untold);
       const isCurrent = this.#flows.get(node)?.[lane] === flow && flow.id === message.follow;
       arrived(node, lane === 'committed' && log === 'relay' ? 'relayed' : lane, entries);
       if (!isCurrent) return;

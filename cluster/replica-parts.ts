@@ -24,6 +24,7 @@ import { Serving } from './replica-serving.ts';
 import { Statements } from './replica-statements.ts';
 import { Stored } from './replica-stored.ts';
 import { TakeoverNotes } from './replica-takeover-notes.ts';
+import { Untold } from './replica-untold.ts';
 import { quorum, type Ring } from './ring.ts';
 
 /** A node that is further behind than this does not ask for what others serve. */
@@ -45,6 +46,7 @@ export class Parts {
   readonly grants: Grants;
   readonly leaving: Leaving;
   readonly server: Server;
+  readonly untold: Untold;
   readonly serving: Serving;
   readonly scans: Scans;
   readonly guests: Guests;
@@ -83,6 +85,7 @@ export class Parts {
       go: () => this.server.close(),
     });
     this.server = this.#makeServer();
+    this.untold = this.#makeUntold();
     this.serving = this.#makeServing();
     this.scans = this.#makeScans();
     this.scans.found();
@@ -177,6 +180,7 @@ export class Parts {
       send,
       partitionOf,
       hasData: () => !this.scans.isEmpty,
+      untold: () => this.untold,
       epoch: this.#known.epoch,
       wantOf: (node) => this.interest.sentTo(node),
       arrived: (from, lane, entries) => {
@@ -259,6 +263,12 @@ export class Parts {
       changed: () => this.serving.changed(),
       chance,
     });
+  }
+
+  #makeUntold(): Untold {
+    const { store, partitionOf } = this.#options;
+    const { server, relay } = this;
+    return new Untold({ store, server, relay, partitionOf });
   }
 
   #makeServing(): Serving {
@@ -367,6 +377,7 @@ export class Parts {
       terms: () => server.terms(),
       everyMs: closedEveryMs,
       isAlone: () => this.#known.ring().isAlone(self.node),
+      isTelling: () => this.relay.isTelling,
       kept,
       moved: () => events.horizonMoved(),
     });
