@@ -82,7 +82,9 @@ export class CoreCluster {
   constructor(options: CoreClusterOptions) {
     const { store, node, boot, clock, ring, epoch, isFounder, chance } = options;
     this.#options = options;
-    this.#store = new CoreReplicaStore(store, node, () => this.replica.horizon.watermark());
+    this.#store = new CoreReplicaStore(store, node, (key) =>
+      this.replica.horizon.closedOf(partitionOfKey(key)),
+    );
     this.#takeovers = new Takeovers(node);
     this.replica = new Replica({
       self: { node, boot, incarnation: store.incarnation },

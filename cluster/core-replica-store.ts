@@ -24,7 +24,7 @@ const overheadBytes = 150;
 export class CoreReplicaStore implements ReplicaStore {
   readonly #store: Store;
   readonly #node: number;
-  readonly #watermark: () => Version;
+  readonly #closedOf: (key: Key) => Version;
   /** Adoptions that had to wait, in their order: a later one must not overtake the position of an earlier one. */
   readonly #waiting: { adoption: Adoption; done: () => void }[] = [];
   #again: NodeJS.Timeout | null = null;
@@ -33,11 +33,11 @@ export class CoreReplicaStore implements ReplicaStore {
   /** Nothing is taken in any more, and nobody is told. */
   #isClosed = false;
 
-  /** `watermark`: everything up to there has come, as far as is known. */
-  constructor(store: Store, node: number, watermark: () => Version) {
+  /** `closedOf`: everything of the key's partition up to there has come, as far as is known. */
+  constructor(store: Store, node: number, closedOf: (key: Key) => Version) {
     this.#store = store;
     this.#node = node;
-    this.#watermark = watermark;
+    this.#closedOf = closedOf;
   }
 
   get incarnation(): number {
@@ -100,9 +100,9 @@ export class CoreReplicaStore implements ReplicaStore {
     }
   }
 
-  noteLate(entries: readonly Pick<Copy, 'key' | 'version'>[]): void {
+  noteLate(entries: readonly Pick<Copy, 'key' | 'version'>[], done: () => void): void {
     // A disk that fails ends the process.
-    if (!this.#isClosed) this.#store.noteLate(entries, Date.now()).catch(() => {});
+    if (!this.#isClosed) this.#store.noteLate(entries, Date.now()).then(done, () => {});
   }
 
   /** Those of whom nobody will say that they have arrived: what a scan or a repair has brought. */
@@ -130,9 +130,7 @@ export class CoreReplicaStore implements ReplicaStore {
   }
 
   #tryAdopting(adoption: Adoption, done: () => void): boolean {
-    const adopted = this.#store.adopt(
-      mayBeLate(adoption) ? { ...adoption, late: this.#watermark() } : adoption,
-    );
+    const adopted = this.#store.adopt(mayBeLate(adoption) ? { ...adoption, late: this.#closedOf } : adoption);
     if (adopted.ok && adoption.from.kind !== 'state')
       for (const entry of adopted.value.entries) this.#arriving.set(placeOf(entry), entry);
     // A disk that fails ends the process: nobody waits for this then.

@@ -29,6 +29,8 @@ export interface ClaimsOptions {
   arrived(from: number, entries: readonly Copy[]): void;
   /** See `GatheringOptions`. */
   relayed(): void;
+  /** See `TakeoverNotes`. */
+  noteLate(partitions: ReadonlySet<number>, done: () => void): void;
   /** A claim has come to its end: what of it can be served is served from now on, and has the answer true. */
   serve(term: Term): boolean;
   /** These terms were claimed and came to nothing: nobody uses them any more. */
@@ -229,13 +231,26 @@ export class Claims {
   #settle(claim: Claim): void {
     if (claim.phase !== 'gathering' || claim.open.size > 0 || !this.#claims.has(claim.id)) return;
     claim.phase = 'storing';
-    const { store, stored } = this.#options;
-    let waiting = 2 * claim.terms.size;
+    this.#store(claim);
+  }
+
+  #store(claim: Claim): void {
+    const { store, stored, noteLate } = this.#options;
+    const partitions = new Set(claim.terms.keys());
+    let waiting = 2 * partitions.size;
     const arrived = (): void => {
       waiting--;
-      if (waiting === 0 && this.#claims.has(claim.id)) this.#serve(claim);
+      if (waiting > 0 || !this.#claims.has(claim.id)) return;
+      // What that adds to the relay is to be stored, too.
+      const again = (): void => {
+        if (this.#claims.has(claim.id)) this.#store(claim);
+      };
+      if (stored.passBeforeServing(partitions, again)) return;
+      noteLate(partitions, () => {
+        if (this.#claims.has(claim.id)) this.#serve(claim);
+      });
     };
-    for (const partition of [...claim.terms.keys()]) {
+    for (const partition of partitions) {
       stored.when('own', store.head('own'), partition, arrived);
       stored.when('relay', store.head('relay'), partition, arrived);
     }

@@ -5,6 +5,7 @@ import { versionMs } from '../runtime/version.ts';
 import { type Copy, type PeerMessage, type Position, relayOf } from './peer-messages.ts';
 import type { Claim } from './replica-claim.ts';
 import type { Intake } from './replica-intake.ts';
+import { lastOf } from './replica-last-entries.ts';
 import type { ReplicaStore, Send } from './replica-ports.ts';
 
 /** A pull of a claim: pieces follow until all is here. */
@@ -106,7 +107,7 @@ export class Gathering {
       .originsOf('replica')
       .filter(({ origin }) => origin !== self && origin !== relayOf(self))
       .flatMap((position) =>
-        this.#lastOf(position).filter(
+        lastOf(store, position).filter(
           ({ key, version }) => versionMs(version) > sinceMs && claim.terms.has(partitionOf(key)),
         ),
       );
@@ -118,12 +119,6 @@ export class Gathering {
       relayed();
       this.#close(claim, id);
     });
-  }
-
-  #lastOf({ origin, incarnation, seq }: Position): Copy[] {
-    const { store } = this.#options;
-    const after = Math.max(seq - readAtOnce, store.trimmedUpTo(origin, incarnation), 0);
-    return store.read(origin, incarnation, after, readAtOnce)?.entries ?? [];
   }
 
   /** The claim has come to nothing. */
@@ -200,7 +195,8 @@ export class Gathering {
     this.#pulls.delete(message.id);
     this.#questions.delete(message.id);
     const { store, arrived } = this.#options;
-    store.adopt({ copies: message.entries, from: { kind: 'relay' }, positions: [] }, () => {
+    const copies = message.entries;
+    store.adopt({ copies, from: { kind: 'relay' }, positions: [], isNewsToOthers: true }, () => {
       arrived(pull.from, message.entries);
       if (!message.isLast) this.#pull({ ...pull, position: { ...pull.position, seq: message.upTo } });
       this.#close(pull.claim, message.id);

@@ -71,6 +71,14 @@ export class Horizon {
     return this.#statements.get(node)?.has(partition) ?? null;
   }
 
+  /** Of one partition: up to there everything has been taken in. */
+  closedOf(partition: number): Version {
+    const closed = this.#closed[partition] ?? noVersion;
+    const { from } = this.#options;
+    if (closed > from) return closed;
+    return from;
+  }
+
   /** Never goes back. */
   watermark(): Version {
     let lowest: Version | null = null;

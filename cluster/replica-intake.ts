@@ -16,6 +16,7 @@ import {
 import type { LanePosition, ReplicaClock, ReplicaStore, Send } from './replica-ports.ts';
 import { SetBacks } from './replica-set-backs.ts';
 import type { Log } from './replica-stored.ts';
+import type { Untold } from './replica-untold.ts';
 import type { Ring } from './ring.ts';
 
 /** One lane of one peer. */
@@ -47,6 +48,7 @@ export interface IntakeOptions {
   wantOf(node: number): number;
   /** Entries on the disk now; `stored`: those that are facts here. The others were only wanted. */
   arrived(from: number, lane: Lane | 'relayed', entries: readonly Copy[]): void;
+  untold(): Pick<Untold, 'of' | 'tell'>;
   /** Of the ring that is known here. */
   epoch(): number;
   /** A position has moved. */
@@ -347,7 +349,9 @@ export class Intake {
     const isHere = ({ key, to }: Copy): boolean =>
       ring().holds(self, partitionOf(key)) || to.some((partition) => ring().holds(self, partition));
     const copies = entries.filter(isHere);
+    const untold = lane === 'replica' ? this.#options.untold().of(copies) : [];
     const finish = (): void => {
+      this.#options.untold().tell(untold);
       const isCurrent = this.#flows.get(node)?.[lane] === flow && flow.id === message.follow;
       arrived(node, lane === 'committed' && log === 'relay' ? 'relayed' : lane, entries);
       if (!isCurrent) return;
@@ -362,7 +366,8 @@ export class Intake {
       return;
     }
     const positions = [{ lane, origin, incarnation, seq: upTo }];
-    store.adopt({ copies, from: { kind: 'copy', origin, incarnation }, positions }, finish);
+    const from = { kind: 'copy', origin, incarnation } as const;
+    store.adopt({ copies, from, positions, isNewsToOthers: log === 'relay' }, finish);
   }
 
   #reached(node: number, flow: Flow, log: Log, seq: number): void {

@@ -1,5 +1,6 @@
 // The end of this node's own log as it was found at the start: what may not be stored by enough owners yet. Whether others ever had it, and told it
-// to whom, is not known. When enough have it, it is noted as come late: whoever resumes from a cursor above it is told.
+// to whom, is not known. When enough have it, or before it is served here, it is noted as come late: whoever resumes from a cursor above it is told.
+import type { Key } from '../runtime/key.ts';
 import type { Copy } from './peer-messages.ts';
 import type { ReplicaStore } from './replica-ports.ts';
 import type { Stored } from './replica-stored.ts';
@@ -32,6 +33,7 @@ export interface TailNoteOptions {
   tail: readonly Copy[] | null;
   store: Pick<ReplicaStore, 'noteLate'>;
   stored: Pick<Stored, 'upTo' | 'atStart'>;
+  partitionOf(key: Key): number;
 }
 
 export class TailNote {
@@ -48,6 +50,12 @@ export class TailNote {
     const { stored, store, tail } = this.#options;
     if (!this.#isDue || tail === null || stored.upTo.own < stored.atStart.own) return;
     this.#isDue = false;
-    store.noteLate(tail);
+    store.noteLate(tail, () => {});
+  }
+
+  /** What of it is not noted yet. */
+  of(partitions: ReadonlySet<number>): Copy[] {
+    const { tail, partitionOf } = this.#options;
+    return this.#isDue && tail !== null ? tail.filter(({ key }) => partitions.has(partitionOf(key))) : [];
   }
 }

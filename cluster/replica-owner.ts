@@ -107,7 +107,7 @@ export class Owner {
   /** What a new server found and this owner lacks. */
   given(node: number, { id, entries }: Extract<PeerMessage, { kind: 'give' }>): void {
     const { store, send, arrived } = this.#options;
-    store.adopt({ copies: entries, from: { kind: 'relay' }, positions: [] }, () => {
+    store.adopt({ copies: entries, from: { kind: 'relay' }, positions: [], isNewsToOthers: true }, () => {
       arrived(node, entries);
       send(node, { kind: 'given', id });
     });

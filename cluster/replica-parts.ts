@@ -23,6 +23,8 @@ import { Server } from './replica-server.ts';
 import { Serving } from './replica-serving.ts';
 import { Statements } from './replica-statements.ts';
 import { Stored } from './replica-stored.ts';
+import { TakeoverNotes } from './replica-takeover-notes.ts';
+import { Untold } from './replica-untold.ts';
 import { quorum, type Ring } from './ring.ts';
 
 /** A node that is further behind than this does not ask for what others serve. */
@@ -44,6 +46,7 @@ export class Parts {
   readonly grants: Grants;
   readonly leaving: Leaving;
   readonly server: Server;
+  readonly untold: Untold;
   readonly serving: Serving;
   readonly scans: Scans;
   readonly guests: Guests;
@@ -55,6 +58,7 @@ export class Parts {
   readonly heartbeats: Heartbeats;
   readonly owner: Owner;
   readonly tailNote: TailNote;
+  readonly takeoverNotes: TakeoverNotes;
   readonly #options: ReplicaOptions;
   readonly #known: KnownRing;
 
@@ -81,6 +85,7 @@ export class Parts {
       go: () => this.server.close(),
     });
     this.server = this.#makeServer();
+    this.untold = this.#makeUntold();
     this.serving = this.#makeServing();
     this.scans = this.#makeScans();
     this.scans.found();
@@ -96,7 +101,8 @@ export class Parts {
     this.statements = this.#makeStatements();
     this.heartbeats = this.#makeHeartbeats();
     this.owner = this.#makeOwner();
-    this.tailNote = new TailNote({ tail, store: options.store, stored: this.stored });
+    this.tailNote = this.#makeTailNote(tail);
+    this.takeoverNotes = this.#makeTakeoverNotes();
   }
 
   /** Partitions owned and not here yet, and those that others are to own and nobody serves: their new owners may lack something. */
@@ -139,6 +145,18 @@ export class Parts {
     });
   }
 
+  #makeTailNote(tail: readonly Copy[] | null): TailNote {
+    const { store, partitionOf } = this.#options;
+    return new TailNote({ tail, store, stored: this.stored, partitionOf });
+  }
+
+  #makeTakeoverNotes(): TakeoverNotes {
+    const { store, partitionOf } = this.#options;
+    const { intake, horizon, tailNote: tail } = this;
+    const closedOf = horizon.closedOf.bind(horizon);
+    return new TakeoverNotes({ store, intake, tail, partitionOf, closedOf });
+  }
+
   #makeRelay(): Relay {
     const { self, store, partitionOf } = this.#options;
     const { stored } = this;
@@ -162,6 +180,7 @@ export class Parts {
       send,
       partitionOf,
       hasData: () => !this.scans.isEmpty,
+      untold: () => this.untold,
       epoch: this.#known.epoch,
       wantOf: (node) => this.interest.sentTo(node),
       arrived: (from, lane, entries) => {
@@ -240,9 +259,16 @@ export class Parts {
         if (entries.length > 0) events.arrived(from, 'pulled', entries);
       },
       relayed: () => this.relay.wrote(),
+      noteLate: (partitions, done) => this.takeoverNotes.note(partitions, done),
       changed: () => this.serving.changed(),
       chance,
     });
+  }
+
+  #makeUntold(): Untold {
+    const { store, partitionOf } = this.#options;
+    const { server, relay } = this;
+    return new Untold({ store, server, relay, partitionOf });
   }
 
   #makeServing(): Serving {
@@ -351,6 +377,7 @@ export class Parts {
       terms: () => server.terms(),
       everyMs: closedEveryMs,
       isAlone: () => this.#known.ring().isAlone(self.node),
+      isTelling: () => this.relay.isTelling,
       kept,
       moved: () => events.horizonMoved(),
     });

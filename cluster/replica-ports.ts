@@ -17,13 +17,16 @@ export interface Adoption {
   from: { kind: 'copy'; origin: number; incarnation: number } | { kind: 'relay' | 'again' | 'state' };
   /** Written in the same transaction. */
   positions: readonly LanePosition[];
-  /** They are facts here already, and were told to nobody: with versions that others may have left behind them. */
+  /**
+   * Perhaps they were told to nobody, and others may have left their versions behind them, whatever is known here: all that is news is
+   * noted as come late; of `again` what is a fact here already, too.
+   */
   isNewsToOthers?: boolean;
 }
 
 /** What of it is news may have come late: it is of a log that is followed now. What a scan brings is older than that. */
-export function mayBeLate({ from, isNewsToOthers }: Pick<Adoption, 'from' | 'isNewsToOthers'>): boolean {
-  return from.kind === 'copy' || from.kind === 'relay' || isNewsToOthers === true;
+export function mayBeLate({ from }: Pick<Adoption, 'from'>): boolean {
+  return from.kind === 'copy' || from.kind === 'relay';
 }
 
 export interface Piece {
@@ -69,7 +72,7 @@ export interface ReplicaStore {
   livesOf(origin: number): number[];
   adopt(adoption: Adoption, done: () => void): void;
   /** These are on the disk already, and news to whoever has left their versions behind. */
-  noteLate(entries: readonly Pick<Copy, 'key' | 'version'>[]): void;
+  noteLate(entries: readonly Pick<Copy, 'key' | 'version'>[], done: () => void): void;
   /** Where it stood in other logs when it was opened. */
   positions(): LanePosition[];
   /** Facts of these homes and (guests) those addressed to them, from a key on, in order of keys. */

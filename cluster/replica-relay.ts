@@ -1,6 +1,6 @@
 // What a node passes on of others' entries, and of its own that were passed over: its second log. When that is stored replica-stored.ts says.
 import type { Key } from '../runtime/key.ts';
-import { relayOf } from './peer-messages.ts';
+import { type Copy, relayOf } from './peer-messages.ts';
 import type { ReplicaStore } from './replica-ports.ts';
 import type { Log, Stored } from './replica-stored.ts';
 
@@ -19,6 +19,7 @@ export class Relay {
   readonly #options: RelayOptions;
   /** Up to where it was told to `stored`. */
   #told: number;
+  #telling = 0;
 
   constructor(options: RelayOptions) {
     this.#options = options;
@@ -50,6 +51,23 @@ export class Relay {
   wroteLater(): void {
     const { store } = this.#options;
     store.adopt({ copies: [], from: { kind: 'relay' }, positions: [] }, () => this.wrote());
+  }
+
+  /** Something that is to be told is on its way into the relay: nothing may be closed above it. */
+  get isTelling(): boolean {
+    return this.#telling > 0;
+  }
+
+  /** These are facts here, and others are to have them from this node. */
+  tell(copies: readonly Copy[]): void {
+    this.#telling++;
+    this.#options.store.adopt(
+      { copies, from: { kind: 'again' }, positions: [], isNewsToOthers: true },
+      () => {
+        this.#telling--;
+        this.wrote();
+      },
+    );
   }
 
   /** Its place in the log has been passed over: whoever was to have it gets it by the relay. */

@@ -42,6 +42,8 @@ export interface ServerOptions {
   arrived(from: number, entries: readonly Copy[]): void;
   /** See `GatheringOptions`. */
   relayed(): void;
+  /** See `TakeoverNotes`. */
+  noteLate(partitions: ReadonlySet<number>, done: () => void): void;
   /** The set of partitions served is another now. */
   changed(): void;
   chance(): number;
@@ -98,6 +100,7 @@ export class Server {
       chance,
       arrived: (from, entries) => options.arrived(from, entries),
       relayed: () => options.relayed(),
+      noteLate: (partitions, done) => options.noteLate(partitions, done),
       serve: (term) => this.#serve(term),
       failed: (terms) => this.#failed(terms),
       served: () => options.changed(),

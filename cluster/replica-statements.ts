@@ -27,6 +27,8 @@ export interface StatementsOptions {
   everyMs: number;
   /** No other owner: what is stored is all there is, and the wall says nothing more. */
   isAlone(): boolean;
+  /** See `Relay`. */
+  isTelling(): boolean;
   kept: Pick<KeptTime, 'ceiling'>;
   /** The watermark may have moved. */
   moved(): void;
@@ -78,7 +80,7 @@ export class Statements {
         terms: this.#isDue(node, version) ? terms : null,
         closed,
         head: Math.max(upTo.own, atStart.own),
-        relay: Math.max(upTo.relay, atStart.relay),
+        relay: stored.relayUpTo,
         own: store.head('own'),
         ownRelay: store.head('relay'),
         whole: stored.wholeUpTo.own,
@@ -100,7 +102,8 @@ export class Statements {
 
   /** No entry at or below it will come into what this node serves. */
   #close(): Version {
-    const { store, clock, self, stored, kept, isAlone } = this.#options;
+    const { store, clock, self, stored, kept, isAlone, isTelling } = this.#options;
+    if (isTelling()) return this.#closed;
     let closed = stored.version;
     if (!stored.isWaiting && store.inFlight === 0 && !isAlone()) {
       store.observe(makeVersion(clock.wallMs(), 0, self));

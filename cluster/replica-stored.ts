@@ -109,6 +109,13 @@ export class Stored {
     return this.#whole ?? { ...this.upTo };
   }
 
+  /** Whoever has the relay up to there has all of it that concerns what is served here. Others' entries may hold up what is stored of it. */
+  get relayUpTo(): number {
+    const { isServing } = this.#options;
+    const last = this.#pending.relay.findLast(({ partition }) => isServing(partition));
+    return Math.max(this.upTo.relay, this.atStart.relay, last?.seq ?? 0);
+  }
+
   /** Entries not yet stored are waiting, in the own log. */
   get isWaiting(): boolean {
     return this.#pending.own.length > 0;
@@ -247,14 +254,36 @@ export class Stored {
     if (moved) this.#options.moved();
   }
 
+  /**
+   * These are stored, and about to be served here again. What of them was passed over goes out by the relay first: others may have closed
+   * above it, and whoever takes the word of their server from now on must have been sent it. False: there was nothing.
+   */
+  passBeforeServing(partitions: ReadonlySet<number>, done: () => void): boolean {
+    const found = logs.flatMap((log) =>
+      this.#orphans[log].filter(({ partition }) => partitions.has(partition)).map((one) => ({ log, one })),
+    );
+    if (found.length === 0) return false;
+    for (const log of logs)
+      this.#orphans[log] = this.#orphans[log].filter(({ partition }) => !partitions.has(partition));
+    let waiting = found.length;
+    for (const { log, one } of found)
+      this.#pass(log, one, () => {
+        waiting--;
+        if (waiting === 0) done();
+      });
+    this.#options.moved();
+    return true;
+  }
+
   /** What was passed over is stored after all: it goes out by the relay. */
-  #pass(log: Log, { seq }: Written): void {
+  #pass(log: Log, { seq }: Written, done = (): void => {}): void {
     const { late, keep } = this.#options;
     this.#relaying++;
     late(log, seq, () => {
       this.#relaying--;
       keep(this.#listed(), () => {});
       this.#mend();
+      done();
     });
   }
 

@@ -39,9 +39,9 @@ export interface Adoption {
   copies: readonly Copy[];
   from: AdoptedFrom;
   positions: readonly Position[];
-  /** Everything up to this version was held to have come: what of it is news all the same is noted, see late-facts.ts. Absent: nothing is. */
-  late?: Version;
-  /** With `late`: what is a fact here already is news to everybody else. */
+  /** Of each key: everything up to this version was held to have come. What is news all the same is noted, see late-facts.ts. Absent: nothing is. */
+  late?: (key: Key) => Version;
+  /** Others may have left these versions behind, whatever is known here: all that is news is noted; of `again` what is a fact here, too. */
   isNewsToOthers?: boolean;
 }
 
@@ -107,10 +107,9 @@ export class StoreAdoption {
       clock.observe(copy.version);
     }
     if (from.kind === 'again') for (const copy of known) this.#log(batch, copy, from, copy.to);
-    if (late !== undefined) {
-      for (const { copy } of taken) if (copy.version <= late) this.#note(batch, copy);
-      if (isNewsToOthers) for (const copy of known) if (copy.version <= late) this.#note(batch, copy);
-    }
+    for (const { copy } of taken)
+      if (isNewsToOthers || (late !== undefined && copy.version <= late(copy.key))) this.#note(batch, copy);
+    if (isNewsToOthers && from.kind === 'again') for (const copy of known) this.#note(batch, copy);
     if (taken.length > 0) batch.meta.set(seenKey, clock.last());
     this.#options.positions.stage(batch, positions);
     const entries = taken.map(({ entry }) => entry);

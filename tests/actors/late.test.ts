@@ -4,7 +4,7 @@ import { statusFact } from '../../actors/facts.ts';
 import type { Pushed } from '../../actors/messages.ts';
 import type { AccountId } from '../../runtime/account-id.ts';
 import type { Key } from '../../runtime/key.ts';
-import { parseCursor, type Version } from '../../runtime/version.ts';
+import { noVersion, parseCursor, type Version } from '../../runtime/version.ts';
 import { openTestCore, type TestCore } from '../support/core.ts';
 
 const handles = ['ada', 'bob', 'carol'];
@@ -33,15 +33,19 @@ function of(account: AccountId | undefined): AccountId {
   return account;
 }
 
-/** What stands under the key at the other core comes, when everything up to `late` was held to have come. */
-async function comes(key: Key, late: Version | undefined): Promise<void> {
+/** Above all that is ever given. */
+const lastVersion = '\u00ff'.repeat(12) as Version;
+
+/** What stands under the key at the other core comes, when everything up to `late` was held to have come. Null: it is news to others anyway. */
+async function comes(key: Key, late: Version | undefined | null): Promise<void> {
   const [fact] = origin.core.store.scan.factsOf([key]);
   if (fact === undefined) throw new Error('no such fact');
   const adopted = tested.core.store.adopt({
     copies: [{ ...fact, seq: 1, live: true }],
     from: { kind: 'copy', origin: 2, incarnation: 7 },
     positions: [],
-    ...(late === undefined ? {} : { late }),
+    ...(late === undefined ? {} : { late: (of) => (of === key ? (late ?? noVersion) : lastVersion) }),
+    isNewsToOthers: late === null,
   });
   if (!adopted.ok) throw new Error(adopted.rejection.message);
   await adopted.value.done;
@@ -119,6 +123,13 @@ describe('who resumes from a cursor above it', () => {
 function versionMsOf(cursor: string): number {
   return Number.parseInt(cursor.slice(0, 12), 16);
 }
+
+test('what may be news to others is noted, whatever was held to have come', async () => {
+  const cursor = await away();
+  const late = await origin.post(of(ada), 'late');
+  await comes(statusFact(late), null);
+  expect(await resumedFrom(cursor)).toMatchObject([{ kind: 'update', row: { id: late } }]);
+});
 
 test('what has come late is forgotten after a day', async () => {
   const cursor = await away();

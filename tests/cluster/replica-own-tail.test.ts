@@ -126,13 +126,17 @@ test('it is noted once, when enough owners have it', () => {
     tail: [entry(9), entry(10)],
     store: { noteLate: (entries) => noted.push((entries as Copy[]).map(({ seq }) => seq)) },
     stored,
+    partitionOf: (key) => (key === entry(9).key ? mine : others),
   });
   note.tick();
   acknowledge(9);
   note.tick();
   expect(noted).toEqual([]);
+  const due = (partition: number): number[] => note.of(new Set([partition])).map(({ seq }) => seq);
+  expect([due(mine), due(others)]).toEqual([[9], [10]]);
   acknowledge(10);
   note.tick();
   note.tick();
+  expect([due(mine), due(others)]).toEqual([[], []]);
   expect(noted).toEqual([[9, 10]]);
 });

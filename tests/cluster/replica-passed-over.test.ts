@@ -1,7 +1,8 @@
 // What of a node's log is stored by enough owners, and what is passed over when its partition is served elsewhere.
 import { expect, test } from 'vitest';
+import { relayOf } from '../../cluster/peer-messages.ts';
 import { type Orphan, Stored } from '../../cluster/replica-stored.ts';
-import { makeVersion } from '../../runtime/version.ts';
+import { makeVersion, noVersion } from '../../runtime/version.ts';
 import { ringOf } from './cores-together.ts';
 import { Replicas } from './replicas-together.ts';
 
@@ -95,4 +96,38 @@ test('a write that its disk held back until another core served is shown nowhere
   replicas.link(2, 3);
   replicas.until(() => replicas.versionAt(3, post) !== null);
   replicas.until(() => listener.arrived.some(({ key }) => key === post));
+});
+
+test('what of a relay is served here is to be had by who takes the word of its server, though others hold up what comes before it', () => {
+  const { stored, written, acknowledge } = storedOf();
+  stored.wrote('relay', [written(1, given), written(2, kept), written(3, given)]);
+  acknowledge(2, 0);
+  expect(stored.upTo.relay).toBe(0);
+  expect(stored.relayUpTo).toBe(2);
+});
+
+test('what was passed over is told by its node before that serves it again', () => {
+  const replicas = new Replicas([1, 2, 3, 4]);
+  const partition = replicas.partitionOwnedBy(2, 3, 1);
+  replicas.ready();
+  const listener = replicas.of(4);
+  const list = listener.replica.want([partition], []);
+  replicas.until(() => listener.replica.wantedThrough() >= list);
+  for (const node of [1, 3]) {
+    replicas.of(node).isIdle = true;
+    replicas.unlink(2, node);
+  }
+  const post = replicas.write(2, partition, 1);
+  replicas.until(() => replicas.serverOf(partition) === null);
+  replicas.run(1000);
+  replicas.loses = ({ to, message }) =>
+    to === 4 && message.kind === 'entries' && message.origin === relayOf(2);
+  for (const node of [1, 3]) replicas.link(2, node);
+  replicas.until(() => replicas.serverOf(partition) === 2);
+  replicas.run(1500);
+  const version = replicas.versionAt(2, post) ?? noVersion;
+  expect(listener.replica.horizon.closedOf(partition) < version).toBe(true);
+  replicas.loses = () => false;
+  replicas.until(() => listener.replica.horizon.closedOf(partition) > version);
+  expect(listener.arrived.map(({ key }) => key)).toEqual([post]);
 });

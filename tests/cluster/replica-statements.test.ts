@@ -9,7 +9,7 @@ const peer = 2;
 
 function statementsOf({ isAlone = false } = {}) {
   const clock = hybridClock(1, noVersion);
-  const time = { monoMs: 0, wallMs: 5_000 };
+  const time = { monoMs: 0, wallMs: 5_000, isTelling: false };
   const serving = { version: 1 };
   const kept = { ceiling: makeVersion(1_000_000, 0, 0) };
   const sent: Extract<PeerMessage, { kind: 'closed' }>[] = [];
@@ -31,6 +31,7 @@ function statementsOf({ isAlone = false } = {}) {
       upTo: { own: 3, relay: 0 },
       atStart: { own: 0, relay: 0 },
       wholeUpTo: { own: 3, relay: 0 },
+      relayUpTo: 0,
     },
     feeds: { committed: () => [peer] },
     intake: {},
@@ -42,6 +43,7 @@ function statementsOf({ isAlone = false } = {}) {
     terms: () => [{ partition: 4, term: 9 }],
     everyMs: 500,
     isAlone: () => isAlone,
+    isTelling: () => time.isTelling,
     kept,
     moved: () => {},
   };
@@ -77,6 +79,18 @@ test('nothing is closed above the ceiling on the disk', () => {
   statements.say();
   expect(sent.at(-1)?.closed).toBe(kept.ceiling);
   kept.ceiling = makeVersion(20_000, 0, 0);
+  statements.say();
+  expect(versionMs(sent.at(-1)?.closed ?? noVersion)).toBe(9_000);
+});
+
+test('nothing more is closed while something that others are to have is on its way into the relay', () => {
+  const { statements, time, sent } = statementsOf();
+  statements.say();
+  time.wallMs = 9_000;
+  time.isTelling = true;
+  statements.say();
+  expect(versionMs(sent.at(-1)?.closed ?? noVersion)).toBe(5_000);
+  time.isTelling = false;
   statements.say();
   expect(versionMs(sent.at(-1)?.closed ?? noVersion)).toBe(9_000);
 });

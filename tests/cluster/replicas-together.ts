@@ -5,7 +5,7 @@ import type { PeerIdentity } from '../../cluster/replica-ports.ts';
 import { Ring, type RingCore } from '../../cluster/ring.ts';
 import type { AccountId } from '../../runtime/account-id.ts';
 import { accountAt, type Key, keyOf } from '../../runtime/key.ts';
-import type { Version } from '../../runtime/version.ts';
+import { noVersion, type Version } from '../../runtime/version.ts';
 import { Disk, emptyImage, type Image } from '../simulation/disk.ts';
 import { Events } from '../simulation/events.ts';
 import { decodeValue, encodeValue } from '../simulation/requests.ts';
@@ -88,7 +88,11 @@ export class Replicas {
       },
       partitionOf,
       addressed: (packed) => decodeValue(packed).to,
+      closedOf: (key) => replicaOf()?.horizon.closedOf(partitionOf(key)) ?? noVersion,
     });
+    // As it begins it writes something down already.
+    let made: Replica | null = null;
+    const replicaOf = (): Replica | null => made;
     const replica = new Replica({
       self: identityOf(node, image),
       store: disk,
@@ -119,6 +123,7 @@ export class Replicas {
         ahead() {},
       },
     });
+    made = replica;
     const here: TestReplica = {
       node,
       image,

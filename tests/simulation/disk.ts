@@ -95,8 +95,8 @@ export interface DiskOptions {
   partitionOf(key: Key): number;
   /** Partitions that a value is addressed to. */
   addressed(packed: Uint8Array): readonly number[];
-  /** Everything up to there is held to have come. Absent: nobody asks what came late. */
-  watermark?: () => Version;
+  /** Everything of the key's partition up to there is held to have come. Absent: nobody asks what came late. */
+  closedOf?: (key: Key) => Version;
 }
 
 interface Transaction {
@@ -116,8 +116,6 @@ export class Disk implements ReplicaStore {
   readonly #hlc: HybridClock;
   #open: Transaction = { apply: [], done: [] };
   #isWriting = false;
-  /** What goes to the disk with the next transaction. */
-  readonly #notes: (() => void)[] = [];
   /** Given, whether on the disk or not. */
   #given: { own: number; relay: number };
   /** Facts on their way to the disk. */
@@ -216,7 +214,10 @@ export class Disk implements ReplicaStore {
   adopt(adoption: Adoption, done: () => void): void {
     const { copies, from, positions, isNewsToOthers = false } = adoption;
     for (const { version } of copies) this.#hlc.observe(version);
-    const upTo = mayBeLate(adoption) ? (this.#options.watermark?.() ?? noVersion) : noVersion;
+    const { closedOf = () => noVersion } = this.#options;
+    const late = mayBeLate(adoption)
+      ? new Set(copies.filter(({ key, version }) => version <= closedOf(key)))
+      : new Set<unknown>();
     const arrived = this.clock;
     this.#write(() => {
       for (const one of copies) {
@@ -224,7 +225,7 @@ export class Disk implements ReplicaStore {
         const { key, version, packed, live, to } = one;
         const isNews = known === undefined || known.version < version;
         if (!isNews && (from.kind !== 'again' || known.version > version)) continue;
-        if ((isNews || isNewsToOthers) && version <= upTo) this.#image.late.set(key, arrived);
+        if (isNewsToOthers || (isNews && late.has(one))) this.#image.late.set(key, arrived);
         if (isNews) this.#put({ key, version, packed, live, to });
         if (from.kind === 'copy' && 'seq' in one) this.#log(from.origin, from.incarnation, one);
         if (from.kind !== 'relay' && from.kind !== 'again') continue;
@@ -247,9 +248,11 @@ export class Disk implements ReplicaStore {
     }, done);
   }
 
-  noteLate(entries: readonly Pick<Copy, 'key' | 'version'>[]): void {
+  noteLate(entries: readonly Pick<Copy, 'key' | 'version'>[], done: () => void): void {
     const arrived = this.clock;
-    for (const { key } of entries) this.#notes.push(() => this.#image.late.set(key, arrived));
+    this.#write(() => {
+      for (const { key } of entries) this.#image.late.set(key, arrived);
+    }, done);
   }
 
   /** When it came, if that was late. */
@@ -429,10 +432,9 @@ export class Disk implements ReplicaStore {
     const transaction = this.#open;
     if (transaction.apply.length === 0) return;
     this.#open = { apply: [], done: [] };
-    const notes = this.#notes.splice(0);
     this.#isWriting = true;
     this.#options.fsync(() => {
-      for (const act of [...transaction.apply, ...notes]) act();
+      for (const act of transaction.apply) act();
       this.#isWriting = false;
       this.#commit();
       for (const act of transaction.done) act();

@@ -379,14 +379,19 @@ export const foundPlants: readonly Plant[] = [
   {
     name: 'who was away when something came late, below the own cursor, is never told of it',
     file: 'cluster/replica-own-tail.ts',
-    line: 'store.noteLate(tail);',
+    line: 'store.noteLate(tail, () => {});',
     instead: 'void store;',
     also: [
+      {
+        file: 'cluster/replica-takeover-notes.ts',
+        line: 'this.#options.store.noteLate(due, look);',
+        instead: 'done();',
+      },
       { file: 'cluster/replica-relay.ts', line: ', isNewsToOthers: true', instead: '' },
       {
         file: 'cluster/replica-ports.ts',
-        line: "return from.kind === 'copy' || from.kind === 'relay' || isNewsToOthers === true;",
-        instead: "return from.kind === 'again' && isNewsToOthers === true;",
+        line: "return from.kind === 'copy' || from.kind === 'relay';",
+        instead: "return from.kind === 'again' && from.kind.length === 0;",
       },
     ],
     seed: null,

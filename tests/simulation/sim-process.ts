@@ -76,7 +76,7 @@ export class Process {
       fsync: (done) => world.events.after(this.#fsyncMs(), () => this.#do(done)),
       partitionOf: (key) => this.partitionOf(key),
       addressed: (packed) => decodeValue(packed).to,
-      watermark: () => this.replica.horizon.watermark(),
+      closedOf: (key) => this.replica.horizon.closedOf(this.partitionOf(key)),
     });
     this.replica = this.#makeReplica();
     this.#live = new Live({
