@@ -30,6 +30,7 @@ function setUp() {
     moved: quiet,
     trimmed: (by, lane) => trimmed.push(`${lane} of ${by}`),
     skipped: quiet,
+    untold: () => ({ of: () => [], tell: quiet }),
   });
   intake.linked(peer);
   const idOf = (lane: string): number => follows.findLast((follow) => follow.lane === lane)?.id ?? 0;
