@@ -49,7 +49,7 @@ export const copyingPlants: readonly Plant[] = [
     file: 'cluster/replica-intake.ts',
     line: 'if (flow.received[log] < after) return;',
     instead: '',
-    seed: 27,
+    seed: 55,
     foundBy: ['converge', 'addressed', 'complete', 'durable', 'monotonic'],
   },
   {
@@ -164,7 +164,7 @@ export const copyingPlants: readonly Plant[] = [
     file: 'cluster/replica-stored.ts',
     line: 'if (this.upTo[log] < this.atStart[log] && this.firstPending(log) > this.atStart[log]) {',
     instead: 'if (this.firstPending(log) < 0) {',
-    seed: 9632,
+    seed: 379,
     foundBy: ['current'],
     wasReal: true,
   },

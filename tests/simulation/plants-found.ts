@@ -329,7 +329,7 @@ export const foundPlants: readonly Plant[] = [
     file: 'cluster/replica.ts',
     line: 'if (scans.loseForeign()) this.#parts.intake.ringChanged();',
     instead: '',
-    seed: 153557,
+    seed: null,
     foundBy: ['monotonic', 'durable', 'complete', 'converge'],
     wasReal: true,
   },
