@@ -4,10 +4,11 @@
 export const longFiles = [
   'tests/page/deploy.test.ts',
   'tests/chaos/machines.test.ts',
-  'tests/chaos/kill.test.ts',
-  'tests/cluster/command-cluster.test.ts',
+  // One process each: the two before are many, and would be slowed down by another such.
   'tests/simulation/first-seeds.test.ts',
   'tests/simulation/second-seeds.test.ts',
+  'tests/chaos/kill.test.ts',
+  'tests/cluster/command-cluster.test.ts',
   'tests/cluster/agent-change-kills.test.ts',
   'tests/cluster/core-cluster.test.ts',
   'tests/cluster/agent-commands.test.ts',

@@ -62,9 +62,9 @@ async function done(machines: Machines, fault: Fault): Promise<void> {
       return;
     case 'fillDisk': {
       const disk = machines.small?.disk;
-      disk?.fill();
+      await disk?.fill();
       await sleep(fault.forMs);
-      disk?.empty();
+      await disk?.empty();
       return;
     }
     case 'blackout':

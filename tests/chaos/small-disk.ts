@@ -1,14 +1,6 @@
 // A small file system of a machine's own, in a file: it can be full without anybody else's disk being so.
-import {
-  closeSync,
-  existsSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  rmSync,
-  statfsSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, rmSync, statfsSync } from 'node:fs';
+import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run, tryRun } from './shell.ts';
 
@@ -31,18 +23,18 @@ export class SmallDisk {
     run('mount', '-o', 'loop', image, folder);
   }
 
-  /** Not a byte is left. */
-  fill(): void {
-    const file = openSync(join(this.folder, fillerName), 'w');
+  /** Not a byte is left. On a busy machine it takes seconds, and the clients are in this process: it must not stand still meanwhile. */
+  async fill(): Promise<void> {
+    const file = await open(join(this.folder, fillerName), 'w');
     try {
-      for (let size = blockBytes; size >= 1; size = Math.floor(size / 16)) writeUntilFull(file, size);
+      for (let size = blockBytes; size >= 1; size = Math.floor(size / 16)) await writeUntilFull(file, size);
     } finally {
-      closeSync(file);
+      await file.close();
     }
   }
 
-  empty(): void {
-    rmSync(join(this.folder, fillerName), { force: true });
+  async empty(): Promise<void> {
+    await rm(join(this.folder, fillerName), { force: true });
   }
 
   get freePercent(): number {
@@ -62,10 +54,10 @@ export function removeDisk(folder: string): void {
   if (existsSync(folder)) tryRun('umount', folder) || tryRun('umount', '--lazy', folder);
 }
 
-function writeUntilFull(file: number, size: number): void {
+async function writeUntilFull(file: FileHandle, size: number): Promise<void> {
   const block = Buffer.alloc(size, 0xa5);
   try {
-    while (writeSync(file, block) > 0);
+    while ((await file.write(block)).bytesWritten > 0);
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error;
   }
