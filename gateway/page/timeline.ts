@@ -108,18 +108,20 @@ export function withMarksOf(incoming: Post, { favourited, reblogged, bookmarked 
 
 function arrived(timeline: Timeline, statuses: readonly Status[], hold: boolean): Timeline {
   const coming = alive(timeline, statuses);
-  const top = timeline.shown[0];
+  const { shown, waiting } = timeline;
+  const top = shown[0];
+  // Where nothing is shown any more nothing moves under anybody's eyes: what waits goes on waiting until it is asked for, and so does what joins it.
   const held = (entry: Status): boolean =>
-    top !== undefined &&
-    (hold || timeline.gap !== null || timeline.waiting.length > 0) &&
-    isNewer(entry.id, top.id);
+    top === undefined
+      ? waiting.length > 0
+      : (hold || timeline.gap !== null || waiting.length > 0) && isNewer(entry.id, top.id);
   return bounded({
     ...timeline,
     shown: merged(
-      timeline.shown,
+      shown,
       coming.filter((entry) => !held(entry)),
     ),
-    waiting: merged(timeline.waiting, coming.filter(held)),
+    waiting: merged(waiting, coming.filter(held)),
     arriving: [...coming.map((entry) => entry.id), ...timeline.arriving].slice(0, mostWaiting),
   });
 }

@@ -170,7 +170,13 @@ test('partitions may come and go while facts do: in the end it is as if they had
           switch (act.kind) {
             case 'write':
               if (store.partitions.owns(partitionOfKey(act.write.key))) void submitted(store, [act.write]);
-              else void submitted(whole, [act.write]);
+              else {
+                // Whoever serves it now has what was written there before: only so does a delete say whom it is addressed to.
+                await submitted(store, []);
+                const before = logOf(store);
+                await adopted(whole, before.entries, before.from);
+                void submitted(whole, [act.write]);
+              }
               break;
             case 'tell': {
               await submitted(whole, []);

@@ -134,6 +134,13 @@ describe('a timeline', () => {
     expect(ids(play([{ kind: 'unfollowed', accountId: '7' }], before).shown)).toEqual([3, 2]);
   });
 
+  test('shows a post once that waits while the last one shown is deleted, and comes again', () => {
+    const waiting = play([arrived([34], false), arrived([35], true), { kind: 'deleted', id: '34' }]);
+    const again = play([arrived([35], false)], waiting);
+    expect([ids(again.waiting), ids(again.shown)]).toEqual([[35], []]);
+    expect(ids(play([{ kind: 'revealed' }], again).shown)).toEqual([35]);
+  });
+
   test('ends up with the same posts in whatever order they arrive and are deleted, read or not', () => {
     const happening = fc.oneof(
       fc.record({
