@@ -11,7 +11,7 @@ import { type PreparedRequest, prepareLoad, readBodies } from './load/requests.t
 import { openSockets } from './load/sockets.ts';
 import { startPeer } from './peers/peer.ts';
 import { requireFree } from './ports.ts';
-import { differences, expectedPairs, makeTexts, postText, timePlaceholder } from './posts.ts';
+import { differences, expectedPairs, makeTexts, nextPost, postText, timePlaceholder } from './posts.ts';
 import { seeded } from './random.ts';
 import type { Result } from './result.ts';
 
@@ -85,10 +85,7 @@ async function tryOne(test: {
   const random = seeded(11);
   const seqs = new Uint32Array(users);
   const posts = Array.from({ length: postCount }, () => {
-    const author = random.below(users);
-    const seq = seqs[author] ?? 0;
-    seqs[author] = seq + 1;
-    return { author, seq };
+    return nextPost(seqs, random.below(users));
   });
   const requests: PreparedRequest[] = posts.map((post) => ({
     method: 'POST',

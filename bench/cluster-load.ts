@@ -5,9 +5,9 @@ import { cpuBetween, type ProcessFigures } from './cpu.ts';
 import { count } from './figures.ts';
 import { type Graph, neighbours } from './graph.ts';
 import { type Histogram, httpFaults, type SocketReport, socketFaults } from './load/reports.ts';
-import { type PreparedRequest, prepareLoad } from './load/requests.ts';
+import { prepareLoad } from './load/requests.ts';
 import { openSockets, type Sockets } from './load/sockets.ts';
-import { differences, expectedPairs, type Post, postText, timePlaceholder } from './posts.ts';
+import { differences, expectedPairs, nextPost, type Post, postRequest } from './posts.ts';
 import { withClock } from './progress.ts';
 import type { Random } from './random.ts';
 
@@ -100,7 +100,7 @@ async function loadRound(stage: LoadStage, running: Running): Promise<LoadRound>
     name: 'posts',
     target: machines.targets.join(','),
     connections: 48,
-    requests: posts.map((post) => requestOf(stage, post)),
+    requests: posts.map((post) => postRequest(stage, post)),
     pace: { mode: 'paced', ratePerSecond: stage.rate, seconds: seconds + 60, count: posts.length },
     keepAcks: true,
     folder: stage.folder,
@@ -123,21 +123,8 @@ async function loadRound(stage: LoadStage, running: Running): Promise<LoadRound>
 
 function drawPosts({ random, rate, tokens }: LoadStage, { seqs, seconds }: Running): Post[] {
   return Array.from({ length: Math.round(rate * seconds) }, () => {
-    const author = random.below(tokens.length);
-    const seq = seqs[author] ?? 0;
-    seqs[author] = seq + 1;
-    return { author, seq };
+    return nextPost(seqs, random.below(tokens.length));
   });
-}
-
-function requestOf({ texts, tokens }: LoadStage, post: Post): PreparedRequest {
-  return {
-    method: 'POST',
-    path: '/api/v1/statuses',
-    token: tokens[post.author] ?? '',
-    key: post.author,
-    body: JSON.stringify({ status: postText(texts, post, timePlaceholder) }),
-  };
 }
 
 /** Waits for the deliveries of these posts and compares what each connection received with what it should have. */

@@ -3,9 +3,9 @@ import path from 'node:path';
 import { cpuBetween, type ProcessFigures } from './cpu.ts';
 import { figuresOf, type Round, received, type Side, type Stage } from './deliver-stage.ts';
 import { httpFaults } from './load/reports.ts';
-import { type PreparedRequest, prepareLoad } from './load/requests.ts';
+import { prepareLoad } from './load/requests.ts';
 import { openSockets } from './load/sockets.ts';
-import { type Post, postText, timePlaceholder } from './posts.ts';
+import { type Post, postRequest } from './posts.ts';
 import { withClock } from './progress.ts';
 import type { Server } from './server.ts';
 
@@ -52,7 +52,7 @@ export async function ourSide(stage: Stage, server: Server): Promise<OurSide> {
       name: 'posts',
       target: server.target,
       connections: authorsAtOnce,
-      requests: requestsOf(posts),
+      requests: posts.map((post) => postRequest(stage, post)),
       pace: {
         mode: 'paced',
         ratePerSecond: options.rate,
@@ -93,16 +93,6 @@ export async function ourSide(stage: Stage, server: Server): Promise<OurSide> {
       loadCpuSeconds: cpuBetween(clientBefore, figuresOf(sockets.pid)),
       mostResidentBytes: watch.stop(),
     };
-  }
-
-  function requestsOf(posts: readonly Post[]): PreparedRequest[] {
-    return posts.map((post) => ({
-      method: 'POST',
-      path: '/api/v1/statuses',
-      token: tokens[post.author] ?? '',
-      key: post.author,
-      body: JSON.stringify({ status: postText(texts, post, timePlaceholder) }),
-    }));
   }
 
   return { name: 'ours', framePath, round, close: () => sockets.close() };

@@ -5,7 +5,7 @@ import { count } from './figures.ts';
 import { type Graph, neighbours } from './graph.ts';
 import { type SocketReport, socketFaults } from './load/reports.ts';
 import type { Sockets } from './load/sockets.ts';
-import { differences, expectedPairs, type Post } from './posts.ts';
+import { differences, expectedPairs, nextPost, type Post } from './posts.ts';
 import type { Random } from './random.ts';
 
 export const peerNames = ['send', 'publish', 'ws', 'socket.io'] as const;
@@ -59,10 +59,7 @@ export interface Stage {
 /** Each author's posts are numbered apart for each side. */
 export function drawPosts(stage: Stage, seqs: Uint32Array, seconds: number): Post[] {
   return Array.from({ length: Math.round(stage.options.rate * seconds) }, () => {
-    const author = stage.random.below(stage.options.users);
-    const seq = seqs[author] ?? 0;
-    seqs[author] = seq + 1;
-    return { author, seq };
+    return nextPost(seqs, stage.random.below(stage.options.users));
   });
 }
 

@@ -18,7 +18,7 @@ import {
 import { type Peer, startPeer } from './peers/peer.ts';
 import { startRedis } from './peers/redis.ts';
 import { requireFree } from './ports.ts';
-import { makeTexts, type Post, postText, timePlaceholder } from './posts.ts';
+import { makeTexts, type Post, postRequest } from './posts.ts';
 import { withClock } from './progress.ts';
 import { type Random, seeded, shuffled, zipfDraws } from './random.ts';
 import type { Result } from './result.ts';
@@ -141,13 +141,7 @@ async function publishAll(stage: Stage, server: Server, tokens: string[]): Promi
     author: place % options.users,
     seq: Math.floor(place / options.users),
   }));
-  const requests: PreparedRequest[] = posts.map((post) => ({
-    method: 'POST',
-    path: '/api/v1/statuses',
-    token: tokens[post.author] ?? '',
-    key: post.author,
-    body: JSON.stringify({ status: postText(texts, post, timePlaceholder) }),
-  }));
+  const requests: PreparedRequest[] = posts.map((post) => postRequest({ texts, tokens }, post));
   const pace = { mode: 'closed' as const, seconds: 600, count: posts.length };
   const load = await prepareLoad({
     name: 'publish',

@@ -14,7 +14,7 @@ import { httpFaults, socketFaults } from './load/reports.ts';
 import { prepareLoad } from './load/requests.ts';
 import { openSockets } from './load/sockets.ts';
 import { requireFree } from './ports.ts';
-import { differences, expectedPairs, makeTexts, type Post, postText, timePlaceholder } from './posts.ts';
+import { differences, expectedPairs, makeTexts, nextPost, type Post, postRequest } from './posts.ts';
 import { withClock } from './progress.ts';
 import { type Random, seeded } from './random.ts';
 import type { Result } from './result.ts';
@@ -96,13 +96,7 @@ export async function mixed(asked: MixedOptions): Promise<Result> {
     name: 'posts',
     target: server.target,
     connections: postersAtOnce,
-    requests: posts.map((post) => ({
-      method: 'POST',
-      path: '/api/v1/statuses',
-      token: tokens[post.author] ?? '',
-      key: post.author,
-      body: JSON.stringify({ status: postText(texts, post, timePlaceholder) }),
-    })),
+    requests: posts.map((post) => postRequest({ texts, tokens }, post)),
     pace: { mode: 'paced', ratePerSecond: rate, seconds: seconds + 60, count: posts.length },
     keepAcks: true,
     reconnect: true,
@@ -187,10 +181,7 @@ function drawPosts({ users, rate, starRate, seconds }: MixedOptions, random: Ran
   const seqs = new Uint32Array(users);
   const every = Math.round(rate / starRate);
   return Array.from({ length: rate * seconds }, (_, nth) => {
-    const author = nth % every === 0 ? star : 1 + random.below(users - 1);
-    const seq = seqs[author] ?? 0;
-    seqs[author] = seq + 1;
-    return { author, seq };
+    return nextPost(seqs, nth % every === 0 ? star : 1 + random.below(users - 1));
   });
 }
 

@@ -1,5 +1,6 @@
 // The posts of a benchmark: texts that name their author, number and time, so that whoever receives one can check it.
 // The load clients (load/*.c) read and write the same marker.
+import type { PreparedRequest } from './load/requests.ts';
 import type { Random } from './random.ts';
 
 /** Replaced by http-load with the time a request was due: 16 digits of microseconds, as long as the placeholder. */
@@ -29,6 +30,27 @@ export function postText(
   time: string,
 ): string {
   return `qz${post.author}x${post.seq}x${time}zq ${texts[(post.author + post.seq) % texts.length]}`;
+}
+
+/** An author's next post, `seqs` being the number of the next one of each. */
+export function nextPost(seqs: Uint32Array, author: number): Post {
+  const seq = seqs[author] ?? 0;
+  seqs[author] = seq + 1;
+  return { author, seq };
+}
+
+/** The post as an author sends it, in its place in time among those of its author. */
+export function postRequest(
+  { texts, tokens }: { texts: readonly string[]; tokens: readonly string[] },
+  post: Post,
+): PreparedRequest {
+  return {
+    method: 'POST',
+    path: '/api/v1/statuses',
+    token: tokens[post.author] ?? '',
+    key: post.author,
+    body: JSON.stringify({ status: postText(texts, post, timePlaceholder) }),
+  };
 }
 
 /** The same in ws-load.c. The sum over a set of posts tells, as good as surely, that it is exactly this set. */

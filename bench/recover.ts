@@ -11,7 +11,7 @@ import { atEnd } from './cleanup.ts';
 import { bytes, count, median, milliseconds } from './figures.ts';
 import { type Ack, type PreparedRequest, prepareLoad, readBodies } from './load/requests.ts';
 import { requireFree } from './ports.ts';
-import { makeTexts, postText, timePlaceholder } from './posts.ts';
+import { makeTexts, postRequest } from './posts.ts';
 import { withClock } from './progress.ts';
 import { type Random, seeded } from './random.ts';
 import type { Result } from './result.ts';
@@ -140,13 +140,7 @@ async function killUnderLoad(stage: Stage, server: Server, name: string): Promis
     author: random.below(tokens.length - 2),
     seq: from + place,
   }));
-  const requests: PreparedRequest[] = posts.map((post) => ({
-    method: 'POST',
-    path: '/api/v1/statuses',
-    token: tokens[post.author] ?? '',
-    key: post.author,
-    body: JSON.stringify({ status: postText(texts, post, timePlaceholder) }),
-  }));
+  const requests: PreparedRequest[] = posts.map((post) => postRequest({ texts, tokens }, post));
   const load = await prepareLoad({
     name: 'posts',
     target: server.target,

@@ -57,13 +57,9 @@ export class Pressure {
     this.#lookedMs = nowMs;
     this.#late += (lateByMs - this.#late) * share;
     const level = this.#seen(this.#options.backlogBytes());
-    if (level >= this.#level) {
-      this.#level = level;
-      this.#seenMs = nowMs;
-    } else if (nowMs - this.#seenMs >= restMs) {
-      this.#level = level;
-      this.#seenMs = nowMs;
-    }
+    if (level < this.#level && nowMs - this.#seenMs < restMs) return;
+    this.#level = level;
+    this.#seenMs = nowMs;
   }
 
   #seen(backlogBytes: number): Behind {

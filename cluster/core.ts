@@ -1,6 +1,6 @@
 // The core: the store, the actors, and the requests of gateways and operators. One process opens one core; core-program.ts is its shell.
 import type { Item } from '../actors/items.ts';
-import { type Ask, commands, type RequestKind } from '../actors/messages.ts';
+import type { Ask, RequestKind } from '../actors/messages.ts';
 import { type AccountId, partitionOf } from '../runtime/account-id.ts';
 import type { Entry, Outcome, Reader } from '../runtime/behaviours.ts';
 import { type Key, partitionOfKey } from '../runtime/key.ts';
@@ -34,20 +34,15 @@ import { CoreSweeps } from './core-sweeps.ts';
 import { CoreWriting } from './core-writing.ts';
 import type { Handled } from './link-handling.ts';
 import type { LinkPeer } from './link-peer.ts';
+import { type CommandKind, isCommand } from './link-requests.ts';
 import type { Term } from './peer-messages.ts';
 import { rejected } from './rejection.ts';
 import { mostAwayMs } from './replica-leaving.ts';
-
-type CommandKind = keyof typeof commands;
 
 const idleEveryMs = 15_000;
 /** How long a core that stops waits for others to take what it serves. */
 const handOverMs = 2000;
 const noPeers: Peers = { peers: [], fence: () => Promise.resolve() };
-
-function isCommand(kind: RequestKind): kind is CommandKind {
-  return Object.hasOwn(commands, kind);
-}
 
 export class Core {
   readonly store: Store;

@@ -1,5 +1,5 @@
 // What a core does with a request from a link: checked, handed on, answered. What the answer is, is the core's concern.
-import { type Answer, type Ask, commands, type RequestKind } from '../actors/messages.ts';
+import type { Answer, Ask, RequestKind } from '../actors/messages.ts';
 import type { Outcome } from '../runtime/behaviours.ts';
 import { MalformedError } from '../runtime/codec.ts';
 import type { Allowance, Counted } from './core-client.ts';
@@ -8,7 +8,7 @@ import type { Call } from './link-messages.ts';
 import type { LinkMeter } from './link-meter.ts';
 import { backlogSoftBytes } from './link-outbox.ts';
 import type { LinkPeer, Peer } from './link-peer.ts';
-import { codecsOf, decodeAsk, isRequestKind } from './link-requests.ts';
+import { codecsOf, decodeAsk, isCommand, isRequestKind } from './link-requests.ts';
 
 /** What became of a request. */
 export interface Handled<K extends RequestKind = RequestKind> {
@@ -110,7 +110,7 @@ export class Requests {
 }
 
 function isWrite(kind: RequestKind): boolean {
-  return Object.hasOwn(commands, kind) && kind !== 'home' && kind !== 'attach' && kind !== 'detach';
+  return isCommand(kind) && kind !== 'home' && kind !== 'attach' && kind !== 'detach';
 }
 
 function textOf(error: unknown): string {

@@ -1,5 +1,5 @@
 // The codecs of every request, by kind: the one place where a checked value gets its request's type.
-import { type Ask, type RequestKind, requests } from '../actors/messages.ts';
+import { type Ask, commands, type RequestKind, requests } from '../actors/messages.ts';
 import type { Codec } from '../runtime/codec.ts';
 
 export interface RequestCodecs {
@@ -11,6 +11,13 @@ const byKind: ReadonlyMap<string, RequestCodecs> = new Map(Object.entries(reques
 
 export function isRequestKind(kind: string): kind is RequestKind {
   return byKind.has(kind);
+}
+
+export type CommandKind = keyof typeof commands;
+
+/** For the account's actor. */
+export function isCommand(kind: RequestKind): kind is CommandKind {
+  return Object.hasOwn(commands, kind);
 }
 
 export function codecsOf(kind: RequestKind): RequestCodecs {

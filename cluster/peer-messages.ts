@@ -124,8 +124,7 @@ export const peerData = union({
     upTo: uint,
     entries: list(copy, mostEntries),
   }),
-  /** The log does not go back so far: scan. */
-  /** `epoch`: of the ring by which the sender's log was trimmed, or of a later one. */
+  /** The log does not go back so far: scan. `epoch`: of the ring by which it was trimmed, or of a later one. */
   trimmed: struct({ follow: uint, lane, epoch: optional(uint) }),
   /** All that concerns the sender of this up to here is on its disk. */
   stored: struct({ follow: uint, origin: uint, incarnation: uint, seq: uint }),

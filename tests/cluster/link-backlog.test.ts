@@ -32,7 +32,8 @@ async function deaf(core: CoreEnd, visitor: Visitor): Promise<void> {
   expect(core.peers[0]?.backlogBytes).toBeGreaterThan(8 * mebibyte);
 }
 
-test('requests of a peer with more than 8 MiB to take are answered busy and not handled', async () => {
+/** A core with a visitor that has more than 8 MiB to take, and the kinds of requests that it has handled. */
+async function full(): Promise<{ core: CoreEnd; visitor: Visitor; kinds: string[] }> {
   const kinds: string[] = [];
   const core = await ends.core({
     clock: new ManualClock(),
@@ -43,6 +44,11 @@ test('requests of a peer with more than 8 MiB to take are answered busy and not 
   });
   const visitor = await ends.visitor(core);
   await deaf(core, visitor);
+  return { core, visitor, kinds };
+}
+
+test('requests of a peer with more than 8 MiB to take are answered busy and not handled', async () => {
+  const { core, visitor, kinds } = await full();
   visitor.send([1, 'admit', [], null]);
   await until(() => core.meter.of('busy') === 1);
   expect(kinds).toEqual([]);
@@ -60,16 +66,7 @@ test('requests of a peer with more than 8 MiB to take are answered busy and not 
 });
 
 test('what is to be written is handled all the same', async () => {
-  const kinds: string[] = [];
-  const core = await ends.core({
-    clock: new ManualClock(),
-    handle: (kind) => {
-      kinds.push(kind);
-      return { outcome: { ok: true, value: {} } };
-    },
-  });
-  const visitor = await ends.visitor(core);
-  await deaf(core, visitor);
+  const { core, visitor, kinds } = await full();
   visitor.send([1, 'unblock', [1, 2], null]);
   visitor.send([2, 'admit', [], null]);
   await until(() => core.meter.of('busy') === 1);

@@ -78,9 +78,7 @@ test('a write that its disk held back until another core served is shown nowhere
   const replicas = new Replicas([1, 2, 3, 4]);
   const partition = replicas.partitionOwnedBy(2, 3, 1);
   replicas.ready();
-  const listener = replicas.of(4);
-  const list = listener.replica.want([partition], []);
-  replicas.until(() => listener.replica.wantedThrough() >= list);
+  const listener = replicas.listening(4, partition);
   replicas.of(2).isStuck = true;
   const post = replicas.write(2, partition, 1);
   // Only the next server is cut off; 2 goes on with the others, and has lost the partition.
@@ -110,9 +108,7 @@ test('what was passed over is told by its node before that serves it again', () 
   const replicas = new Replicas([1, 2, 3, 4]);
   const partition = replicas.partitionOwnedBy(2, 3, 1);
   replicas.ready();
-  const listener = replicas.of(4);
-  const list = listener.replica.want([partition], []);
-  replicas.until(() => listener.replica.wantedThrough() >= list);
+  const listener = replicas.listening(4, partition);
   for (const node of [1, 3]) {
     replicas.of(node).isIdle = true;
     replicas.unlink(2, node);

@@ -9,9 +9,7 @@ describe('what the last server had not got to everybody', () => {
     const replicas = new Replicas([1, 2, 3, 4]);
     const partition = replicas.partitionOwnedBy(2, 3, 1);
     replicas.ready();
-    const listener = replicas.of(4);
-    const list = listener.replica.want([partition], []);
-    replicas.until(() => listener.replica.wantedThrough() >= list);
+    const listener = replicas.listening(4, partition);
     return { replicas, partition, listener };
   }
 
@@ -198,8 +196,7 @@ describe('copies of what a linked node wrote, and could not send here', () => {
     writer.isIdle = true;
     listener.isIdle = true;
     replicas.until(() => replicas.serverOf(partition) === 3);
-    const list = listener.replica.want([partition], []);
-    replicas.until(() => listener.replica.wantedThrough() >= list);
+    replicas.listening(4, partition);
     // It has said that it serves nothing, and nothing else from now on.
     replicas.until(() => listener.replica.horizon.says(2, partition) === false);
     replicas.loseWay(2, 4);
@@ -232,8 +229,7 @@ describe('copies of what a linked node wrote, and could not send here', () => {
     listener.isIdle = true;
     replicas.of(3).isIdle = true;
     replicas.until(() => [handedOver, kept].every((one) => replicas.serverOf(one) === 2));
-    const list = listener.replica.want([handedOver, kept], []);
-    replicas.until(() => listener.replica.wantedThrough() >= list);
+    replicas.listening(4, handedOver, kept);
     replicas.of(3).isIdle = false;
     replicas.until(() => !replicas.of(2).replica.server.isServing(handedOver));
     // As far as its server knows, nobody else has it.

@@ -11,9 +11,7 @@ test('a post that its node had alone comes to who listens, though only its prese
   const replicas = new Replicas([1, 2, 3, 4]);
   const partition = replicas.partitionOwnedBy(2, 3, 1);
   replicas.ready();
-  const listener = replicas.of(4);
-  const list = listener.replica.want([partition], []);
-  replicas.until(() => listener.replica.wantedThrough() >= list);
+  const listener = replicas.listening(4, partition);
   replicas.post(2, partition, 1);
   // So that what is stored is known on the disk.
   replicas.run(3000);

@@ -230,6 +230,14 @@ export class Replicas {
     while (this.events.step(untilMs));
   }
 
+  /** The node listens to all of these partitions, and has everybody's word for it. */
+  listening(node: number, ...partitions: number[]): TestReplica {
+    const listener = this.of(node);
+    const list = listener.replica.want(partitions, []);
+    this.until(() => listener.replica.wantedThrough() >= list);
+    return listener;
+  }
+
   /** Until something is so: a minute at most, of virtual time. */
   until(condition: () => boolean, what = 'what was waited for'): void {
     const endMs = this.nowMs + 60_000;

@@ -80,6 +80,7 @@ function setUp(page: string | null = 'first') {
   const quiet = () => {};
   /** Live sessions of each measured delivery. */
   const lags: number[] = [];
+  const waiting = { streams: () => -1 };
   const meter: StreamingMeter = {
     opened: quiet,
     closed: quiet,
@@ -88,7 +89,9 @@ function setUp(page: string | null = 'first') {
     cutOff: quiet,
     resynced: quiet,
     refused: quiet,
-    attaching: quiet,
+    attaching(streams) {
+      waiting.streams = streams;
+    },
   };
   const hub = new StreamingHub({
     client: { covered: () => () => true, listen: quiet, call: call as never },
@@ -111,7 +114,7 @@ function setUp(page: string | null = 'first') {
     hub.open(session);
     return session;
   };
-  return { hub, deleted, attaches, lags, open };
+  return { hub, deleted, attaches, lags, waiting, open };
 }
 
 const row = (n: number, text: string): StatusRow => ({ id: idOf(n), text, boostOf: null }) as StatusRow;
@@ -146,6 +149,14 @@ const notified = (to: Session, n: number, status: StatusRow): Pushed =>
     sessions: numbers(to),
     cursor: cursorOf(n),
   }) as unknown as Pushed;
+
+test('a stream that no core has taken yet is counted, until one has', async () => {
+  const { hub, attaches, waiting, open } = setUp();
+  hub.command(open(), { kind: 'subscribe', stream: user, since: { kind: 'now' } });
+  expect(waiting.streams()).toBe(1);
+  await attaches[0]?.answer(cursorOf(1));
+  expect(waiting.streams()).toBe(0);
+});
 
 test.each([
   ['the post', (to: Session) => update(to, 7, 'gone')],
