@@ -15,7 +15,7 @@ export default defineConfig(({ mode }) => {
       pool: 'forks',
       // A process takes file after file: each starts with modules loaded, which is a third of the suite's processor time.
       isolate: false,
-      maxWorkers: 3,
+      maxWorkers: 4,
       sequence: { sequencer: LongestFirst },
       // Bounds on hanging, not on speed: a busy machine may take its time.
       testTimeout: long ? 3_600_000 : 120_000,

@@ -282,6 +282,20 @@ add(
     ),
   );
 
+add('caches', 'hit rates with zipf readers, when each cache may hold at most a tenth of its data')
+  .addOption(graphKept())
+  .addOption(number('--users <n>', 'accounts', 30_000))
+  .addOption(number('--followees <n>', 'followees of each', 30))
+  .addOption(number('--posts-each <n>', 'posts of each beforehand', 4))
+  .addOption(number('--tags <n>', 'tags that posts carry, a public page and a search each', 2_000))
+  .addOption(number('--homes <n>', 'homes read per second', 1_000))
+  .addOption(number('--pages <n>', 'tag pages and searches per second, without an account', 200))
+  .addOption(number('--posts <n>', 'posts per second meanwhile', 50))
+  .addOption(number('--warm <n>', 'seconds before it is counted', 60))
+  .addOption(number('--seconds <n>', 'seconds that are counted', 60))
+  .addOption(number('--seed <n>', 'of all that is chance', 1))
+  .action((options) => report(options, async () => (await import('./caches.ts')).cacheHits(options)));
+
 add(
   'live-deploy',
   'deploys under live connections: behaviours, core and gateway; what clients notice; memory over many deploys in a row',

@@ -51,6 +51,8 @@ const startOptions = z.object({
   host: addressText,
   gateways: gatewaysText,
   mostConnections: whole(1, 10_000_000).optional(),
+  gatewayCache: whole(1, 1_000_000).optional(),
+  idCache: whole(1_000, 1_000_000_000).optional(),
   publicUrl: matching(publicUrl, 'must be a scheme and a host, such as https://example.org')
     .optional()
     .transform((url) => url ?? null),
@@ -118,6 +120,10 @@ export function startCommand(): Command {
         'connections a gateway holds at most (default: as its open files and the memory allow)',
       ),
     )
+    .addOption(
+      option('--gateway-cache <MIB>', 'posts and people that a gateway remembers, in MiB (default: 176)'),
+    )
+    .addOption(option('--id-cache <IDS>', 'ids of newest posts that the core remembers (default: 4,000,000)'))
     .addOption(
       option(
         '--public-url <URL>',
@@ -228,6 +234,7 @@ async function runServer(options: StartOptions): Promise<void> {
     signUpsAnHour: options.signUps,
     idleActorS: options.idleActor,
     minFreePercent: options.minFree,
+    ...(options.idCache === undefined ? {} : { idCache: options.idCache }),
     cluster: { host: place.host, port: place.port, advertise: null },
   };
   const { host, port, publicUrl, trustedProxy } = options;
@@ -240,6 +247,7 @@ async function runServer(options: StartOptions): Promise<void> {
   if (plan.isBoundByMemory)
     log.warn(plan, 'there is less memory than open files: each gateway holds what is left for it');
   const mostConnections = plan.mostConnections === null ? {} : { mostConnections: plan.mostConnections };
+  const cache = options.gatewayCache === undefined ? {} : { cacheMib: options.gatewayCache };
   const progress = plan.gateways > fewGateways ? showProgress('gateways') : null;
   const agent = createAgent(
     {
@@ -249,7 +257,7 @@ async function runServer(options: StartOptions): Promise<void> {
       otherReleases: deployed.release !== null || deployed.state.trial !== null ? 'adopted' : 'ended',
       crashed: (role, times) => opened.deploys?.crashed(role, times),
       core: hasCore ? core : null,
-      gateway: { ...shared, ...mostConnections, host, port, publicUrl, trustedProxy },
+      gateway: { ...shared, ...mostConnections, ...cache, host, port, publicUrl, trustedProxy },
       gateways: place.roles.includes('gateway') ? plan.gateways : 0,
       opened: (done, total) => progress?.update({ done, total, doing: 'Starting' }),
       clusterPort: hasCore ? place.port : null,

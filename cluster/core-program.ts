@@ -75,7 +75,10 @@ async function start(): Promise<void> {
       // Not by `exit`: after a page that could not be written LMDB's memory is not sound, and freeing it can abort half-way.
       process.kill(process.pid, 'SIGKILL');
     },
-    limits: { minFreePercent: settings.minFreePercent },
+    limits: {
+      minFreePercent: settings.minFreePercent,
+      ...(settings.idCache === undefined ? {} : { mostIds: settings.idCache }),
+    },
     ...(lock === undefined ? {} : { lock }),
     ...(mesh === null ? {} : { cluster: shareOf(mesh) }),
   });

@@ -62,6 +62,8 @@ export const coreSettings = z
     idleActorS: z.int().min(1).max(86_400),
     /** With less of the disk free, only deletes are accepted. */
     minFreePercent: z.number().min(0).max(90),
+    /** Ids of newest posts kept in memory, where that is not the usual number. */
+    idCache: z.int().min(1_000).max(1_000_000_000).optional(),
     /** Where other machines reach this core. */
     cluster: clusterPlace,
   })
@@ -88,6 +90,8 @@ export const gatewaySettings = z
     rateLimit,
     /** Connections held at most, where that is less than the open files allow. */
     mostConnections: z.int().min(1).max(10_000_000).optional(),
+    /** Mebibytes of posts and people that it remembers, where that is not the usual number. */
+    cacheMib: z.int().min(1).max(1_000_000).optional(),
   })
   .readonly();
 export type GatewaySettings = z.infer<typeof gatewaySettings>;

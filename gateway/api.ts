@@ -37,11 +37,20 @@ export interface ApiOptions {
   deleted: Pick<DeletedPosts, 'has'>;
   /** The process's registry: the caches add their metrics. */
   metrics: Registry;
+  /** Mebibytes of posts and people that are remembered. */
+  cacheMib?: number | undefined;
 }
 
-export function createApi({ client, deleted, metrics }: ApiOptions): Api {
+const usualCacheMib = 176;
+
+export function createApi({ client, deleted, metrics, cacheMib = usualCacheMib }: ApiOptions): Api {
   const cacheMetrics = createCacheMetrics(metrics);
-  const fragments = createFragments({ client, deleted, metrics: cacheMetrics });
+  const fragments = createFragments({
+    client,
+    deleted,
+    metrics: cacheMetrics,
+    mostBytes: cacheMib * 1024 * 1024,
+  });
   const pages = createPageCache({ metrics: cacheMetrics, covered: () => client.covered() });
   const parts: ApiParts = { client, fragments, view: createStatusView(fragments), pages };
   return {

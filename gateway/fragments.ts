@@ -56,10 +56,8 @@ export interface FragmentsOptions {
   client: Pick<CoreClient, 'call' | 'covered'>;
   deleted: Pick<DeletedPosts, 'has'>;
   metrics: CacheMetrics;
-  /** About. */
-  mostStatusBytes?: number;
-  /** About. */
-  mostAccountBytes?: number;
+  /** Held in rows with their fragments, about. */
+  mostBytes: number;
 }
 
 interface ShownAccount extends AccountFragment {
@@ -80,26 +78,21 @@ interface Showing {
 type HeldAccount = Held<AccountRow, ShownAccount>;
 type HeldStatus = Held<StatusRow, ShownStatus>;
 
-const mebibyte = 1024 * 1024;
+/** Of the memory: what posts have. The rest is their authors', and other people's. */
+const shareOfStatuses = 8 / 11;
 
 export function createFragments(options: FragmentsOptions): Fragments {
-  const {
-    client,
-    deleted,
-    metrics,
-    mostStatusBytes = 128 * mebibyte,
-    mostAccountBytes = 48 * mebibyte,
-  } = options;
+  const { client, deleted, metrics, mostBytes } = options;
   const accountRows = new RowCache<AccountId, AccountRow, ShownAccount>({
     load: async (ids) => (await call('accounts', { ids })).rows,
     mostAsked: mostAccounts,
-    mostBytes: mostAccountBytes,
+    mostBytes: Math.ceil(mostBytes * (1 - shareOfStatuses)),
     sizeOf: ({ note, fields }) => 2000 + 3 * note.length + 800 * fields.length,
   });
   const statusRows = new RowCache<StatusId, StatusRow, ShownStatus>({
     load: async (ids) => (await call('statuses', { ids })).rows,
     mostAsked: mostStatuses,
-    mostBytes: mostStatusBytes,
+    mostBytes: Math.ceil(mostBytes * shareOfStatuses),
     sizeOf: ({ text, spoiler, mentions }) =>
       1500 + 3 * text.length + 2 * spoiler.length + 250 * mentions.length,
   });

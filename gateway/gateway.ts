@@ -34,6 +34,8 @@ export interface GatewayOptions extends HttpSettings {
   /** Of the release: `0.1.0`. */
   version: string;
   log: Logger;
+  /** Mebibytes of posts and people that it remembers. */
+  cacheMib?: number | undefined;
   /** Between pings of an idle socket. */
   pingAfterS?: number;
   /** Between comments in server-sent events. */
@@ -104,7 +106,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const unwatch = watchPlaces(data, (next) => client.setCores(next), { log });
 
   const authenticator = createAuthenticator({ client });
-  const api = createApi({ client, deleted, metrics });
+  const api = createApi({ client, deleted, metrics, cacheMib: options.cacheMib });
   const hub = new StreamingHub({
     client,
     authenticator,

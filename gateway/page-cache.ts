@@ -1,11 +1,12 @@
-// Whole answers that are the same for everybody who is not logged in: kept for a moment, dropped when anything in them changes.
-import { LRUCache } from 'lru-cache';
+// Whole answers that are the same for everybody who is not logged in (timelines, what a search found): kept for a moment, dropped when anything in them changes.
 import type { Changed } from '../actors/messages.ts';
 import type { CoreClient } from '../cluster/core-client.ts';
 import type { AccountId } from '../runtime/account-id.ts';
 import type { StatusId } from '../runtime/status-id.ts';
 import type { CacheMetrics } from './cache-metrics.ts';
-import type { ApiResponse } from './endpoint.ts';
+import type { ApiRequest, ApiResponse } from './endpoint.ts';
+import type { AccountFragment } from './fragments.ts';
+import type { Seen } from './status-view.ts';
 
 export interface CachedPage {
   response: ApiResponse;
@@ -14,11 +15,16 @@ export interface CachedPage {
 }
 
 export interface PageCache {
-  /** The page under this key, or a new one. Who asks while it is being made waits for the same. */
-  get(key: string, make: () => Promise<CachedPage>): Promise<ApiResponse>;
+  /**
+   * The answer to everybody who is not logged in and asks the same: what is kept, or a new one. Who asks while it is being made waits for
+   * the same. `make` sees nothing of the request but its path and its input.
+   */
+  get(request: Asked, make: () => Promise<CachedPage>): Promise<ApiResponse>;
   changed(changed: Pick<Changed, 'statuses' | 'accounts'>): void;
   clear(): void;
 }
+
+export type Asked = Pick<ApiRequest, 'caller' | 'origin' | 'path' | 'input'>;
 
 interface Kept extends CachedPage {
   untilMs: number;
@@ -32,7 +38,10 @@ interface Making {
 
 /** How long nobody who is not logged in sees a new post. */
 const keptMs = 1000;
-const mostPages = 64;
+/** Made within that time: each change looks at them all. */
+const mostPages = 256;
+/** Longer ones are made anew each time. */
+const mostKey = 500;
 
 export interface PageCacheOptions {
   metrics: CacheMetrics;
@@ -47,7 +56,8 @@ export function createPageCache({
   covered,
   now = () => performance.now(),
 }: PageCacheOptions): PageCache {
-  const pages = new LRUCache<string, Kept>({ max: mostPages });
+  /** In the order in which they were made, which is that in which they end. */
+  const pages = new Map<string, Kept>();
   const making = new Map<string, Making>();
   const counts = { hits: 0, misses: 0 };
   metrics.lookups('page', counts);
@@ -58,7 +68,7 @@ export function createPageCache({
     try {
       const page = await mine.promise;
       if (making.get(key) === mine && !shows(page, mine.changed)) {
-        pages.set(key, { ...page, untilMs: now() + keptMs });
+        keep(key, page);
       }
       return page;
     } finally {
@@ -66,8 +76,21 @@ export function createPageCache({
     }
   }
 
+  function keep(key: string, page: CachedPage): void {
+    const nowMs = now();
+    pages.delete(key);
+    for (const [oldest, { untilMs }] of pages) {
+      if (nowMs < untilMs && pages.size < mostPages) break;
+      pages.delete(oldest);
+    }
+    pages.set(key, { ...page, untilMs: nowMs + keptMs });
+  }
+
   return {
-    async get(key, make) {
+    async get({ caller, origin, path, input }, make) {
+      // The Link header repeats the query: what is not in the key must not be in the page.
+      const key = JSON.stringify([origin, path, input]);
+      if (caller !== null || key.length > mostKey) return (await make()).response;
       const kept = pages.get(key);
       if (kept !== undefined && now() < kept.untilMs && [...kept.accounts].every(covered())) {
         counts.hits++;
@@ -98,4 +121,23 @@ function shows({ statuses, accounts }: CachedPage, changed: ReadonlySet<StatusId
     if (typeof id === 'string' ? statuses.has(id) : accounts.has(id)) return true;
   }
   return false;
+}
+
+/** With the posts and people that it shows, and in one piece. */
+export function cachedPage(
+  response: ApiResponse,
+  seen: readonly Seen[],
+  people: readonly AccountFragment[] = [],
+): CachedPage {
+  const posts = seen.flatMap(({ post, boosted }) => (boosted === null ? [post] : [post, boosted.post]));
+  return {
+    response: inOnePiece(response),
+    statuses: new Set(posts.map(({ row }) => row.id)),
+    accounts: new Set([...posts.map(({ author }) => author), ...people].map(({ row }) => row.id)),
+  };
+}
+
+function inOnePiece(response: ApiResponse): ApiResponse {
+  if (response.body.kind !== 'pieces') return response;
+  return { ...response, body: { ...response.body, pieces: [Buffer.concat(response.body.pieces)] } };
 }

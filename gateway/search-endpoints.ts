@@ -8,6 +8,7 @@ import { type ApiParts, get, present, viewingOf } from './api-parts.ts';
 import { ApiError, type ApiRequest, type ApiResponse, type Endpoint } from './endpoint.ts';
 import { readFilled, readLimit, readOffset } from './input.ts';
 import { appendArray, jsonAnswer, piecesAnswer } from './json-pieces.ts';
+import { type CachedPage, cachedPage } from './page-cache.ts';
 import { readStatusBounds } from './paging.ts';
 import { notFound } from './refusal.ts';
 import { tagUrl } from './render-content.ts';
@@ -30,21 +31,26 @@ export function searchEndpoints(parts: ApiParts): Endpoint[] {
     const type = readFilled(input, 'type');
     if (type !== null && !kinds.some((kind) => kind === type))
       throw new ApiError(400, `type must be one of ${kinds.join(', ')}`);
-    const wants = (kind: (typeof kinds)[number]): boolean => type === null || type === kind;
+    const wants = (kind: Kind): boolean => type === null || type === kind;
     const limit = readLimit(input, 20, 40);
     // What an address of ours leads to is the whole result, as it is with an address from elsewhere.
     const address = addressOf(q, request.origin);
+    return parts.pages.get(request, () => found(request, { q, limit, address, wants }));
+  }
+
+  async function found(request: ApiRequest, { wants, ...query }: Wanted): Promise<CachedPage> {
+    const { address } = query;
     const [accounts, statuses, tags] = await Promise.all([
-      wants('accounts') ? accountsOf(request, { q, limit, address }) : [],
-      wants('statuses') ? statusesOf(request, { q, limit, address }) : [],
-      wants('hashtags') && address === null ? tagsOf(request, { q, limit }) : [],
+      wants('accounts') ? accountsOf(request, query) : [],
+      wants('statuses') ? statusesOf(request, query) : [],
+      wants('hashtags') && address === null ? tagsOf(request, query) : [],
     ]);
     const pieces: Uint8Array[] = [accountsBegin];
     appendArray(pieces, accounts, (out, { json }) => out.push(json));
     pieces.push(statusesBegin);
     appendStatuses(pieces, statuses, request.caller?.account != null);
     pieces.push(Buffer.from(`,"hashtags":${JSON.stringify(tags)}}`));
-    return piecesAnswer(pieces);
+    return cachedPage(piecesAnswer(pieces), statuses, accounts);
   }
 
   async function accountsOf(request: ApiRequest, { limit, address }: Query) {
@@ -79,7 +85,7 @@ export function searchEndpoints(parts: ApiParts): Endpoint[] {
     return view.see(ids, viewing, flags);
   }
 
-  async function tagsOf(request: ApiRequest, { q, limit }: { q: string; limit: number }) {
+  async function tagsOf(request: ApiRequest, { q, limit }: Query) {
     const name = tagName(q);
     if (name === '') return [];
     const { tags } = await request.ask('searchTags', {
@@ -100,6 +106,12 @@ export function searchEndpoints(parts: ApiParts): Endpoint[] {
     get('/api/v2/search', 'optional', ['read:search'], search),
     get('/api/v1/tags/:name', 'optional', ['read'], tag),
   ];
+}
+
+type Kind = (typeof kinds)[number];
+
+interface Wanted extends Query {
+  wants(kind: Kind): boolean;
 }
 
 interface Query {

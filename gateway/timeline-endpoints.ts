@@ -5,7 +5,7 @@ import { type ApiParts, callerAccount, get, viewingOf } from './api-parts.ts';
 import type { ApiRequest, ApiResponse, Endpoint } from './endpoint.ts';
 import { readBool, readTexts } from './input.ts';
 import { jsonAnswer, piecesAnswer } from './json-pieces.ts';
-import type { CachedPage } from './page-cache.ts';
+import { type CachedPage, cachedPage } from './page-cache.ts';
 import { linkHeader, readStatusBounds, type StatusBounds, statusNeighbours } from './paging.ts';
 import { validationFailed } from './refusal.ts';
 import { appendStatuses, type Seen } from './status-view.ts';
@@ -28,13 +28,10 @@ export function timelineEndpoints(parts: ApiParts): Endpoint[] {
     const make = async (): Promise<CachedPage> => {
       const page = await request.ask('publicTimeline', { viewer: viewing.viewer, tag, ...bounds });
       const seen = await view.see(page.ids, viewing, page.flags);
-      return { response: joined(statusesAnswer(request, seen, page, bounds)), ...shownIn(seen) };
+      return cachedPage(statusesAnswer(request, seen, page, bounds), seen);
     };
     const isFirst = bounds.maxId === null && bounds.sinceId === null && bounds.minId === null;
-    if (request.caller !== null || !isFirst) return (await make()).response;
-    // The Link header repeats the query: what is not in the key must not be in the page.
-    const key = JSON.stringify([request.origin, request.path, tag, bounds.limit, request.input]);
-    return key.length > 500 ? (await make()).response : parts.pages.get(key, make);
+    return isFirst ? parts.pages.get(request, make) : (await make()).response;
   }
 
   function tagTimeline(request: ApiRequest): Promise<ApiResponse> {
@@ -68,18 +65,4 @@ export function statusesAnswer(
   const pieces: Uint8Array[] = [];
   appendStatuses(pieces, seen, request.caller?.account != null);
   return piecesAnswer(pieces, headers);
-}
-
-/** In one piece, for keeping. */
-function joined(response: ApiResponse): ApiResponse {
-  if (response.body.kind !== 'pieces') return response;
-  return { ...response, body: { ...response.body, pieces: [Buffer.concat(response.body.pieces)] } };
-}
-
-function shownIn(seen: readonly Seen[]): Pick<CachedPage, 'statuses' | 'accounts'> {
-  const posts = seen.flatMap(({ post, boosted }) => (boosted === null ? [post] : [post, boosted.post]));
-  return {
-    statuses: new Set(posts.map(({ row }) => row.id)),
-    accounts: new Set(posts.map(({ author }) => author.row.id)),
-  };
 }

@@ -50,6 +50,7 @@ test.each([
   [{ [settingsVariable]: '{' }, 'is not JSON'],
   [given({ ...core, idleActorS: -1 }), 'idleActorS: '],
   [given({ ...core, data: 'relative' }), 'data: '],
+  [given({ ...core, idCache: 0 }), 'idCache: '],
   [given({ ...core, rateLimit: { requests: 1.5, windowS: 0 } }), 'rateLimit.requests: '],
   [given({ ...core, cluster: { host: '', port: 8081 } }), 'cluster.host: '],
   [given([]), 'expected object'],

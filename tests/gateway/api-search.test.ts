@@ -73,6 +73,32 @@ describe('a search', () => {
     expect(await found(`q=${encodeURIComponent(`${api.url}/@nobody`)}`, bob)).toEqual([[], [], []]);
   });
 
+  it('is made once for many who ask the same without an account, and anew when what it shows is deleted', async () => {
+    const { id } = await api.post(alice, 'A fugitive');
+    const before = api.calls.get('searchStatuses') ?? 0;
+    const all = await Promise.all(Array.from({ length: 20 }, () => found('q=fugitive')));
+    expect(all).toEqual(all.map(() => [[], [id], []]));
+    expect(api.calls.get('searchStatuses')).toBeLessThan(before + 20);
+    await api.ask('DELETE', `/api/v1/statuses/${id}`, { token: alice.token });
+    expect(await found('q=fugitive')).toEqual([[], [], []]);
+  });
+
+  it('of somebody with an account is their own', async () => {
+    const { id } = await api.post(alice, 'A recluse', { visibility: 'private' });
+    expect(await found('q=recluse')).toEqual([[], [], []]);
+    expect(await found('q=recluse', alice)).toEqual([[], [id], []]);
+    expect(await found('q=recluse')).toEqual([[], [], []]);
+  });
+
+  it('shows a person renamed at once', async () => {
+    expect((await search('q=bob')).accounts[0].display_name).not.toBe('Robert');
+    await api.ask('PATCH', '/api/v1/accounts/update_credentials', {
+      token: bob.token,
+      body: { display_name: 'Robert' },
+    });
+    expect((await search('q=bob')).accounts[0].display_name).toBe('Robert');
+  });
+
   it('without a question, or for a kind there is none of, is refused', async () => {
     for (const query of ['', '?q=', '?q=+', '?q=x&type=planets']) {
       await api.ask('GET', `/api/v2/search${query}`, { token: bob.token, status: 400 });

@@ -30,7 +30,7 @@ function headersOf(
     isUp: true,
     close: async () => {},
   };
-  const fragments = createFragments({ client, deleted: { has: () => false }, metrics });
+  const fragments = createFragments({ client, deleted: { has: () => false }, metrics, mostBytes: 1e6 });
   const pages = createPageCache({ metrics, covered: client.covered });
   const endpoints = timelineEndpoints({ client, fragments, pages, view: createStatusView(fragments) });
   const endpoint = endpoints.find((one) => one.path === path);

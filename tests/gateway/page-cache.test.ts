@@ -3,7 +3,7 @@ import { Registry } from 'prom-client';
 import { expect, it } from 'vitest';
 import { createCacheMetrics } from '../../gateway/cache-metrics.ts';
 import { jsonAnswer } from '../../gateway/json-pieces.ts';
-import { type CachedPage, createPageCache } from '../../gateway/page-cache.ts';
+import { type Asked, type CachedPage, createPageCache } from '../../gateway/page-cache.ts';
 import { accountIdOf } from '../../runtime/handle.ts';
 import { makeStatusId } from '../../runtime/status-id.ts';
 
@@ -25,11 +25,13 @@ function pages(isUp = () => true) {
     covered: () => () => isUp(),
     now: () => clock.nowMs,
   });
-  const read = async (make = async () => page()) => {
-    const { body } = await cache.get('key', make);
+  const read = async (make = async () => page(), request: Partial<Asked> = {}) => {
+    const asked = { caller: null, origin: 'http://here', path: '/page', input: {}, ...request };
+    const { body } = await cache.get(asked, make);
     return body.kind === 'json' ? body.value : null;
   };
-  return { cache, read, page, clock };
+  const readOf = (request: Partial<Asked>) => read(async () => page(), request);
+  return { cache, read, readOf, page, clock };
 }
 
 it('a page is made once a second, whoever asks', async () => {
@@ -83,4 +85,39 @@ it('all is forgotten when the link is gone', async () => {
   await read();
   cache.clear();
   expect(await read()).toBe(2);
+});
+
+it('pages of other paths, inputs and origins are others', async () => {
+  const { readOf } = pages();
+  const others = [{}, { path: '/other' }, { input: { limit: '3' } }, { origin: 'http://there' }];
+  for (const [place, other] of others.entries()) expect(await readOf(other)).toBe(place + 1);
+  for (const [place, other] of others.entries()) expect(await readOf(other)).toBe(place + 1);
+});
+
+it('what somebody asks who is logged in is not kept, nor answered from what is', async () => {
+  const { read, readOf } = pages();
+  const caller = {
+    tokenId: 'id',
+    token: 'token',
+    account: author,
+    clientId: 'client',
+    scopes: new Set<string>(),
+  };
+  expect(await read()).toBe(1);
+  expect(await readOf({ caller })).toBe(2);
+  expect(await readOf({ caller })).toBe(3);
+  expect(await read()).toBe(1);
+});
+
+it('a long question is not kept', async () => {
+  const { readOf } = pages();
+  const long = { input: { q: 'x'.repeat(500) } };
+  expect([await readOf(long), await readOf(long)]).toEqual([1, 2]);
+});
+
+it('of more pages in a second than are kept, the oldest go', async () => {
+  const { readOf } = pages();
+  const nth = (place: number) => readOf({ input: { q: `${place}` } });
+  for (let place = 1; place <= 257; place++) await nth(place);
+  expect([await nth(257), await nth(2), await nth(1)]).toEqual([257, 2, 258]);
 });

@@ -162,6 +162,7 @@ it('put together from cached pieces, a status is what it is at once', async () =
           client: { call, covered: () => () => true },
           deleted: { has: () => false },
           metrics: createCacheMetrics(new Registry()),
+          mostBytes: 1e6,
         });
         const request = {
           origin,
