@@ -17,7 +17,9 @@ export interface LivePostsOptions {
   receiversOf(author: number): Iterable<number>;
 }
 
+/** After the first refusal; doubled after each other, as well-behaved clients do. */
 const againMs = 50;
+const againMostMs = 2000;
 const answerMs = 10_000;
 const tickMs = 20;
 
@@ -74,7 +76,8 @@ export class LivePosts {
       if (![0, 408, 409, 429, 500, 502, 503, 504].includes(status))
         throw new Error(`a post was answered with ${status}`);
       this.repeated++;
-      await new Promise((resolve) => setTimeout(resolve, againMs));
+      const waitMs = Math.min(againMostMs, againMs * 2 ** Math.min(attempt, 10));
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
     }
     this.posted++;
   }

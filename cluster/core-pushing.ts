@@ -34,6 +34,8 @@ const waitMs = 2000;
 const late = 'its rows did not come in time';
 /** Work on ticks that have got their rows, before others have their turn. */
 const turnMs = 10;
+/** A cursor without anything else is told a gateway no more often: who resumes from an older one is told nothing twice by that. */
+const quietMs = 50;
 /** Ticks that wait, and records that they wait for or hold; more, and the first waits no longer. */
 const mostWaiting = 2000;
 const mostRecords = 100_000;
@@ -69,6 +71,10 @@ export class CorePushing {
   #records = 0;
   #isGoingOn = false;
   #timer: NodeJS.Timeout | null = null;
+  /** When a gateway was sent its last tick, and the cursor that came too soon after it. */
+  readonly #sentMs = new WeakMap<LinkPeer, number>();
+  readonly #owed = new Map<LinkPeer, Tick>();
+  #quiet: NodeJS.Timeout | null = null;
 
   constructor(options: CorePushingOptions) {
     this.#options = options;
@@ -263,7 +269,14 @@ export class CorePushing {
   }
 
   #send(ticks: Map<LinkPeer, Tick>): void {
+    const nowMs = performance.now();
     for (const [peer, tick] of ticks) {
+      if (tick.items.length === 0 && nowMs - (this.#sentMs.get(peer) ?? -quietMs) < quietMs) {
+        this.#owed.set(peer, tick);
+        continue;
+      }
+      this.#owed.delete(peer);
+      this.#sentMs.set(peer, nowMs);
       try {
         peer.pushTick(tick);
       } catch (error) {
@@ -272,6 +285,16 @@ export class CorePushing {
         peer.pushTick({ ...tick, items: [{ kind: 'resync', sessions: Buffer.concat(numbers) }] });
       }
     }
+    if (this.#owed.size === 0 || this.#quiet !== null) return;
+    this.#quiet = setTimeout(() => this.#sendOwed(), quietMs);
+    this.#quiet.unref();
+  }
+
+  #sendOwed(): void {
+    this.#quiet = null;
+    const owed = new Map([...this.#owed].filter(([peer]) => peer.isOpen));
+    this.#owed.clear();
+    this.#send(owed);
   }
 }
 

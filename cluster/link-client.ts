@@ -54,6 +54,8 @@ export class CoreLink implements CoreClient {
   #isClosed = false;
   #downSinceMs: number;
   #openedAtMs = 0;
+  /** Until then a core that was here may be back at any moment. */
+  #freshUntilMs = 0;
   #held: { call: SomePendingCall; untilMs: number }[] = [];
   #topics: ReadonlySet<string> = new Set();
   #failures = 0;
@@ -186,7 +188,10 @@ export class CoreLink implements CoreClient {
     if (wasOpen) {
       const nowMs = this.#clock.nowMs();
       this.#downSinceMs = nowMs;
-      if (nowMs - this.#openedAtMs >= goodLinkMs) this.#failures = 0;
+      if (nowMs - this.#openedAtMs >= goodLinkMs) {
+        this.#failures = 0;
+        this.#freshUntilMs = nowMs + graceMs;
+      }
       this.#meter.count('links-closed', 1);
       this.#options.events.down(reason);
     }
@@ -198,8 +203,8 @@ export class CoreLink implements CoreClient {
     if (this.#isClosed) return;
     if (reason !== this.#lastReason) this.#options.log.warn({ reason }, 'no link to the core');
     this.#lastReason = reason;
-    const stopWaiting = this.#clock.after(pauseMs(this.#failures, Math.random()), () => this.#again());
-    this.#failures++;
+    const missed = { failures: this.#failures++, isFresh: this.#clock.nowMs() < this.#freshUntilMs };
+    const stopWaiting = this.#clock.after(pauseMs(missed, Math.random()), () => this.#again());
     const stopLooking = this.#clock.every(lookMs, () => void this.#look());
     this.#stopPause = () => {
       this.#stopPause = () => {};

@@ -14,8 +14,8 @@ export interface StoreBackgroundOptions {
   onTrouble: ((error: Error) => void) | undefined;
 }
 
-/** One step of trimming. */
-const trimmedAtOnce = 2_000;
+/** One step of trimming: some milliseconds, in which nothing else is done. */
+const trimmedAtOnce = 250;
 /** How long the search index works before it lets others have a turn. */
 const searchSpellMs = 20;
 /** With more writes than this on their way, the search index takes only every so many of its turns. */

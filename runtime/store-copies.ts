@@ -81,13 +81,19 @@ export class StoreCopies {
       let high = this.head(origin);
       while (low <= high) {
         const middle = Math.floor((low + high) / 2);
-        const [entry] = this.read(origin, middle - 1, 1);
+        const entry = this.#from(origin, middle);
         if (entry === undefined || entry.version > version) high = middle - 1;
         else if (entry.version < version) low = entry.position + 1;
-        else return entry;
+        else return this.read(origin, entry.position - 1, 1)[0] ?? null;
       }
     }
     return null;
+  }
+
+  /** The first copy from there on. Most are there, and their version alone is read. */
+  #from(origin: Origin, position: number): { position: number; version: Version } | undefined {
+    const version = this.#environment.logged.get(prefixOf(origin) + sixChars(position));
+    return version === undefined ? this.read(origin, position - 1, 1)[0] : { position, version };
   }
 
   drop(batch: Batch, { origin, incarnation, position, size }: LogCopy): void {

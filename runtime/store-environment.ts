@@ -11,6 +11,7 @@ import {
   latin1,
   loggedCopyOf,
   loggedOf,
+  loggedVersionOf,
   type PackedFact,
   packedFactOf,
   unpackWire,
@@ -40,7 +41,7 @@ export interface Table<Value> {
   keys(range: TableRange): string[];
 }
 
-export type TableName = Exclude<keyof Tables, 'presence' | 'versions' | 'packed' | 'copies'>;
+export type TableName = Exclude<keyof Tables, 'presence' | 'versions' | 'packed' | 'copies' | 'logged'>;
 
 export interface Tables {
   facts: Table<StoredFact>;
@@ -56,6 +57,8 @@ export interface Tables {
   log: Table<LoggedFact>;
   /** The log again: its values packed. */
   copies: Table<LoggedCopy>;
+  /** The log again: its versions alone. */
+  logged: Table<Version>;
   /** Places in the log whose value has been replaced or deleted since: version of the old value -> nothing. */
   erasures: Table<string>;
   /** Word and status id -> nothing. */
@@ -186,6 +189,7 @@ export function openEnvironment({
     views: table('views', wireOf),
     log: table('log', loggedOf),
     copies: table('log', loggedCopyOf),
+    logged: table('log', (bytes) => loggedVersionOf(bytes)),
     erasures: table('erasures', charactersOf),
     postings: table('postings', charactersOf),
     terms: table('terms', charactersOf),

@@ -226,12 +226,18 @@ export class StoreLog {
     let high = this.committed;
     while (low <= high) {
       const middle = Math.floor((low + high) / 2);
-      const [entry] = this.readCopies(middle, 1);
+      const entry = this.#from(middle);
       if (entry === undefined || entry.version > version) high = middle - 1;
       else if (entry.version < version) low = entry.position + 1;
-      else return entry;
+      else return this.readCopies(entry.position, 1)[0] ?? null;
     }
     return null;
+  }
+
+  /** The first entry from there on. Most are there, and their version alone is read. */
+  #from(position: number): { position: number; version: Version } | undefined {
+    const version = this.#environment.logged.get(this.#place(position));
+    return version === undefined ? this.readCopies(position, 1)[0] : { position, version };
   }
 
   /** Whether entries of this origin's life are this log's, and not copies that others gave back. */

@@ -184,12 +184,16 @@ export function loggedOf(bytes: Buffer, end: number): LoggedFact {
   };
 }
 
+export function loggedVersionOf(bytes: Uint8Array): Version {
+  return versionAt(bytes, 3);
+}
+
 export function loggedCopyOf(bytes: Buffer, end: number): LoggedCopy {
   const toAt = keyAt + twoBytesAt(bytes, keyAt - 2);
   const valueAt = afterPartitions(bytes, toAt);
   const isTombstone = bytes[valueAt] === nil && valueAt === end - 2;
   return {
-    version: versionAt(bytes, 3),
+    version: loggedVersionOf(bytes),
     key: latin1(bytes, keyAt, toAt),
     packed: isTombstone ? null : Uint8Array.prototype.slice.call(bytes, valueAt, end - 1),
     live: bytes[end - 1] === yes,

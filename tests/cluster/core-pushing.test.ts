@@ -190,6 +190,44 @@ describe('ticks', () => {
   });
 });
 
+describe('a cursor without anything else', () => {
+  test('is sent so often and no more, the last one in the end', () => {
+    vi.useFakeTimers();
+    const { push, gateway } = opened();
+    for (let times = 0; times < 5; times++) push();
+    expect(gateway.ticks.length).toBe(1);
+    vi.advanceTimersByTime(60);
+    expect(gateway.ticks.length).toBe(2);
+    push([removedItem(1000), 5]);
+    const cursors = gateway.ticks.map(({ cursor }) => cursor);
+    expect(cursors).toEqual([...new Set(cursors)].sort());
+    vi.advanceTimersByTime(1000);
+    expect(gateway.ticks.length).toBe(3);
+  });
+
+  test('waits for nothing where there is something, and is not told behind it', () => {
+    vi.useFakeTimers();
+    const { push, gateway } = opened();
+    push();
+    push();
+    push([removedItem(1000), 5]);
+    push([removedItem(1001), 5]);
+    expect(gateway.ticks.map(({ items }) => items.length)).toEqual([0, 1, 1]);
+    vi.advanceTimersByTime(1000);
+    expect(gateway.ticks.length).toBe(3);
+  });
+
+  test('is not sent to who is gone', () => {
+    vi.useFakeTimers();
+    const { push, gateway } = opened();
+    push();
+    push();
+    gateway.close('gone');
+    vi.advanceTimersByTime(1000);
+    expect(gateway.ticks.length).toBe(1);
+  });
+});
+
 describe('rows that cannot be had', () => {
   test('become a resync of their sessions, and later ones go on', async () => {
     const { push, told, lost, questions, pushing, answerAll } = opened();

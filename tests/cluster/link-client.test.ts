@@ -227,10 +227,12 @@ describe('while there is no core', () => {
   });
 
   test('the pauses between attempts grow to a second, and are not the same for all', () => {
-    expect([0, 1, 2, 3, 4, 5, 50].map((failures) => pauseMs(failures, 0))).toEqual([
-      50, 100, 200, 400, 800, 1000, 1000,
-    ]);
-    expect([0, 5].map((failures) => pauseMs(failures, 1))).toEqual([25, 500]);
+    const pauses = (counts: number[], chance: number, isFresh = false) =>
+      counts.map((failures) => pauseMs({ failures, isFresh }, chance));
+    expect(pauses([0, 1, 2, 3, 4, 5, 50], 0)).toEqual([50, 100, 200, 400, 800, 1000, 1000]);
+    expect(pauses([0, 5], 1)).toEqual([25, 500]);
+    expect(pauses([0, 1, 2, 50], 0, true)).toEqual([50, 100, 150, 150]);
+    expect(pauses([0, 5], 1, true)).toEqual([25, 75]);
   });
 
   test('a link that ends soon after it opened does not make the pauses short again', async () => {
