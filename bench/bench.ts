@@ -307,6 +307,7 @@ add(
   .addOption(number('--rate <n>', 'posts per second, over all gateways', 350))
   .addOption(number('--deploys <n>', 'deploys of behaviours in a row', 200))
   .addOption(number('--drain <n>', 'seconds over which old gateways are drained', 10))
+  .addOption(number('--warm <n>', 'seconds of posts before anything is deployed', 60))
   .addOption(number('--seed <n>', 'of all that is chance', 1))
   .action((options) => report(options, async () => (await import('./live-deploy.ts')).liveDeploy(options)));
 

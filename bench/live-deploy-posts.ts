@@ -37,11 +37,14 @@ export class LivePosts {
     this.#options = options;
   }
 
-  start(): void {
+  /** At the whole rate after so long, from a tenth of it: processes that have just started are slow. */
+  start(rampMs: number): void {
     const { rate, tokens, random, silent, receiversOf } = this.#options;
-    let dueMs = performance.now();
+    const startMs = performance.now();
+    let dueMs = startMs;
+    const gapMs = (): number => 1000 / (rate * Math.min(1, 0.1 + (0.9 * (dueMs - startMs)) / rampMs));
     this.#timer = setInterval(() => {
-      for (; dueMs < performance.now(); dueMs += 1000 / rate) {
+      for (; dueMs < performance.now(); dueMs += gapMs()) {
         const author = silent + random.below(tokens.length - silent);
         this.post(author, receiversOf(author));
       }

@@ -27,10 +27,11 @@ export interface LiveDeployOptions {
   rate: number;
   deploys: number;
   drain: number;
+  warm: number;
   seed: number;
 }
 
-const quickly = { nodes: 2, sockets: 100, followers: 10, rate: 20, deploys: 3, drain: 3 };
+const quickly = { nodes: 2, sockets: 100, followers: 10, rate: 20, deploys: 3, drain: 3, warm: 5 };
 const restSeconds = 10;
 const memoryEvery = 20;
 
@@ -174,8 +175,8 @@ async function prepare(options: LiveDeployOptions, folder: string): Promise<Stag
     silent: 1,
     receiversOf: (author) => [...neighbours(graph.followers, graph.degree, author), author],
   });
-  posts.start();
-  await withClock('warming up', 5, wait(5));
+  posts.start((options.warm * 1000) / 2);
+  await withClock('warming up', options.warm, wait(options.warm));
   const silentReceivers = [...neighbours(graph.followers, graph.degree, 0), 0];
   return { options, machines, clients, posts, silentReceivers, built, keyPath, wrong: [] };
 }

@@ -101,7 +101,7 @@ export async function storm(asked: StormOptions): Promise<Result> {
     silent: 0,
     receiversOf: () => [],
   });
-  posts.start();
+  posts.start(1);
   const wrong: string[] = [];
   const done: Round[] = [];
   for (let round = 1; round <= rounds; round++) {
