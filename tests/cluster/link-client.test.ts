@@ -235,6 +235,31 @@ describe('while there is no core', () => {
     expect(pauses([0, 5], 1, true)).toEqual([25, 75]);
   });
 
+  test('a core that is gone after a good link is looked for often, and less often later', async () => {
+    const clock = new ManualClock();
+    const core = await ends.core();
+    const gateway = ends.gateway({ clock });
+    await until(async () => {
+      await clock.advance(50);
+      return gateway.kinds().at(-1) === 'up';
+    });
+    await clock.advance(6000);
+    expect(gateway.kinds()).toEqual(['up']);
+    await rm(ends.linkFile);
+    core.peers.at(-1)?.close('gone');
+    await until(() => gateway.kinds().at(-1) === 'down');
+    const soon: number[] = [];
+    for (let steps = 0; steps < 80; steps++) {
+      soon.push(clock.longestWaitMs());
+      await clock.advance(50);
+    }
+    expect(Math.max(...soon)).toBeLessThanOrEqual(150);
+    await until(async () => {
+      await clock.advance(50);
+      return clock.longestWaitMs() > 450;
+    });
+  });
+
   test('a link that ends soon after it opened does not make the pauses short again', async () => {
     const clock = new ManualClock();
     const core = await ends.core();
