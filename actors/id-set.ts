@@ -1,40 +1,33 @@
 // A set of account ids in eight bytes each: sorted numbers, nothing for a garbage collector to walk.
 import type { AccountId } from '../runtime/account-id.ts';
 
-/** Shared by all that are empty: 200 bytes each otherwise. */
-const none = new Float64Array(0);
-
+/** Not a Float64Array: with its buffer that costs 250 bytes before it holds anything, and most hold few. */
 export class IdSet {
-  #ids: Float64Array;
-  #size: number;
+  readonly #ids: AccountId[];
 
   constructor(ids: Iterable<AccountId> = []) {
-    const sorted = Float64Array.from(ids).sort();
-    this.#ids = sorted.length === 0 ? none : sorted;
-    this.#size = sorted.length;
+    // An array that has grown keeps room for more: its copy does not.
+    this.#ids = ([...Float64Array.from(ids).sort()] as AccountId[]).slice();
   }
 
-  /** Of what `packed` gave. Shares it until something is added. */
+  /** Of what `packed` gave: copied. */
   static of(sorted: Float64Array): IdSet {
-    const set = new IdSet();
-    set.#ids = sorted.length === 0 ? none : sorted;
-    set.#size = sorted.length;
-    return set;
+    return sorted.length === 0 ? noIds : new IdSet(sorted as Iterable<number> as Iterable<AccountId>);
   }
 
-  /** Its numbers, sorted; a part of the set. */
+  /** Its numbers, sorted: a copy. */
   packed(): Float64Array {
-    return this.#ids.subarray(0, this.#size);
+    return Float64Array.from(this.#ids);
   }
 
   get size(): number {
-    return this.#size;
+    return this.#ids.length;
   }
 
   /** Where the id is, or where it belongs. */
   #place(id: AccountId): number {
     let low = 0;
-    let high = this.#size;
+    let high = this.#ids.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
       if ((this.#ids[middle] ?? 0) < id) low = middle + 1;
@@ -44,32 +37,33 @@ export class IdSet {
   }
 
   has(id: AccountId): boolean {
-    const place = this.#place(id);
-    return place < this.#size && this.#ids[place] === id;
+    return this.#ids[this.#place(id)] === id;
   }
 
-  add(id: AccountId): void {
+  /** With one more: the same set, or one of its own where it is what all share that are empty. */
+  with(id: AccountId): IdSet {
+    if (this === noIds) return new IdSet([id]);
     const place = this.#place(id);
-    if (place < this.#size && this.#ids[place] === id) return;
-    if (this.#size === this.#ids.length) {
-      const grown = new Float64Array(Math.max(4, Math.ceil(this.#size * 1.5)));
-      grown.set(this.#ids);
-      this.#ids = grown;
-    }
-    this.#ids.copyWithin(place + 1, place, this.#size);
-    this.#ids[place] = id;
-    this.#size++;
+    if (this.#ids[place] !== id) this.#ids.splice(place, 0, id);
+    return this;
   }
 
+  /** False: it was not there. */
   delete(id: AccountId): boolean {
     const place = this.#place(id);
-    if (place >= this.#size || this.#ids[place] !== id) return false;
-    this.#ids.copyWithin(place, place + 1, this.#size);
-    this.#size--;
+    if (this.#ids[place] !== id) return false;
+    this.#ids.splice(place, 1);
     return true;
   }
 
-  *[Symbol.iterator](): Iterator<AccountId> {
-    for (let index = 0; index < this.#size; index++) yield (this.#ids[index] ?? 0) as AccountId;
+  [Symbol.iterator](): Iterator<AccountId> {
+    return this.#ids[Symbol.iterator]();
   }
+}
+
+/** Shared by all that are empty: 100 bytes each otherwise, and most users have three. */
+export const noIds = new IdSet();
+
+export function idsOf(ids: readonly AccountId[]): IdSet {
+  return ids.length === 0 ? noIds : new IdSet(ids);
 }

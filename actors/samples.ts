@@ -105,10 +105,10 @@ function largeState(): UserState {
   state.isSubscribed = true;
   state.built = 'yes';
   for (const author of manyAccounts(5000)) {
-    state.followees.add(author);
-    if (author % 3 === 0) state.withoutBoosts.add(author);
+    state.followees = state.followees.with(author);
+    if (author % 3 === 0) state.withoutBoosts = state.withoutBoosts.with(author);
     if (author % 5 === 0) state.mutes = withOne(state.mutes, author, { notifications: false, untilMs: null });
-    if (author % 7 === 0) state.blockedBy.add(author);
+    if (author % 7 === 0) state.blockedBy = state.blockedBy.with(author);
   }
   for (let n = 0; n < timelineLength; n++) state.timeline.insert(sampleStatus(bob, 1000 + n));
   let marks = noneOf<StatusId, number>();
@@ -127,8 +127,8 @@ function oddState(): UserState {
   state.marks = null;
   state.salt = 4095;
   state.lastStatusMs = nowMs;
-  state.followees.add(bob);
-  state.blocks.add(dan);
+  state.followees = state.followees.with(bob);
+  state.blocks = state.blocks.with(dan);
   state.mutes = withOne(state.mutes, ada, { notifications: true, untilMs: nowMs + 1 });
   state.mutesEndMs = nowMs + 1;
   state.isSubscribed = true;

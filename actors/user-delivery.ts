@@ -33,7 +33,7 @@ export function deliver(
         pushItem(state, item, moment, effects);
         break;
       case 'blocked':
-        if (item.on) state.blockedBy.add(item.by);
+        if (item.on) state.blockedBy = state.blockedBy.with(item.by);
         else state.blockedBy.delete(item.by);
         // The receiver may have followed again, above a later unblock that is on its way here.
         if (item.on && !followsNow(state.account, item.by, read))

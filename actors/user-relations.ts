@@ -60,7 +60,7 @@ export function follow(
     return [refuse(moment, 'invalid', `Validation failed: You can follow at most ${mostFollows} accounts`)];
   }
   if (boosts) state.withoutBoosts.delete(target);
-  else state.withoutBoosts.add(target);
+  else state.withoutBoosts = state.withoutBoosts.with(target);
   return [
     ...beginFollowing(state, target),
     ...catchUpOf(state, state.sessions, moment),
@@ -88,7 +88,7 @@ export function unfollow(state: UserState, { target }: Ask<'unfollow'>, moment: 
 export function block(state: UserState, { target }: Ask<'block'>, moment: Moment): UserEffect[] {
   if (target === state.account) return [refuse(moment, 'forbidden', 'You cannot block yourself')];
   if (state.blocks.has(target)) return [persist(nothing), agree(moment)];
-  state.blocks.add(target);
+  state.blocks = state.blocks.with(target);
   state.built = 'no';
   const writes: FactWrite[] = [
     { key: blockFact(state.account, target), value: relationRecord.encode({ createdMs: moment.nowMs }) },

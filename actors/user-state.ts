@@ -5,7 +5,7 @@ import { accountAt, afterPrefix, keyOf, restOf } from '../runtime/key.ts';
 import { type StatusId, statusMs } from '../runtime/status-id.ts';
 import type { Version } from '../runtime/version.ts';
 import { accountFact, factKind, followRecord, muteRecord } from './facts.ts';
-import { IdSet } from './id-set.ts';
+import { type IdSet, idsOf } from './id-set.ts';
 import type { Item } from './items.ts';
 import { type Ask, flag } from './messages.ts';
 import { noneOf, type SmallMap, smallOf, without } from './small-map.ts';
@@ -131,10 +131,10 @@ export function loadUser(account: AccountId, reader: Reader): UserState {
   return {
     account,
     isGone: fact === null || fact.value === null,
-    followees: new IdSet(followees),
-    withoutBoosts: new IdSet(withoutBoosts),
-    blocks: new IdSet(liveFacts(reader, account, factKind.block).map(({ key }) => accountAt(restOf(key)))),
-    blockedBy: new IdSet(severed.filter(({ isOn }) => isOn).map(({ by }) => by)),
+    followees: idsOf(followees),
+    withoutBoosts: idsOf(withoutBoosts),
+    blocks: idsOf(liveFacts(reader, account, factKind.block).map(({ key }) => accountAt(restOf(key)))),
+    blockedBy: idsOf(severed.filter(({ isOn }) => isOn).map(({ by }) => by)),
     mutes: smallOf(mutes),
     mutesEndMs,
     marks: loadMarks(account, reader),
@@ -209,7 +209,7 @@ export function beginFollowing(state: UserState, followee: AccountId): UserEffec
   state.built = 'no';
   // A block and an unblock on their way to the disk have ended the follow, and memory does not know yet.
   if (state.followees.has(followee)) return [];
-  state.followees.add(followee);
+  state.followees = state.followees.with(followee);
   return state.isSubscribed ? [{ kind: 'subscribe', authors: [followee] }] : [];
 }
 

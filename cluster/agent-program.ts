@@ -1,5 +1,6 @@
 // Running a release's programs: spawned, or taken over from an agent that died. When to start one again is agent-child.ts's part.
 import { type ChildProcess, spawn } from 'node:child_process';
+import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { identify, isAlive, type ProcessIdentity, sendSignal } from './agent-process.ts';
 import type { ChildRole } from './agent-record.ts';
@@ -33,15 +34,25 @@ export interface ProgramStart {
   onProgress?: (progress: { done: number; total: number }) => void;
 }
 
+const mebibyte = 1024 * 1024;
+/** What dead objects may take, in percent of the live ones, before they are collected: Node lets them grow to several times as much. */
+const garbagePercent = 40;
+
 /**
  * What a request makes lives until its fsync or its answer: longer than a small nursery is filled, and copying it there twice cost
  * the core a fifth of its time. What a gateway makes for an answer or a frame is gone in a moment: a larger nursery would save it nothing that can
  * be measured, and there may be more than fifty of them, each with twice this in megabytes.
+ *
+ * The core's heap may take half of the machine: Node's own limit of 4 GB would end it at somewhat more than a million live users.
  */
-export const memoryFlags = {
-  core: ['--max-semi-space-size=64'],
-  gateway: ['--max-semi-space-size=8'],
-};
+export function memoryFlags(role: ChildRole): string[] {
+  const bytes = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
+  const ofRole =
+    role === 'core'
+      ? ['--max-semi-space-size=64', `--max-old-space-size=${Math.floor(bytes / 2 / mebibyte)}`]
+      : ['--max-semi-space-size=8'];
+  return [...ofRole, `--heap-growing-percent=${garbagePercent}`];
+}
 
 /**
  * Of a request's first line and headers together. uWebSockets.js refuses more than 4096 unless it finds this in its environment as it
@@ -85,7 +96,7 @@ function run({ role, release, settings, onProgress }: ProgramStart): {
   tested: Promise<SelfTestReport | null>;
   taking: Promise<boolean>;
 } {
-  const child = spawn(process.execPath, [...memoryFlags[role], join(release, `${role}.mjs`)], {
+  const child = spawn(process.execPath, [...memoryFlags(role), join(release, `${role}.mjs`)], {
     env: {
       ...process.env,
       [settingsVariable]: JSON.stringify(settings),

@@ -26,6 +26,8 @@ export interface AuthenticatorOptions {
 /** What a token may look like: RFC 6750's b64token, as long as the core takes. */
 const tokenForm = /^[A-Za-z0-9._~+/-]{1,199}=*$/;
 const mostLooks = 3;
+/** Of clients' ids and of scopes: most tokens share theirs with thousands. */
+const mostShared = 1000;
 
 export function createAuthenticator({ client, most = 50_000 }: AuthenticatorOptions): Authenticator {
   const tokenOf = new Map<string, string>();
@@ -33,6 +35,8 @@ export function createAuthenticator({ client, most = 50_000 }: AuthenticatorOpti
     max: most,
     dispose: (caller) => tokenOf.delete(caller.tokenId),
   });
+  const scopesOf = shared((scopes) => new Set(scopes.split(' ')));
+  const clientIdOf = shared(ofItsOwn);
   /** Counts revocations: what was asked before one is asked again, not remembered. */
   let epoch = 0;
 
@@ -43,9 +47,15 @@ export function createAuthenticator({ client, most = 50_000 }: AuthenticatorOpti
       if (!answered.ok) return { ok: false, rejection: answered.rejection };
       const { tokenId, account, clientId, scopes } = answered.value;
       if (asked !== epoch) continue;
-      const caller = { tokenId, token, account, clientId, scopes: new Set(scopes.split(' ')) };
-      callers.set(token, caller);
-      tokenOf.set(tokenId, token);
+      const caller = {
+        tokenId: ofItsOwn(tokenId),
+        token: ofItsOwn(token),
+        account,
+        clientId: clientIdOf(clientId),
+        scopes: scopesOf(scopes),
+      };
+      callers.set(caller.token, caller);
+      tokenOf.set(caller.tokenId, caller.token);
       return { ok: true, value: caller };
     }
     return { ok: false, rejection: { code: 'busy', message: 'Too many tokens are being revoked at once' } };
@@ -84,4 +94,19 @@ export function createAuthenticator({ client, most = 50_000 }: AuthenticatorOpti
 /** Where a token is kept: an app's own are the server's. */
 function homeOf({ account }: Caller): AccountId {
   return account ?? serverAccount;
+}
+
+/** The same for the same text. */
+function shared<T extends object | string>(make: (text: string) => T): (text: string) => T {
+  const known = new LRUCache<string, T>({ max: mostShared });
+  return (text) => {
+    const found = known.get(text) ?? make(text);
+    known.set(text, found);
+    return found;
+  };
+}
+
+/** A part of a string keeps all of it: here, the answer or the request that it came in. */
+function ofItsOwn(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1');
 }

@@ -24,7 +24,8 @@ export interface SocketsOptions {
 /** What uWebSockets.js keeps for each socket. */
 interface Slot {
   session: SocketSession;
-  handshake: Handshake;
+  /** Let go of once it is open: it is as large as the session. */
+  handshake: Handshake | null;
 }
 
 /** An upgrade request, copied: its native object lives no longer than its handler. */
@@ -117,11 +118,13 @@ export function addSockets(
     sendPingsAutomatically: true,
     upgrade,
     open(socket: WebSocket<Slot>) {
-      const { session, handshake } = socket.getUserData();
+      const slot = socket.getUserData();
+      const { session, handshake } = slot;
+      slot.handshake = null;
       session.socket = socket;
       room.streamOpened();
       hub.open(session);
-      if (handshake.first === null || !session.isOpen) return;
+      if (handshake === null || handshake.first === null || !session.isOpen) return;
       if (!handshake.first.ok) session.refuse(handshake.first.refusal);
       else
         run({ hub, session }, { kind: 'subscribe', stream: handshake.first.value, since: handshake.since });

@@ -43,7 +43,7 @@ export async function startBundled(
     external: ['esbuild'],
   });
   atEnd(() => rm(bundled, { force: true }));
-  return await startScript(file, [bundled], options, [...memoryFlags.core, ...nodeArgs]);
+  return await startScript(file, [bundled], options, [...memoryFlags('core'), ...nodeArgs]);
 }
 
 async function startScript(

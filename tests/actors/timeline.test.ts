@@ -1,7 +1,7 @@
 // The timeline against a simple model: a sorted set of ids, cut at its length.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { IdSet } from '../../actors/id-set.ts';
+import { IdSet, noIds } from '../../actors/id-set.ts';
 import { type Page, Timeline } from '../../actors/timeline.ts';
 import { type AccountId, accountIdLimit } from '../../runtime/account-id.ts';
 import { makeStatusId, type StatusId, statusAuthor } from '../../runtime/status-id.ts';
@@ -181,12 +181,12 @@ test('a full timeline takes nothing older than its oldest', () => {
 test('a set of ids equals a set', () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(fc.boolean(), fc.nat({ max: 20 }))), (acts) => {
-      const ids = new IdSet();
+      let ids = noIds;
       const model = new Set<number>();
       for (const [isAdd, number] of acts) {
         const id = number as AccountId;
         if (isAdd) {
-          ids.add(id);
+          ids = ids.with(id);
           model.add(id);
         } else {
           expect(ids.delete(id)).toBe(model.delete(id));
@@ -195,6 +195,8 @@ test('a set of ids equals a set', () => {
         expect(ids.size).toBe(model.size);
       }
       expect([...ids]).toEqual([...model].sort((one, other) => one - other));
+      expect([...IdSet.of(ids.packed())]).toEqual([...ids]);
+      expect(noIds.size).toBe(0);
     }),
   );
 });

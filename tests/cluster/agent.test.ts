@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { readRecord, runCommand, type Server, type ServerOptions, startServer } from '../support/server.ts';
@@ -98,6 +98,21 @@ test('Ctrl-C in a terminal reaches the agent alone, which ends its children in o
   process.kill(-(run.process.pid ?? 0), 'SIGINT');
   expect(await run.ended).toBe('code 0');
   expect(readFileSync(order, 'utf8')).toBe('gateway SIGTERM\ncore SIGTERM\n');
+});
+
+test("a core's heap may take half of the memory there is", async () => {
+  const note = join(await folder(), 'limit');
+  const release = await releaseWith(`
+    import { writeFileSync } from 'node:fs';
+    import { getHeapStatistics } from 'node:v8';
+    writeFileSync(${JSON.stringify(note)}, String(getHeapStatistics().heap_size_limit));
+    ${standInCore}`);
+  await start({ release });
+  const bytes = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
+  const share = Number(readFileSync(note, 'utf8')) / bytes;
+  // The nursery comes on top.
+  expect(share).toBeLessThan(0.6);
+  expect(share).toBeGreaterThan(0.45);
 });
 
 const coreThatWaitsFor = (path: string) => `
