@@ -15,6 +15,10 @@ import { type Server, startServer } from './server.ts';
 
 /** So many connections a gateway, on average: chance gives some a little more, and each has 20,000 files. */
 const connectionsAGateway = 18_500;
+/** A ping costs both ends as much as a short post: a million of them in 30 s is more than two processors can do. */
+const pingsPerSecond = 2000;
+const usualPingS = 30;
+const mostPingS = 900;
 const gatewaysWithinMs = 300_000;
 const liveWithinMs = 300_000;
 
@@ -32,10 +36,12 @@ export async function toOwnServer(ground: Ground): Promise<Run> {
   });
   await requireFree(port);
   const { graph, tokens, dataFolder } = await makeHome({ users, followees, seed }, folder, options.graph);
+  const pingS = Math.min(mostPingS, Math.max(usualPingS, Math.ceil(users / pingsPerSecond)));
+  const more = ['--ping', String(pingS)];
   const server = await withClock(
     `starting ${gateways} gateways`,
     gateways,
-    startServer({ dataFolder, port, gateways, healthyWithinMs: gatewaysWithinMs * 2 }).then(
+    startServer({ dataFolder, port, gateways, healthyWithinMs: gatewaysWithinMs * 2, more }).then(
       async (started) => {
         await allGateways(started, gateways);
         return started;
@@ -85,7 +91,7 @@ export async function toOwnServer(ground: Ground): Promise<Run> {
   await crowd.close();
   await server.stop();
   return {
-    name: `${done.map(({ asked }) => count(asked)).join(', ')} people with ${followees} followees each, ${gateways} gateways${options.compact ? ', compact' : ''}; the last held ${count(options.hold)} s`,
+    name: `${done.map(({ asked }) => count(asked)).join(', ')} people with ${followees} followees each, ${gateways} gateways${options.compact ? ', compact' : ''}; silent ones pinged every ${pingS} s; the last held ${count(options.hold)} s`,
     bare,
     steps: done,
     moments: watching.moments,

@@ -52,6 +52,7 @@ const startOptions = z.object({
   gateways: gatewaysText,
   mostConnections: whole(1, 10_000_000).optional(),
   gatewayCache: whole(1, 1_000_000).optional(),
+  ping: whole(4, 900),
   idCache: whole(1_000, 1_000_000_000).optional(),
   publicUrl: matching(publicUrl, 'must be a scheme and a host, such as https://example.org')
     .optional()
@@ -122,6 +123,13 @@ export function startCommand(): Command {
     )
     .addOption(
       option('--gateway-cache <MIB>', 'posts and people that a gateway remembers, in MiB (default: 176)'),
+    )
+    .addOption(
+      option(
+        '--ping <S>',
+        'seconds after which a silent stream is pinged; longer where there are hundreds of thousands, shorter than what proxies allow',
+        '30',
+      ),
     )
     .addOption(option('--id-cache <IDS>', 'ids of newest posts that the core remembers (default: 4,000,000)'))
     .addOption(
@@ -257,7 +265,16 @@ async function runServer(options: StartOptions): Promise<void> {
       otherReleases: deployed.release !== null || deployed.state.trial !== null ? 'adopted' : 'ended',
       crashed: (role, times) => opened.deploys?.crashed(role, times),
       core: hasCore ? core : null,
-      gateway: { ...shared, ...mostConnections, ...cache, host, port, publicUrl, trustedProxy },
+      gateway: {
+        ...shared,
+        ...mostConnections,
+        ...cache,
+        pingAfterS: options.ping,
+        host,
+        port,
+        publicUrl,
+        trustedProxy,
+      },
       gateways: place.roles.includes('gateway') ? plan.gateways : 0,
       opened: (done, total) => progress?.update({ done, total, doing: 'Starting' }),
       clusterPort: hasCore ? place.port : null,

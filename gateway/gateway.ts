@@ -37,7 +37,7 @@ export interface GatewayOptions extends HttpSettings {
   /** Mebibytes of posts and people that it remembers. */
   cacheMib?: number | undefined;
   /** Between pings of an idle socket. */
-  pingAfterS?: number;
+  pingAfterS?: number | undefined;
   /** Between comments in server-sent events. */
   thumpMs?: number;
 }

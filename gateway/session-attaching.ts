@@ -6,8 +6,14 @@ import type { Authenticator } from './authenticator.ts';
 import { heard, type Session } from './session.ts';
 import type { SessionTable } from './session-table.ts';
 
-/** Asked of the core at once. */
+/**
+ * Asked of the core at once: fewer when its answers take long, as many of its gateways ask together. What waits there in front of a heartbeat
+ * would cost all of them their links, and that is more to attach.
+ */
 const mostAtOnce = 256;
+const leastAtOnce = 8;
+const slowMs = 500;
+const quickMs = 250;
 /** After a busy answer; each further one doubles it. */
 const firstRetryMs = 100;
 const mostRetryMs = 3000;
@@ -30,6 +36,9 @@ export class Attaching {
   #queue: Session[] = [];
   #from = 0;
   #underWay = 0;
+  #atOnce = mostAtOnce;
+  /** When that was made less: what was asked before says nothing about it. */
+  #lessSinceMs = 0;
   #putOff = 0;
 
   constructor({ client, authenticator, table, started }: AttachingOptions) {
@@ -86,7 +95,7 @@ export class Attaching {
 
   #next(): void {
     const isServed = this.#client.covered();
-    while (this.#underWay < mostAtOnce && this.#from < this.#queue.length) {
+    while (this.#underWay < this.#atOnce && this.#from < this.#queue.length) {
       const session = this.#queue[this.#from++];
       // Who serves it next will be told of it by `served`.
       if (session === undefined || !isServed(session.account)) continue;
@@ -117,7 +126,9 @@ export class Attaching {
     const since = this.#table.asked(session);
     // Of an attachment whose answer never came: it comes again, and would pass for the first of what was missed.
     session.pending = null;
+    const askedMs = performance.now();
     const answered = await this.#client.call('attach', { account, session: number, since });
+    this.#took(askedMs);
     if (link !== session.link || !session.isOpen || session.number !== number) return;
     if (!answered.ok) {
       const { code } = answered.rejection;
@@ -132,6 +143,15 @@ export class Attaching {
     // What it has missed may be here before this: it waits for its turn to be written.
     this.#table.answered(session, { core: answered.core ?? 0, cursor });
     if (isFirst) this.#started(session, cursor);
+  }
+
+  #took(askedMs: number): void {
+    const nowMs = performance.now();
+    const tookMs = nowMs - askedMs;
+    if (tookMs < quickMs) this.#atOnce = Math.min(mostAtOnce, this.#atOnce + 1);
+    if (tookMs < slowMs || askedMs < this.#lessSinceMs) return;
+    this.#lessSinceMs = nowMs;
+    this.#atOnce = Math.max(leastAtOnce, Math.floor(this.#atOnce / 2));
   }
 
   #refused(session: Session, code: RejectionCode): void {

@@ -15,6 +15,8 @@ const defaultMailbox = 1000;
 const deliveringTurnMs = 10;
 /** For `packed`: nobody waits while all of a million are walked. */
 const mostLookedAt = 10_000;
+/** In one turn, for those that are idle. */
+const idleAtOnce = 1000;
 
 const movedAway: Rejection = {
   code: 'unavailable',
@@ -38,6 +40,8 @@ export class UserActors<State, Message extends { kind: string }, Item> {
   /** The item pushed last since the last flush, and the sessions it goes to. */
   #pushed: { item: Item | null; sessions: number[] } = { item: null, sessions: [] };
   #flushIsDue = false;
+  /** Who is looked at next for being idle; null: nobody is. */
+  #idleWalk: Iterator<Cell<State, Message, Item>> | null = null;
   #lastRequest = 0;
   #nowMs = 0;
   #reached: Version;
@@ -186,16 +190,40 @@ export class UserActors<State, Message extends { kind: string }, Item> {
   /** Without an answer, and only to an actor that is awake. */
   tell(account: AccountId, message: Message): void {
     const cell = this.#cells.get(account);
-    if (cell !== undefined) this.#send(cell, { message, request: 0 });
+    if (cell === undefined) return;
+    if (this.#isFree(cell)) this.#receive(cell, message, this.#moment(0));
+    else this.#send(cell, { message, request: 0 });
   }
 
-  /** Asks actors to which nothing has come for the idle time whether they will stop. */
+  /** Nothing is before what comes now: it needs no actor's mailbox, which would cost more than all the rest. */
+  #isFree({ queued, due, lostItems, isStopped }: Cell<State, Message, Item>): boolean {
+    return queued === 0 && due.length === 0 && !lostItems && !isStopped;
+  }
+
+  /**
+   * Asks actors to which nothing has come for the idle time whether they will stop: some in each turn, for there may be a million.
+   * One that stays is asked again after as long.
+   */
   stopIdle(): void {
-    const before = this.#options.now() - (this.#options.idleMs ?? defaultIdleMs);
-    for (const cell of this.#cells.values()) {
-      if (cell.lastMs < before && cell.queued === 0)
-        this.#send(cell, { message: { kind: 'idle' }, request: 0 });
+    if (this.#idleWalk !== null) return;
+    this.#idleWalk = this.#cells.values();
+    this.#walkIdle();
+  }
+
+  #walkIdle(): void {
+    const nowMs = this.#options.now();
+    const before = nowMs - (this.#options.idleMs ?? defaultIdleMs);
+    for (let looked = 0; looked < idleAtOnce; looked++) {
+      const cell = this.#idleWalk?.next().value;
+      if (cell === undefined) {
+        this.#idleWalk = null;
+        return;
+      }
+      if (cell.lastMs >= before || !this.#isFree(cell)) continue;
+      this.#receive(cell, { kind: 'idle' }, this.#moment(0));
+      if (!cell.isStopped) cell.lastMs = nowMs;
     }
+    setImmediate(() => this.#walkIdle());
   }
 
   /** What was announced may lack something: each looks for itself, as after an overflow. */
@@ -207,6 +235,7 @@ export class UserActors<State, Message extends { kind: string }, Item> {
   }
 
   close(): void {
+    this.#idleWalk = null;
     this.#actors.close();
   }
 
@@ -264,7 +293,7 @@ export class UserActors<State, Message extends { kind: string }, Item> {
     if (letter.life !== undefined && letter.life !== cell.life) return;
     // It would have been delivered to in the turn in which that was announced: who asks now is to find it.
     if (cell.isLate) this.#deliver(cell, this.#moment(0));
-    if (letter.request !== 0 || letter.message.kind !== 'idle') cell.lastMs = this.#options.now();
+    cell.lastMs = this.#options.now();
     this.#receive(cell, letter.message, this.#moment(letter.request), letter.read ?? null);
   }
 

@@ -115,6 +115,14 @@ test("a core's heap may take half of the memory there is", async () => {
   expect(share).toBeGreaterThan(0.45);
 });
 
+test('gateways are told after how long to ping', async () => {
+  const server = await start({ args: ['--ping', '600'] });
+  const { settings } = (await (await fetch(`${server.url}/health`)).json()) as {
+    settings: { pingAfterS: number };
+  };
+  expect(settings.pingAfterS).toBe(600);
+});
+
 const coreThatWaitsFor = (path: string) => `
   import { existsSync } from 'node:fs';
   setInterval(() => {}, 1000);
