@@ -244,6 +244,22 @@ test('an idle actor stops and lets go of its authors; its home is complete when 
   expect(await tested.home(bob)).toEqual([second, first]);
 });
 
+test('thousands of idle actors stop some at a time, and nobody else waits for all of them', async () => {
+  await tested.close();
+  let nowMs = Date.now();
+  tested = await openTestCore({ now: () => nowMs, idleMs: 600_000 });
+  const accounts = await tested.accounts(...Array.from({ length: 2500 }, (_, user) => `idle${user}`));
+  for (const account of accounts) await tested.home(account);
+  const awake = (): number => tested.core.behaviours.codes.reduce((sum, { actors }) => sum + actors, 0);
+  nowMs += 601_000;
+  const before = awake();
+  expect(before).toBeGreaterThanOrEqual(2500);
+  tested.core.stopIdle();
+  expect(awake()).toBeLessThan(before);
+  expect(awake()).toBeGreaterThanOrEqual(before - 1000);
+  await until(() => awake() === 0);
+});
+
 test('a user with a live session stays awake however long nothing comes', async () => {
   await tested.close();
   let nowMs = Date.now();

@@ -111,6 +111,29 @@ test('ten thousand sessions are attached a few hundred at a time, each once', as
   expect(sessions.every(({ phase }) => phase === 'settling')).toBe(true);
 });
 
+test('while the core answers slowly it is asked fewer at once, and more again when it is quick', async () => {
+  const { attaching, asked, open } = setUp();
+  for (let account = 0; account < 10_000; account++) attaching.add(open(account));
+  await turn();
+  let answered = 0;
+  /** Answers all that were asked so far; how many are asked after that. */
+  const answerAll = async (afterMs: number): Promise<number> => {
+    await vi.advanceTimersByTimeAsync(afterMs);
+    for (const ask of asked.slice(answered)) ask.answer(good);
+    answered = asked.length;
+    await turn();
+    return asked.length - answered;
+  };
+  expect(asked).toHaveLength(256);
+  // All of a round were asked together: they count once.
+  expect(await answerAll(600)).toBe(128);
+  expect(await answerAll(400)).toBe(128);
+  for (let round = 0; round < 10; round++) await answerAll(600);
+  expect(await answerAll(600)).toBe(8);
+  expect(await answerAll(100)).toBe(16);
+  expect(await answerAll(100)).toBe(32);
+});
+
 test('after a lost link every session is attached again with its cursor, its token looked at first', async () => {
   const { table, attaching, asked, tokens, started, open } = setUp();
   const session = open(1);
