@@ -255,6 +255,7 @@ async function runServer(options: StartOptions): Promise<void> {
   if (plan.isBoundByMemory)
     log.warn(plan, 'there is less memory than open files: each gateway holds what is left for it');
   const mostConnections = plan.mostConnections === null ? {} : { mostConnections: plan.mostConnections };
+  const niceness = plan.niceness === null ? {} : { niceness: plan.niceness };
   const cache = options.gatewayCache === undefined ? {} : { cacheMib: options.gatewayCache };
   const progress = plan.gateways > fewGateways ? showProgress('gateways') : null;
   const agent = createAgent(
@@ -268,6 +269,7 @@ async function runServer(options: StartOptions): Promise<void> {
       gateway: {
         ...shared,
         ...mostConnections,
+        ...niceness,
         ...cache,
         pingAfterS: options.ping,
         host,

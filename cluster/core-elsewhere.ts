@@ -26,6 +26,7 @@ import {
 } from '../runtime/reading.ts';
 import { descending, type StatusId } from '../runtime/status-id.ts';
 import type { CoreClient } from './core-client.ts';
+import { newestTogether, Together } from './core-together.ts';
 
 /** All other cores. */
 export type Colleagues = Pick<CoreClient, 'call'> & {
@@ -99,6 +100,10 @@ const endless: Rejection = {
 export class Elsewhere {
   readonly #options: ElsewhereOptions;
   readonly #kept = new LRUCache<string, Found>({ max: keptMost, ttl: keptMs });
+  readonly #listing = new Together((needs: Need[]) => this.#listTogether(needs));
+  readonly #newest = new Together((asked: Recent[]) =>
+    newestTogether(asked, (recent) => this.#newestOfOthers(recent)),
+  );
 
   constructor(options: ElsewhereOptions) {
     this.#options = options;
@@ -196,11 +201,35 @@ export class Elsewhere {
   /** Of all machines together, this one included. */
   async #listings(needs: ReadonlyMap<string, Need>, into: Map<string, Found>): Promise<Rejection | null> {
     const all = [...needs];
-    for (let at = 0; at < all.length; at += listingsAtOnce) {
-      const failed = await this.#listed(all.slice(at, at + listingsAtOnce), into);
-      if (failed !== null) return failed;
+    const answers = await Promise.all(all.map(([, asked]) => this.#listing.add(asked)));
+    for (const [place, answer] of answers.entries()) {
+      if (!answer.ok) return answer.rejection;
+      const [id] = all[place] ?? [];
+      if (id !== undefined) into.set(id, answer.value);
     }
     return null;
+  }
+
+  async #listTogether(needs: Need[]): Promise<Outcome<Found>[]> {
+    const ids = needs.map(needId);
+    const all = [...new Map(needs.map((asked, place) => [ids[place] ?? '', asked]))];
+    const found = new Map<string, Found>();
+    const failures = new Map<string, Rejection>();
+    const batches: Promise<void>[] = [];
+    for (let at = 0; at < all.length; at += listingsAtOnce) {
+      const batch = all.slice(at, at + listingsAtOnce);
+      const listed = this.#listed(batch, found).then((failed) => {
+        if (failed !== null) for (const [id] of batch) failures.set(id, failed);
+      });
+      batches.push(listed);
+    }
+    await Promise.all(batches);
+    return ids.map((id) => {
+      const one = found.get(id);
+      return one === undefined
+        ? { ok: false, rejection: failures.get(id) ?? uncovered }
+        : { ok: true, value: one };
+    });
   }
 
   /** Of every partition somebody must have spoken: else the lists would lack it, and nobody would know. */
@@ -235,15 +264,21 @@ export class Elsewhere {
 
   /** The newest statuses of authors wherever they are, newest first. */
   async newest({ authors, sinceMs, most }: Recent): Promise<Outcome<StatusId[]>> {
-    const { client, newestHere, isHere } = this.#options;
+    const { newestHere, isHere } = this.#options;
     const here: AccountId[] = [];
     const others: AccountId[] = [];
     for (const author of authors) (isHere(author) ? here : others).push(author);
     if (others.length === 0) return { ok: true, value: newestHere({ authors: here, sinceMs, most }) };
-    const answered = await client.call('newest', { authors: others, sinceMs, most });
-    if (!answered.ok) return { ok: false, rejection: plain(answered.rejection) };
-    const ids = [...newestHere({ authors: here, sinceMs, most }), ...answered.value.ids];
+    const answered = await this.#newest.add({ authors: others, sinceMs, most });
+    if (!answered.ok) return answered;
+    const ids = [...newestHere({ authors: here, sinceMs, most }), ...answered.value];
     return { ok: true, value: ids.sort(descending).slice(0, most) };
+  }
+
+  async #newestOfOthers({ authors, sinceMs, most }: Recent): Promise<Outcome<StatusId[]>> {
+    const answered = await this.#options.client.call('newest', { authors: [...authors], sinceMs, most });
+    if (answered.ok) return { ok: true, value: answered.value.ids };
+    return { ok: false, rejection: plain(answered.rejection) };
   }
 
   /** Ranges wherever they are, in their order. */

@@ -14,12 +14,17 @@ export function gatewaysFor(processors: number): number {
   return Math.min(mostGateways, Math.max(1, processors - 1));
 }
 
+/** Of gateways that are more than the processors: the core would get no more of these than each of them, and they all wait for it. */
+const niceGateway = 10;
+
 export interface GatewayPlan {
   gateways: number;
   /** Of each; null: as many as its open files allow. */
   mostConnections: number | null;
   /** It is the memory that allows no more. */
   isBoundByMemory: boolean;
+  /** How far gateways stand behind others for a processor; null: not at all. */
+  niceness: number | null;
 }
 
 /**
@@ -32,11 +37,13 @@ export function planGateways(
 ): GatewayPlan {
   const { hasCore, mostConnections } = asked;
   const gateways = asked.gateways === 'auto' ? gatewaysFor(processors) : asked.gateways;
-  if (mostConnections !== null) return { gateways, mostConnections, isBoundByMemory: false };
+  const niceness = hasCore && gateways > processors ? niceGateway : null;
+  if (mostConnections !== null) return { gateways, mostConnections, isBoundByMemory: false, niceness };
   const bytes = Math.min(memory.totalBytes, memory.limit?.bytes ?? memory.totalBytes);
   const share = Math.floor(connectionsInMemory({ bytes, gateways, hasCore }) / gateways);
   const isBoundByMemory = share < connectionRoom(filesOfGateway(files)).most;
-  return { gateways, mostConnections: isBoundByMemory ? Math.max(1, share) : null, isBoundByMemory };
+  const most = isBoundByMemory ? Math.max(1, share) : null;
+  return { gateways, mostConnections: most, isBoundByMemory, niceness };
 }
 
 /** Node raises its soft limit to the hard one when it starts. Null: nobody knows. */

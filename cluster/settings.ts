@@ -92,6 +92,8 @@ export const gatewaySettings = z
     mostConnections: z.int().min(1).max(10_000_000).optional(),
     /** Mebibytes of posts and people that it remembers, where that is not the usual number. */
     cacheMib: z.int().min(1).max(1_000_000).optional(),
+    /** How far it stands behind others for a processor. */
+    niceness: z.int().min(1).max(19).optional(),
     /** Seconds after which a silent stream is pinged. */
     pingAfterS: z.int().min(4).max(900).optional(),
   })

@@ -1,7 +1,8 @@
 // The gateway process: settings in, a gateway, an orderly end. The agent starts it, and starts it again; while it runs the agent may tell it of
 // another page, or to make room for another gateway.
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
+import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
 import { z } from 'zod';
@@ -49,6 +50,7 @@ async function start(): Promise<void> {
   });
   const port = await gateway.listen(settings.port, settings.host);
   const { mostConnections } = gateway;
+  if (settings.niceness !== undefined) standBehind(settings.niceness, log);
   log.info({ host: settings.host, port, mostConnections }, 'the gateway serves');
   const said = join(settings.data, pageSaidFile(settings.index));
   const say = async (pageOf: Omit<PageSaid, 'pid'>): Promise<void> => {
@@ -62,6 +64,17 @@ async function start(): Promise<void> {
   notices.look = noticeReader({ gateway, data: settings.data, page, say, end, log });
   if (notices.isDue) notices.look();
   tellAgent({ ready: true });
+}
+
+/** For a processor, behind those who are less nice. */
+function standBehind(niceness: number, log: pino.Logger): void {
+  try {
+    setPriority(niceness);
+    // Where Linux gives each session of processes the same share, only this one's own says something to others.
+    writeFileSync('/proc/self/autogroup', String(niceness));
+  } catch (error) {
+    log.debug({ err: error }, 'the kernel schedules without groups, or does not say');
+  }
 }
 
 /** Looks at what the agent has written down for this process. One look after the other. */

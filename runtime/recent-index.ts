@@ -2,6 +2,7 @@
 import { LRUCache } from 'lru-cache';
 import type { AccountId } from './account-id.ts';
 import type { Recent } from './behaviours.ts';
+import { RecentLately } from './recent-lately.ts';
 import { makeStatusId, type StatusId, statusAuthor } from './status-id.ts';
 import { restOfStatus, restOfStatusBelow, statusRestLength as stride } from './status-rest.ts';
 
@@ -10,6 +11,8 @@ export interface RecentIndexOptions {
   read(author: AccountId, below: string | null, most: number): Vector;
   /** Most ids kept in memory over all authors. The authors asked for least recently go first. */
   mostIds: number;
+  /** All statuses made at this time or later are yet to come, and will be added; absent: what comes is not. */
+  newFromMs?(): number;
 }
 
 /** Rests of status ids, newest first, one after the other. */
@@ -33,9 +36,13 @@ export class RecentIndex {
   misses = 0;
   readonly #read: RecentIndexOptions['read'];
   readonly #authors: LRUCache<AccountId, AuthorRecent>;
+  readonly #lately: RecentLately;
+  readonly #newFromMs: () => number;
 
-  constructor({ read, mostIds }: RecentIndexOptions) {
+  constructor({ read, mostIds, newFromMs = () => Number.POSITIVE_INFINITY }: RecentIndexOptions) {
     this.#read = read;
+    this.#newFromMs = newFromMs;
+    this.#lately = new RecentLately(newFromMs());
     this.#authors = new LRUCache({
       maxSize: mostIds,
       sizeCalculation: ({ vector }) => vectorOverhead + vector.length / stride,
@@ -44,6 +51,7 @@ export class RecentIndex {
 
   /** Takes in a status that followers may see. Doing it twice does no harm. */
   add(id: StatusId): void {
+    this.#lately.add(id);
     const author = statusAuthor(id);
     const known = this.#authors.peek(author);
     if (known === undefined) return;
@@ -58,6 +66,7 @@ export class RecentIndex {
 
   /** Forgets a status that is gone. */
   remove(id: StatusId): void {
+    this.#lately.remove(id);
     const author = statusAuthor(id);
     const known = this.#authors.peek(author);
     if (known === undefined) return;
@@ -84,7 +93,11 @@ export class RecentIndex {
   }
 
   /** The newest statuses over many authors, newest first. */
-  newestOf({ authors, sinceMs, most }: Recent): StatusId[] {
+  newestOf(recent: Recent): StatusId[] {
+    const lately = this.#lately.newestOf(recent);
+    if (lately !== null) return lately;
+    const { authors, sinceMs } = recent;
+    const { most } = recent;
     const heap: Cursor[] = [];
     for (const author of authors) {
       const { vector, cut } = this.#recentOf(author);
@@ -111,6 +124,7 @@ export class RecentIndex {
   /** What is on the disk for an author counts otherwise from now on. */
   clear(): void {
     this.#authors.clear();
+    this.#lately.clear(this.#newFromMs());
   }
 
   get authors(): number {

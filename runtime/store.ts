@@ -39,12 +39,14 @@ import type { StoreStatistics } from './store-statistics.ts';
 import type { TrimFloor } from './store-trim.ts';
 import { StoreWorks } from './store-works.ts';
 import { StoreWriter, type SubmitOptions, type Submitted } from './store-writer.ts';
-import { noVersion, type Version } from './version.ts';
+import { noVersion, type Version, versionMs } from './version.ts';
 import { packWire } from './wire-bytes.ts';
 
 /** A client that was away for longer is told to read anew. */
 const lateKeptMs = 25 * 3_600_000;
 const mostLateForgotten = 10_000;
+/** No status on the disk is made later than this after the newest of versions: clocks agree better, or are not believed. */
+const aheadMs = 10_000;
 
 /** The folder or what is in it can't be used: `cause` is what the system said. */
 export class StoreOpenError extends Error {
@@ -163,6 +165,7 @@ export class Store {
     this.#recent = new RecentIndex({
       read: (author, below, most) => (placement.owns(partitionOf(author)) ? onDisk(author, below, most) : ''),
       mostIds: limits.mostIds,
+      newFromMs: () => Math.max(now(), versionMs(this.#version)) + aheadMs,
     });
     this.#search = new SearchIndex({
       tables: environment,

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir, totalmem } from 'node:os';
+import { availableParallelism, getPriority, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { readRecord, runCommand, type Server, type ServerOptions, startServer } from '../support/server.ts';
@@ -69,9 +69,9 @@ function isGone(pid: number): boolean {
 
 test('SIGTERM ends the gateways, the core and the agent, with exit code 0', async () => {
   // As `npm start` runs it; the others run what was bundled of the same source.
-  const server = await start({ gateways: 2, fromSource: true });
+  const server = await start({ gateways: 3, fromSource: true });
   const pids = [server.agentPid(), server.corePid(), ...server.gatewayPids()];
-  expect(new Set(pids).size).toBe(4);
+  expect(new Set(pids).size).toBe(5);
   await server.stop();
   expect(pids.every(isGone)).toBe(true);
   expect(server.stdout()).toContain('Stopped.');
@@ -113,6 +113,15 @@ test("a core's heap may take half of the memory there is", async () => {
   // The nursery comes on top.
   expect(share).toBeLessThan(0.6);
   expect(share).toBeGreaterThan(0.45);
+});
+
+test('gateways that are more than the processors are behind the core in the queue for them', async () => {
+  const gateways = 3;
+  const server = await startServer({ gateways });
+  onTestFinished(() => server.stop());
+  const niceness = gateways > availableParallelism() ? 10 : 0;
+  expect(server.gatewayPids().map((pid) => getPriority(pid))).toEqual([niceness, niceness, niceness]);
+  expect(getPriority(server.corePid())).toBe(0);
 });
 
 test('gateways are told after how long to ping', async () => {

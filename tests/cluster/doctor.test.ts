@@ -133,6 +133,7 @@ test('gateways are given what memory there is, where it is less than their files
     gateways: 7,
     mostConnections: null,
     isBoundByMemory: false,
+    niceness: null,
   });
   const limit = { bytes: gibibyte / 2, usedBytes: 0 };
   const small = { ...roomy, memory: { ...roomy.memory, limit } };
@@ -141,8 +142,15 @@ test('gateways are given what memory there is, where it is less than their files
     gateways: 2,
     mostConnections: Math.floor(Math.floor(bytes / bytesOfConnection) / 2),
     isBoundByMemory: true,
+    niceness: null,
   });
   expect(planGateways({ ...asked, mostConnections: 30_000 }, small).mostConnections).toBe(30_000);
+});
+
+test('gateways that are more than the processors stand behind the core that they wait for', () => {
+  const nicenessOf = (gateways: number, hasCore = true): number | null =>
+    planGateways({ gateways, mostConnections: null, hasCore }, { ...roomy, processors: 8 }).niceness;
+  expect([nicenessOf(8), nicenessOf(9), nicenessOf(9, false)]).toEqual([null, 10, null]);
 });
 
 /** A folder with these files in place of `/`. */

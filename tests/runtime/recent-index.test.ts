@@ -8,7 +8,7 @@ import { restOfStatus } from '../../runtime/status-rest.ts';
 import { upTo } from './store-harness.ts';
 
 /** Statuses on a disk of the test's, and an index over them. */
-function setUp(mostIds = 1_000_000) {
+function setUp(mostIds = 1_000_000, keepsLately = false) {
   const disk = new Set<StatusId>();
   const reads: AccountId[] = [];
   const ofAuthor = (author: AccountId) =>
@@ -18,6 +18,7 @@ function setUp(mostIds = 1_000_000) {
       .reverse();
   const index = new RecentIndex({
     mostIds,
+    ...(keepsLately ? { newFromMs: () => Math.max(0, ...[...disk].map((id) => statusMs(id) + 1)) } : {}),
     read: (author, below, most) => {
       reads.push(author);
       const rests = ofAuthor(author).map(restOfStatus);
@@ -60,25 +61,35 @@ test('whatever is added, removed and asked for in whatever order, the newest are
     fc
       .tuple(fc.subarray(authors), fc.nat(200), fc.nat(300))
       .map(([some, sinceMs, most]) => ({ kind: 'many', authors: some, sinceMs, most }) as const),
+    fc.constant({ kind: 'clear' } as const),
   );
+  const anyKept = fc.constantFrom(50, 1_000_000);
   fc.assert(
-    fc.property(fc.array(anyStep, { maxLength: 30 }), fc.constantFrom(50, 1_000_000), (steps, mostIds) => {
-      const { disk, ofAuthor, index, add, remove } = setUp(mostIds);
-      for (const step of steps) {
-        if (step.kind === 'add') step.ids.forEach(add);
-        else if (step.kind === 'remove') step.ids.forEach(remove);
-        else if (step.kind === 'one') {
-          const expected = ofAuthor(step.author).filter((id) => step.below === null || id < step.below);
-          expect(index.newestOfOne(step.author, step.below, step.most)).toEqual(expected.slice(0, step.most));
-        } else {
-          const expected = [...disk]
-            .filter((id) => step.authors.includes(statusAuthor(id)) && statusMs(id) >= step.sinceMs)
-            .toSorted()
-            .reverse();
-          expect(index.newestOf(step)).toEqual(expected.slice(0, step.most));
+    fc.property(
+      fc.array(anyStep, { maxLength: 30 }),
+      anyKept,
+      fc.boolean(),
+      (steps, mostIds, keepsLately) => {
+        const { disk, ofAuthor, index, add, remove } = setUp(mostIds, keepsLately);
+        for (const step of steps) {
+          if (step.kind === 'add') step.ids.forEach(add);
+          else if (step.kind === 'remove') step.ids.forEach(remove);
+          else if (step.kind === 'clear') index.clear();
+          else if (step.kind === 'one') {
+            const expected = ofAuthor(step.author).filter((id) => step.below === null || id < step.below);
+            expect(index.newestOfOne(step.author, step.below, step.most)).toEqual(
+              expected.slice(0, step.most),
+            );
+          } else {
+            const expected = [...disk]
+              .filter((id) => step.authors.includes(statusAuthor(id)) && statusMs(id) >= step.sinceMs)
+              .toSorted()
+              .reverse();
+            expect(index.newestOf(step)).toEqual(expected.slice(0, step.most));
+          }
         }
-      }
-    }),
+      },
+    ),
     { numRuns: 300 },
   );
 });
