@@ -6,7 +6,7 @@ import type { LinkClock } from './link-clock.ts';
 import { handshakeMs, type Knocked } from './link-door.ts';
 import { aboutBytes, unpackMessages } from './link-frame.ts';
 import { Introducing } from './link-introducing.ts';
-import { HeldLease, heartbeatMs, leaseMs, operatorSilenceMs } from './link-lease.ts';
+import { HeldLease, heartbeatMs, leaseMsOf, operatorSilenceMs } from './link-lease.ts';
 import {
   type AnswerMessage,
   answer,
@@ -217,7 +217,7 @@ export class LinkConnection {
   }
 
   #greet(frame: Uint8Array): void {
-    const { clock, role } = this.#options;
+    const { clock, role, knocked } = this.#options;
     const step = this.#introducing.take(frame, clock.nowMs());
     switch (step.kind) {
       case 'send':
@@ -227,14 +227,18 @@ export class LinkConnection {
         this.#options.meter.count('handshakes-refused', 1);
         this.end(step.reason);
         return;
-      case 'open':
+      case 'open': {
+        const { introducedAtMs, protocol } = step;
+        const lastsMs =
+          role === 'operator' ? operatorSilenceMs : leaseMsOf({ isOwn: knocked.isOwn, protocol });
         this.#state = 'open';
-        this.#lease = new HeldLease(step.introducedAtMs, role === 'operator' ? operatorSilenceMs : leaseMs);
+        this.#lease = new HeldLease(introducedAtMs, lastsMs);
         this.#stops.push(clock.every(heartbeatMs, () => this.#beat()));
         if (this.#isWantedNew) this.#outbox.schedule();
         this.#options.meter.count('links-opened', 1);
         this.#options.opened();
         return;
+      }
     }
   }
 

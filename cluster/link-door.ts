@@ -13,6 +13,8 @@ export interface Knocked {
   socket: WebSocket;
   /** For the greeting. */
   key: Uint8Array;
+  /** It is on this machine. */
+  isOwn: boolean;
   /** Whom it belongs to, for the log. */
   about: object;
 }
@@ -33,7 +35,7 @@ export function fileDoor(path: string): Door {
       try {
         const { port, key, pid, incarnation } = await readLinkFile(path);
         const socket = new WebSocket(`ws://127.0.0.1:${port}${linkPath}`, settings);
-        return { knocked: { socket, key, about: { pid, incarnation } } };
+        return { knocked: { socket, key, isOwn: true, about: { pid, incarnation } } };
       } catch (error) {
         if (!(error instanceof LinkFileError)) throw error;
         return { knocked: null, reason: error.message };
@@ -82,7 +84,7 @@ export function nodeDoor({ addresses, tls, expects, key }: NodeDoorOptions): Doo
           const publicKey = peerKeyOf(connection);
           if (publicKey === null) refuse('it has no Ed25519 certificate');
           else if (!expects(publicKey)) refuse('another node answers there');
-          else resolve({ knocked: { socket: over(connection), key, about: { host, port } } });
+          else resolve({ knocked: { socket: over(connection), key, isOwn: false, about: { host, port } } });
         });
       });
     },

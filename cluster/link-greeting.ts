@@ -31,7 +31,7 @@ export interface GreetingOptions {
   roles: readonly LinkRole[];
   clock: LinkClock;
   /** Proved. The next message may follow at once: listen to the socket before this returns. */
-  greeted(introduced: Introduction): void;
+  greeted(introduced: Introduction, protocol: number): void;
   /** Refused, timed out or left: the connection is ended already. */
   failed(reason: string, event: 'handshakes-refused' | 'handshakes-timed-out' | null): void;
 }
@@ -104,6 +104,6 @@ export function greet(options: GreetingOptions): void {
     }
     done();
     socket.send(packFrame(welcome.encode({ protocol, proof: proofOf('core', key, asked, introduced) })));
-    options.greeted(introduced);
+    options.greeted(introduced, protocol);
   }
 }

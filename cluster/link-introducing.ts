@@ -15,7 +15,7 @@ import { commonProtocol, newNonce, proofOf, sameProof } from './link-proof.ts';
 export type IntroducingStep =
   | { kind: 'send'; frame: Uint8Array }
   /** Both have proved themselves. The lease counts from the time given. */
-  | { kind: 'open'; introducedAtMs: number }
+  | { kind: 'open'; introducedAtMs: number; protocol: number }
   | { kind: 'refuse'; reason: string };
 
 export class Introducing {
@@ -47,7 +47,7 @@ export class Introducing {
     if (protocol !== commonProtocol(this.#asked)) {
       return { kind: 'refuse', reason: `the core chose protocol ${protocol}, which was not offered` };
     }
-    return { kind: 'open', introducedAtMs: this.#introducedAtMs };
+    return { kind: 'open', introducedAtMs: this.#introducedAtMs, protocol };
   }
 
   #introduce(asked: Challenge, nowMs: number): IntroducingStep {

@@ -16,7 +16,8 @@ import {
 
 /** The versions of this file's messages that this program understands. A link uses the highest both ends know. */
 export const protocolFrom = 1;
-export const protocolTo = 1;
+/** 2: leases on a core's own machine last longer (`link-lease.ts`). */
+export const protocolTo = 2;
 
 const role = oneOf('gateway', 'operator', 'core');
 /** Operators and other cores hold no caches: no fence waits for one that is gone. */

@@ -5,7 +5,7 @@ import type { Rejection } from '../runtime/behaviours.ts';
 import type { Allowance } from './core-client.ts';
 import type { LinkClock } from './link-clock.ts';
 import { aboutBytes } from './link-frame.ts';
-import { GivenLease, heartbeatMs, leaseMs, operatorSilenceMs } from './link-lease.ts';
+import { GivenLease, heartbeatMs, leaseMsOf, operatorSilenceMs } from './link-lease.ts';
 import {
   answer,
   type CoreList,
@@ -63,6 +63,8 @@ export interface PeerOptions {
   /** Of another machine: its name and its key. */
   remote: RemoteEnd | null;
   introducedAtMs: number;
+  /** Of the link. */
+  protocol: number;
   clock: LinkClock;
   meter: LinkMeter;
   /** Called once, whoever ended the link. */
@@ -77,6 +79,7 @@ export class Peer implements LinkPeer {
   readonly remote: RemoteEnd | null;
   readonly topics = new Set<string>();
   readonly lease: GivenLease;
+  readonly #leaseMs: number;
   isOpen = true;
   /** Requests that are being handled. */
   underWay = 0;
@@ -94,7 +97,8 @@ export class Peer implements LinkPeer {
     this.role = options.role;
     this.remote = options.remote;
     this.machine = options.remote?.machine ?? null;
-    this.lease = new GivenLease(options.introducedAtMs);
+    this.#leaseMs = leaseMsOf({ isOwn: options.remote === null, protocol: options.protocol });
+    this.lease = new GivenLease(options.introducedAtMs, this.#leaseMs);
     this.#outbox = new Outbox({
       socket: options.socket,
       meter: options.meter,
@@ -195,7 +199,7 @@ export class Peer implements LinkPeer {
    * (A gateway's lease has run out by then: the pong that would renew it is among what it has not taken.) Called every so often.
    */
   check(nowMs: number): void {
-    const patienceMs = this.role === 'operator' ? operatorSilenceMs : leaseMs;
+    const patienceMs = this.role === 'operator' ? operatorSilenceMs : this.#leaseMs;
     const untakenMs = this.lease.untakenMs(nowMs);
     if (this.lease.silentMs(nowMs) > patienceMs) {
       this.drop(`nothing came from it for ${patienceMs} ms`, 'silent-peers');

@@ -12,7 +12,7 @@ import { linkPath } from './link-door.ts';
 import { frameMostBytes, unpackMessages } from './link-frame.ts';
 import { greet } from './link-greeting.ts';
 import { type HandleRequest, Requests } from './link-handling.ts';
-import { heartbeatMs, leaseMs, leaseSlackMs } from './link-lease.ts';
+import { heartbeatMs, leaseSlackMs, ownLeaseMs } from './link-lease.ts';
 import type { LinkLog } from './link-log.ts';
 import {
   call,
@@ -115,6 +115,12 @@ interface Met {
   remote: RemoteEnd | null;
 }
 
+interface Greeted {
+  introduced: Introduction;
+  protocol: number;
+  remote: RemoteEnd | null;
+}
+
 class AllLinks implements LinkServer {
   readonly port: number;
   readonly peers = new Set<Peer>();
@@ -151,7 +157,7 @@ class AllLinks implements LinkServer {
     this.#checkedAtMs = this.#clock.nowMs();
     // A gateway that stands still may still hold a lease of the core that ran before: it finds out when it wakes.
     this.#leasesOverAtMs =
-      options.hadPredecessor === false ? this.#checkedAtMs : this.#checkedAtMs + leaseMs + leaseSlackMs;
+      options.hadPredecessor === false ? this.#checkedAtMs : this.#checkedAtMs + ownLeaseMs + leaseSlackMs;
     this.#stopChecking = this.#clock.every(heartbeatMs, () => this.#check());
     http.on('error', (error) => options.log.warn({ error: String(error) }, 'the link server failed'));
     http.on('request', (_request, response) => {
@@ -251,7 +257,7 @@ class AllLinks implements LinkServer {
   }
 
   tookOver(): void {
-    this.#leasesOverAtMs = Math.max(this.#leasesOverAtMs, this.#clock.nowMs() + leaseMs + leaseSlackMs);
+    this.#leasesOverAtMs = Math.max(this.#leasesOverAtMs, this.#clock.nowMs() + ownLeaseMs + leaseSlackMs);
   }
 
   #turnAway(connection: Duplex, isRefused: boolean, reason: string | null): void {
@@ -283,9 +289,9 @@ class AllLinks implements LinkServer {
       key,
       roles,
       clock: this.#clock,
-      greeted: (introduced) => {
+      greeted: (introduced, protocol) => {
         this.#strangers--;
-        this.#welcome(socket, introduced, remote);
+        this.#welcome(socket, { introduced, protocol, remote });
       },
       failed: (reason, event) => {
         this.#strangers--;
@@ -296,7 +302,7 @@ class AllLinks implements LinkServer {
     });
   }
 
-  #welcome(socket: WebSocket, introduced: Introduction, remote: RemoteEnd | null): void {
+  #welcome(socket: WebSocket, { introduced, protocol, remote }: Greeted): void {
     if (this.#isLeaving) {
       socket.close(closeCode.goingAway);
       return;
@@ -309,6 +315,7 @@ class AllLinks implements LinkServer {
       role,
       remote,
       introducedAtMs: this.#clock.nowMs(),
+      protocol,
       clock: this.#clock,
       meter: this.#meter,
       gone: (reason) => this.#gone(peer, reason),

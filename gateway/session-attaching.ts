@@ -11,7 +11,7 @@ import type { SessionTable } from './session-table.ts';
  * would cost all of them their links, and that is more to attach.
  */
 const mostAtOnce = 256;
-const leastAtOnce = 8;
+const leastAtOnce = 32;
 const slowMs = 500;
 const quickMs = 250;
 /** After a busy answer; each further one doubles it. */

@@ -1,6 +1,6 @@
 // Fences: an answer behind one may count on every gateway having dropped what was changed before.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { leaseMs, leaseSlackMs } from '../../cluster/link-lease.ts';
+import { leaseSlackMs, ownLeaseMs } from '../../cluster/link-lease.ts';
 import { until } from '../support/until.ts';
 import { Ends, ManualClock, messagesTravel, statusId, type Visitor } from './link-ends.ts';
 
@@ -9,7 +9,7 @@ beforeEach(() => ends.open());
 afterEach(() => ends.close());
 
 const changes = { statuses: [statusId(1)], accounts: [], tokens: [] };
-const surelyOverMs = leaseMs + leaseSlackMs;
+const surelyOverMs = ownLeaseMs + leaseSlackMs;
 
 /** Whether a promise has resolved, looked at without waiting. */
 function watch(promise: Promise<unknown> | undefined): { isPassed: boolean } {

@@ -7,8 +7,10 @@ import {
   HeldLease,
   heartbeatMs,
   leaseMs,
+  leaseMsOf,
   leaseSlackMs,
   mostDrift,
+  ownLeaseMs,
 } from '../../cluster/link-lease.ts';
 import { until } from '../support/until.ts';
 import { Ends, ManualClock, messagesTravel } from './link-ends.ts';
@@ -141,6 +143,12 @@ describe('between machines', () => {
   });
 });
 
+test('lasts longer on one machine, where both ends know of it', () => {
+  expect(leaseMsOf({ isOwn: true, protocol: 2 })).toBe(ownLeaseMs);
+  expect(leaseMsOf({ isOwn: true, protocol: 1 })).toBe(leaseMs);
+  expect(leaseMsOf({ isOwn: false, protocol: 2 })).toBe(leaseMs);
+});
+
 describe('a gateway', () => {
   test('stays up while the core answers', async () => {
     const clock = new ManualClock();
@@ -156,7 +164,7 @@ describe('a gateway', () => {
     await ends.core();
     const gateway = await ends.gateway({ clock }).isUp();
 
-    clock.jump(leaseMs - 1);
+    clock.jump(ownLeaseMs - 1);
     expect(gateway.client.isUp).toBe(true);
     clock.jump(1);
     expect(gateway.client.isUp).toBe(false);
@@ -168,7 +176,7 @@ describe('a gateway', () => {
     const core = await ends.core();
     const gateway = await ends.gateway({ clock }).isUp();
 
-    clock.jump(leaseMs);
+    clock.jump(ownLeaseMs);
     core.peers[0]?.sendChanged({ statuses: [], accounts: [], tokens: ['token'] });
     await until(() => gateway.happened.length > 1);
 
@@ -186,7 +194,7 @@ describe('a gateway', () => {
     // It greets and takes in everything, and answers nothing.
     const core = await ends.coreByHand();
     const gateway = await ends.gateway({ clock }).isUp();
-    await clock.advance(leaseMs - 100);
+    await clock.advance(ownLeaseMs - 100);
     expect(gateway.kinds()).toEqual(['up']);
     await clock.advance(100 + heartbeatMs);
     expect(gateway.kinds().slice(0, 2)).toEqual(['up', 'down']);
@@ -202,16 +210,16 @@ describe('a gateway', () => {
 });
 
 describe('a core', () => {
-  test('gives up a peer from which nothing comes for 3 s', async () => {
+  test('gives up a peer from which nothing comes for 6 s', async () => {
     const clock = new ManualClock();
     const core = await ends.core({ clock });
     const silent = await ends.visitor(core);
-    await clock.advance(leaseMs);
+    await clock.advance(ownLeaseMs);
     expect(core.server.peers.size).toBe(1);
     await clock.advance(heartbeatMs);
 
     expect(core.server.peers.size).toBe(0);
-    expect(core.gone.map(({ reason }) => reason)).toEqual(['nothing came from it for 3000 ms']);
+    expect(core.gone.map(({ reason }) => reason)).toEqual(['nothing came from it for 6000 ms']);
     expect(core.meter.of('silent-peers')).toBe(1);
     await silent.closed;
   });
@@ -225,7 +233,7 @@ describe('a core', () => {
     expect(core.server.peers.size).toBe(1);
     visitor.send(['ping', [1, 0]]);
     await messagesTravel();
-    await clock.advance(leaseMs);
+    await clock.advance(ownLeaseMs);
     expect(core.server.peers.size).toBe(1);
   });
 

@@ -129,9 +129,9 @@ test('while the core answers slowly it is asked fewer at once, and more again wh
   expect(await answerAll(600)).toBe(128);
   expect(await answerAll(400)).toBe(128);
   for (let round = 0; round < 10; round++) await answerAll(600);
-  expect(await answerAll(600)).toBe(8);
-  expect(await answerAll(100)).toBe(16);
-  expect(await answerAll(100)).toBe(32);
+  expect(await answerAll(600)).toBe(32);
+  expect(await answerAll(100)).toBe(64);
+  expect(await answerAll(100)).toBe(128);
 });
 
 test('after a lost link every session is attached again with its cursor, its token looked at first', async () => {
