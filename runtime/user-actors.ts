@@ -191,8 +191,12 @@ export class UserActors<State, Message extends { kind: string }, Item> {
   tell(account: AccountId, message: Message): void {
     const cell = this.#cells.get(account);
     if (cell === undefined) return;
-    if (this.#isFree(cell)) this.#receive(cell, message, this.#moment(0));
-    else this.#send(cell, { message, request: 0 });
+    if (!this.#isFree(cell)) {
+      this.#send(cell, { message, request: 0 });
+      return;
+    }
+    cell.lastMs = this.#options.now();
+    this.#receive(cell, message, this.#moment(0));
   }
 
   /** Nothing is before what comes now: it needs no actor's mailbox, which would cost more than all the rest. */

@@ -274,6 +274,24 @@ test('a user with a live session stays awake however long nothing comes', async 
   expect(tested.gateway.itemsOf(7).map((item) => item.kind === 'update' && item.row.id)).toEqual([id]);
 });
 
+test('a user whose gateway has gone stays awake as long as anybody to whom nothing comes', async () => {
+  await tested.close();
+  let nowMs = Date.now();
+  tested = await openTestCore({ now: () => nowMs, idleMs: 600_000 });
+  const { bob } = await adaFollowedByBob();
+  await tested.attach(bob, 7);
+  nowMs += 3_600_000;
+  tested.core.peerGone(tested.gateway);
+  const awake = (): number => tested.core.behaviours.codes.reduce((sum, { actors }) => sum + actors, 0);
+  nowMs += 599_000;
+  tested.core.stopIdle();
+  await tested.quiet();
+  expect(awake()).toBe(1);
+  nowMs += 2000;
+  tested.core.stopIdle();
+  await until(() => awake() === 0);
+});
+
 test('a private post reaches followers alone, a direct one those it names', async () => {
   const { ada, bob } = await adaFollowedByBob();
   const [carol] = await tested.accounts('carol');
