@@ -142,6 +142,9 @@ add('connections', 'many live connections at once: what each costs, how late pos
   )
   .addOption(numbers('--steps <list>', 'without url: connections in all, one step after the other', [20_000]))
   .addOption(graphKept())
+  .addOption(
+    number('--users <n>', 'without url: people there are, connected or not; 0: as many as the last step', 0),
+  )
   .addOption(number('--followees <n>', 'without url: of each', 20))
   .addOption(number('--gateways <n>', 'without url: gateway processes; 0: as many as are needed', 0))
   .addOption(number('--hold <n>', 'without url: seconds for which the last step is held under posts', 60))

@@ -26,17 +26,19 @@ export async function toOwnServer(ground: Ground): Promise<Run> {
   const { options, folder } = ground;
   const { steps: ascending, port, followees, seed } = options;
   const steps = [...new Set(ascending)].sort((a, b) => a - b);
-  const users = steps.at(-1) ?? 0;
-  const gateways = options.gateways || Math.ceil(users / connectionsAGateway);
+  const most = steps.at(-1) ?? 0;
+  const users = options.users || most;
+  if (users < most) throw new Error(`--users ${users} are fewer than the ${most} of the last step`);
+  const gateways = options.gateways || Math.ceil(most / connectionsAGateway);
   requireLimits({
-    connections: users,
+    connections: most,
     targets: [`127.0.0.1:${port}`],
     sources: options.sources,
     isLocal: true,
   });
   await requireFree(port);
   const { graph, tokens, dataFolder } = await makeHome({ users, followees, seed }, folder, options.graph);
-  const pingS = Math.min(mostPingS, Math.max(usualPingS, Math.ceil(users / pingsPerSecond)));
+  const pingS = Math.min(mostPingS, Math.max(usualPingS, Math.ceil(most / pingsPerSecond)));
   const more = ['--ping', String(pingS)];
   const server = await withClock(
     `starting ${gateways} gateways`,
@@ -91,7 +93,7 @@ export async function toOwnServer(ground: Ground): Promise<Run> {
   await crowd.close();
   await server.stop();
   return {
-    name: `${done.map(({ asked }) => count(asked)).join(', ')} people with ${followees} followees each, ${gateways} gateways${options.compact ? ', compact' : ''}; silent ones pinged every ${pingS} s; the last held ${count(options.hold)} s`,
+    name: `${done.map(({ asked }) => count(asked)).join(', ')} people${users > most ? ` of ${count(users)}` : ''} with ${followees} followees each, ${gateways} gateways${options.compact ? ', compact' : ''}; silent ones pinged every ${pingS} s; the last held ${count(options.hold)} s`,
     bare,
     steps: done,
     moments: watching.moments,

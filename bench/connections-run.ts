@@ -9,6 +9,7 @@ export interface ConnectionsOptions {
   /** Of a server of our own: how many connections there are after each step. */
   steps: readonly number[];
   followees: number;
+  users: number;
   gateways: number;
   hold: number;
   /** Deliveries a second that the posts of a stretch make. */
