@@ -100,6 +100,7 @@ const plain: ConnectionsOptions = {
   quick: false,
   steps: [],
   followees: 20,
+  users: 0,
   gateways: 1,
   hold: 0,
   rate: 0,
