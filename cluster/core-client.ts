@@ -59,5 +59,10 @@ export interface CoreClient {
    * use of a cache, and keep the answer no longer than that use takes.
    */
   covered(): (account: AccountId) => boolean;
+  /**
+   * Whose sessions are attached where they were, or can be: those whose server knows of this link, though it may be silent. `attach` and `detach`
+   * are sent to it as well, and answered when it speaks again.
+   */
+  linked(): (account: AccountId) => boolean;
   close(): Promise<void>;
 }

@@ -44,6 +44,11 @@ export function connectCore({ linkFile, ...options }: CoreLinkOptions): CoreClie
   return new CoreLink({ ...options, door: fileDoor(linkFile) });
 }
 
+/** Whom they are for is known as long as the link is; they use no cache. */
+export function isOfSessions(kind: RequestKind): boolean {
+  return kind === 'attach' || kind === 'detach';
+}
+
 export class CoreLink implements CoreClient {
   readonly #options: LinkOptions;
   readonly #clock: LinkClock;
@@ -84,10 +89,29 @@ export class CoreLink implements CoreClient {
     return () => isUp;
   }
 
+  /** The core knows of it and takes what is said of sessions; perhaps its lease is over, and comes back. */
+  get isLinked(): boolean {
+    return this.#connection?.isOpen ?? false;
+  }
+
+  linked(): () => boolean {
+    const { isLinked } = this;
+    return () => isLinked;
+  }
+
+  /** For how long it has not been up. */
+  get downForMs(): number {
+    const connection = this.#connection;
+    const sinceMs = connection?.isOpen ? connection.leaseEndsAtMs : this.#downSinceMs;
+    return Math.max(0, this.#clock.nowMs() - sinceMs);
+  }
+
   call<K extends RequestKind>(kind: K, ask: Ask<K>, counted?: Counted): Promise<Answered<K>> {
     const nowMs = this.#clock.nowMs();
     const call = new PendingCall(kind, ask, counted, nowMs + this.#callTimeoutMs);
-    if (this.#connection?.takesCallsAt(nowMs)) this.#connection.call(call);
+    const connection = this.#connection;
+    const isTaken = isOfSessions(kind) ? connection?.isOpen : connection?.takesCallsAt(nowMs);
+    if (isTaken) connection?.call(call);
     else this.#hold(call, nowMs);
     return call.answered;
   }
@@ -126,8 +150,7 @@ export class CoreLink implements CoreClient {
       return;
     }
     const downMs = this.#isOpen ? 0 : nowMs - this.#downSinceMs;
-    const isOfSessions = call.kind === 'attach' || call.kind === 'detach';
-    if (this.#isClosed || isOfSessions || downMs >= graceMs || this.#held.length >= heldMost)
+    if (this.#isClosed || isOfSessions(call.kind) || downMs >= graceMs || this.#held.length >= heldMost)
       call.reject(noCore, null);
     else this.#held.push({ call, untilMs: nowMs + graceMs });
   }

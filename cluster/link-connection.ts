@@ -25,6 +25,7 @@ import {
 import type { LinkMeter } from './link-meter.ts';
 import { backlogSoftBytes, Outbox } from './link-outbox.ts';
 import type { SomePendingCall } from './link-pending.ts';
+import { LinkSilence, silenceMostMs } from './link-silence.ts';
 
 export interface ConnectionOptions {
   knocked: Knocked;
@@ -56,6 +57,7 @@ export class LinkConnection {
   #state: 'greeting' | 'open' | 'closed' = 'greeting';
   readonly #introducing: Introducing;
   #lease: HeldLease | null = null;
+  #silence: LinkSilence | null = null;
   /** The core takes no more requests, and this end says goodbye when those are answered that it took. */
   #isLeaving = false;
   readonly #pending = new Map<number, SomePendingCall>();
@@ -110,6 +112,16 @@ export class LinkConnection {
   /** The same, and the core takes requests. */
   takesCallsAt(nowMs: number): boolean {
     return !this.#isLeaving && this.isUpAt(nowMs);
+  }
+
+  /** The core knows of this link and takes requests, though it may have said nothing for long. */
+  get isOpen(): boolean {
+    return !this.#isLeaving && this.#state === 'open';
+  }
+
+  /** When the lease is over, or was; -Infinity before there is one. */
+  get leaseEndsAtMs(): number {
+    return this.#lease?.endsAtMs ?? Number.NEGATIVE_INFINITY;
   }
 
   call(pending: SomePendingCall): void {
@@ -189,7 +201,9 @@ export class LinkConnection {
         this.#greet(data);
         return;
       }
-      if (!this.isUpAt(this.#options.clock.nowMs())) {
+      const nowMs = this.#options.clock.nowMs();
+      const isUp = this.isUpAt(nowMs);
+      if (!isUp && !this.#silence?.mayLast(nowMs, data.length)) {
         this.#leaseIsOver();
         return;
       }
@@ -203,6 +217,10 @@ export class LinkConnection {
         this.#inboxAt = 0;
       } else {
         for (const message of messages) this.#inbox.push(message);
+      }
+      if (!isUp) {
+        if (!this.#silence?.isEndedBy(messages, nowMs)) return;
+        meter.count('links-revived', 1);
       }
       this.#drain();
     } catch (error) {
@@ -233,6 +251,7 @@ export class LinkConnection {
           role === 'operator' ? operatorSilenceMs : leaseMsOf({ isOwn: knocked.isOwn, protocol });
         this.#state = 'open';
         this.#lease = new HeldLease(introducedAtMs, lastsMs);
+        this.#silence = new LinkSilence(this.#lease, knocked.isOwn && role === 'gateway' ? silenceMostMs : 0);
         this.#stops.push(clock.every(heartbeatMs, () => this.#beat()));
         if (this.#isWantedNew) this.#outbox.schedule();
         this.#options.meter.count('links-opened', 1);
@@ -244,11 +263,10 @@ export class LinkConnection {
 
   #beat(): void {
     const nowMs = this.#options.clock.nowMs();
-    if (this.#lease === null || !this.#lease.holds(nowMs)) this.#leaseIsOver();
+    const lease = this.#lease;
+    if (lease === null || !(lease.holds(nowMs) || this.#silence?.mayLast(nowMs))) this.#leaseIsOver();
     else
-      this.#outbox.post(
-        toCore.encode({ kind: 'ping', id: this.#lease.ping(nowMs), confirmed: this.#lease.confirmed }),
-      );
+      this.#outbox.post(toCore.encode({ kind: 'ping', id: lease.ping(nowMs), confirmed: lease.confirmed }));
   }
 
   #leaseIsOver(): void {
@@ -279,6 +297,7 @@ export class LinkConnection {
     this.#isSettling = true;
     setImmediate(() => {
       this.#isSettling = false;
+      if (this.#state === 'open' && !this.isUpAt(this.#options.clock.nowMs())) return;
       try {
         this.#drain();
       } catch (error) {

@@ -61,6 +61,12 @@ export class HeldLease {
     return this.#lastId;
   }
 
+  /** The core has answered this ping, which is not to be told to it yet: what it sent before that is not processed. */
+  extend(id: number): void {
+    const ping = this.#sent.find((sent) => sent.id === id);
+    if (ping !== undefined) this.endsAtMs = Math.max(this.endsAtMs, ping.atMs + this.#lastsMs);
+  }
+
   /** The core has answered this ping. Ids that were never sent, or are answered already, change nothing. */
   confirm(id: number): void {
     const index = this.#sent.findIndex((ping) => ping.id === id);

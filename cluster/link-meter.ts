@@ -23,6 +23,8 @@ export type LinkEvent =
   | 'slow-peers'
   /** A peer from which nothing came for the time of a lease. */
   | 'silent-peers'
+  /** The lease was over and has begun again, with nothing lost in between. */
+  | 'links-revived'
   | 'faults'
   | 'calls-timed-out';
 

@@ -4,6 +4,7 @@ import type { Answer, Ask, Changed, RequestKind, Tick } from '../actors/messages
 import { type AccountId, partitionOf } from '../runtime/account-id.ts';
 import type { Rejection } from '../runtime/behaviours.ts';
 import type { Answered, CoreClient, Counted } from './core-client.ts';
+import { isOfSessions } from './link-client.ts';
 import { type LinkClock, machineClock } from './link-clock.ts';
 import type { LinkLog } from './link-log.ts';
 import type { CoreList, LinkRole } from './link-messages.ts';
@@ -122,6 +123,10 @@ class Routing implements RoutingClient {
       }
       return isLive;
     };
+  }
+
+  linked(): (account: AccountId) => boolean {
+    return (account) => this.#cores.at(this.#claims.serverOf(partitionOf(account))) !== null;
   }
 
   call<K extends RequestKind>(kind: K, ask: Ask<K>, counted?: Counted): Promise<Answered<K>> {
@@ -251,10 +256,10 @@ class Routing implements RoutingClient {
     target: Target,
     untilMs: number,
   ): Promise<Answered<K>> {
-    const isOfSessions = kind === 'attach' || kind === 'detach';
+    const isForSessions = isOfSessions(kind);
     const isRepeatable = routings[kind].isRepeatable(ask);
     for (;;) {
-      const core = this.#coreOf(target);
+      const core = isForSessions ? this.#linkedCoreOf(target) : this.#coreOf(target);
       if (core !== null) {
         const asked = this.#shiftsOf(target);
         const answered = await core.link.call(kind, ask, counted);
@@ -266,7 +271,7 @@ class Routing implements RoutingClient {
       const nowMs = this.#clock.nowMs();
       const isOver = nowMs >= untilMs || (core === null && nowMs - this.#missingSinceMs(target) >= graceMs);
       // Sessions do not wait: `served` attaches them.
-      if (isOver || isOfSessions) return this.#refused(core);
+      if (isOver || isForSessions) return this.#refused(core);
       const isWaited = await this.#waits.until(Math.min(untilMs, nowMs + againMs));
       if (!isWaited) return this.#refused(core);
       if (target.to === 'accounts' && this.#grouped(target.accounts).length > 1) return elsewhere;
@@ -285,6 +290,12 @@ class Routing implements RoutingClient {
       case 'own':
         return this.#cores.own();
     }
+  }
+
+  #linkedCoreOf(target: Target): LinkedCore | null {
+    return target.to === 'account'
+      ? this.#cores.at(this.#claims.serverOf(partitionOf(target.account)))
+      : this.#coreOf(target);
   }
 
   /**
@@ -309,8 +320,9 @@ class Routing implements RoutingClient {
     if (target.to !== 'account' && target.to !== 'accounts') return this.#noneSinceMs;
     const account = target.to === 'account' ? target.account : (target.accounts[0] ?? firstOfAll);
     const partition = partitionOf(account);
-    // Its lease is over, and that it is lost is about to be noticed.
-    if (this.#claims.serverOf(partition) !== nobody) return this.#clock.nowMs();
+    const server = this.#claims.serverOf(partition);
+    // Its lease is over. That it is lost is about to be noticed, or it is about to come back.
+    if (server !== nobody) return this.#clock.nowMs() - this.#cores.downForMs(server);
     return this.#lostAtMs.get(partition) ?? this.#startedMs;
   }
 

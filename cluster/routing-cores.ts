@@ -82,6 +82,17 @@ export class RoutingCores {
     return core?.link.isUp === true ? core : null;
   }
 
+  /** The core of this node, if it knows of the link to it. */
+  at(node: number): LinkedCore | null {
+    const core = this.#cores.get(node);
+    return core?.link.isLinked === true ? core : null;
+  }
+
+  /** For how long the core of this node has not been live. */
+  downForMs(node: number): number {
+    return this.#cores.get(node)?.link.downForMs ?? 0;
+  }
+
   /** All that can be asked now. */
   all(): LinkedCore[] {
     return [...this.#cores.values()].filter(({ link }) => link.isUp);

@@ -21,7 +21,7 @@ const mostRetryMs = 3000;
 const mostTries = 8;
 
 export interface AttachingOptions {
-  client: Pick<CoreClient, 'call' | 'covered'>;
+  client: Pick<CoreClient, 'call' | 'linked'>;
   authenticator: Pick<Authenticator, 'authenticate'>;
   table: SessionTable<Session>;
   /** The first thing that a session is told, if it asked for it. */
@@ -88,13 +88,13 @@ export class Attaching {
 
   #tell(phase: Session['phase'], account: Session['account'], number: number): void {
     // A session whose answer is outstanding may be attached: the core takes both in order.
-    if (phase === 'waiting' || !this.#client.covered()(account)) return;
+    if (phase === 'waiting' || !this.#client.linked()(account)) return;
     // What becomes of it does not matter: a push to a number that is not there goes nowhere, and a core that is gone has no sessions.
     void this.#client.call('detach', { account, session: number });
   }
 
   #next(): void {
-    const isServed = this.#client.covered();
+    const isServed = this.#client.linked();
     while (this.#underWay < this.#atOnce && this.#from < this.#queue.length) {
       const session = this.#queue[this.#from++];
       // Who serves it next will be told of it by `served`.

@@ -29,7 +29,7 @@ export interface HubLog {
 }
 
 export interface HubOptions {
-  client: Pick<CoreClient, 'call' | 'listen' | 'covered'>;
+  client: Pick<CoreClient, 'call' | 'listen' | 'linked'>;
   /** Told of all that is deleted before `changed` is. */
   deleted: Pick<DeletedPosts, 'has'>;
   authenticator: Pick<Authenticator, 'authenticate'>;

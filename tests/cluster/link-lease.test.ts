@@ -12,6 +12,8 @@ import {
   mostDrift,
   ownLeaseMs,
 } from '../../cluster/link-lease.ts';
+import { silenceMostMs } from '../../cluster/link-silence.ts';
+import type { AccountId } from '../../runtime/account-id.ts';
 import { until } from '../support/until.ts';
 import { Ends, ManualClock, messagesTravel } from './link-ends.ts';
 
@@ -44,9 +46,17 @@ describe('the lease', () => {
     const delay = fc.integer({ min: 0, max: 20_000 });
     fc.assert(
       fc.property(
-        fc.array(fc.record({ pauseMs: fc.integer({ min: 1, max: 5000 }), there: delay, back: delay }), {
-          maxLength: 30,
-        }),
+        fc.array(
+          fc.record({
+            pauseMs: fc.integer({ min: 1, max: 5000 }),
+            there: delay,
+            back: delay,
+            isKept: fc.boolean(),
+          }),
+          {
+            maxLength: 30,
+          },
+        ),
         (pings) => {
           const held = new HeldLease(0);
           const given = new GivenLease(5);
@@ -55,7 +65,7 @@ describe('the lease', () => {
           let sentMs = 0;
           let inMs = 0;
           let backMs = 0;
-          for (const { pauseMs, there, back } of pings) {
+          for (const { pauseMs, there, back, isKept } of pings) {
             sentMs += pauseMs;
             // Messages do not overtake each other.
             inMs = Math.max(inMs, sentMs + there);
@@ -63,7 +73,7 @@ describe('the lease', () => {
             let id = 0;
             steps.push({ atMs: sentMs, act: (atMs) => (id = held.ping(atMs)) });
             steps.push({ atMs: inMs, act: (atMs) => given.renew(atMs, { id, confirmed: held.confirmed }) });
-            steps.push({ atMs: backMs, act: () => held.confirm(id) });
+            steps.push({ atMs: backMs, act: () => held[isKept ? 'extend' : 'confirm'](id) });
           }
           steps.sort((one, other) => one.atMs - other.atMs);
           for (const { atMs, act } of steps) {
@@ -171,22 +181,73 @@ describe('a gateway', () => {
     expect(gateway.kinds(), 'nothing but the clock has told it').toEqual(['up']);
   });
 
-  test('processes nothing that waited for it while it was stopped, and says first that it is down', async () => {
+  test('that was stopped takes in what came meanwhile once the core has answered it anew, in order, and loses nothing', async () => {
     const clock = new ManualClock();
     const core = await ends.core();
     const gateway = await ends.gateway({ clock }).isUp();
 
     clock.jump(ownLeaseMs);
-    core.peers[0]?.sendChanged({ statuses: [], accounts: [], tokens: ['token'] });
-    await until(() => gateway.happened.length > 1);
+    core.peers[0]?.sendChanged({ statuses: [], accounts: [], tokens: ['first'] });
+    const fence = core.peers[0]?.fence();
+    core.peers[0]?.sendChanged({ statuses: [], accounts: [], tokens: ['second'] });
+    await until(() => gateway.meter.of('frames-in') > 0);
+    expect(gateway.kinds()).toEqual(['up']);
+    expect(gateway.client.isUp).toBe(false);
+    expect(gateway.client.linked()(1 as AccountId)).toBe(true);
 
-    expect(gateway.happened[1]).toEqual({
-      kind: 'down',
-      reason: 'the core has confirmed nothing for the time of a lease',
+    // It beats, as it does every half second, and the core answers.
+    clock.runDue();
+    await fence;
+    await until(() => gateway.happened.length === 3);
+    const tokens = gateway.happened.map((event) => event.kind === 'changed' && event.changed.tokens);
+    expect(tokens).toEqual([false, ['first'], ['second']]);
+    expect(gateway.client.isUp).toBe(true);
+    expect(gateway.meter.of('links-revived')).toBe(1);
+    expect(core.gone).toEqual([]);
+  });
+
+  test('takes in nothing for the answer to a ping of more than a lease ago', async () => {
+    const clock = new ManualClock();
+    const core = await ends.coreByHand();
+    const gateway = await ends.gateway({ clock }).isUp();
+    await clock.advance(heartbeatMs);
+    await until(() => core.links[0]?.messages().length === 1);
+    clock.jump(ownLeaseMs);
+    core.links[0]?.send(['changed', [[], [], ['token'], [], []]], ['pong', [1]]);
+    await until(() => gateway.meter.of('frames-in') > 0);
+    expect(gateway.kinds()).toEqual(['up']);
+    expect(gateway.client.isUp).toBe(false);
+  });
+
+  test('never takes in what came while it was stopped when the core has given it up', async () => {
+    const clock = new ManualClock();
+    const core = await ends.core();
+    const gateway = await ends.gateway({ clock }).isUp();
+    clock.jump(ownLeaseMs);
+    core.peers[0]?.sendChanged({ statuses: [], accounts: [], tokens: ['token'] });
+    await until(() => gateway.meter.of('frames-in') > 0);
+    core.peers[0]?.close('given up');
+    await until(() => gateway.happened.length === 2);
+    clock.runDue();
+    expect(gateway.kinds()).toEqual(['up', 'down']);
+  });
+
+  test('tells a core that is silent of its sessions, and asks it for nothing else', async () => {
+    const clock = new ManualClock();
+    const core = await ends.coreByHand();
+    const gateway = await ends.gateway({ clock }).isUp();
+    clock.jump(ownLeaseMs);
+    void gateway.client.call('attach', { account: 1 as AccountId, session: 7, since: null });
+    void gateway.client.call('home', {
+      account: 1 as AccountId,
+      maxId: null,
+      sinceId: null,
+      minId: null,
+      limit: 20,
     });
-    expect(gateway.kinds()).not.toContain('changed');
-    expect(gateway.meter.of('silent-peers')).toBe(1);
-    await until(() => core.gone.length === 1);
+    await until(() => (core.links[0]?.messages().length ?? 0) > 0);
+    await messagesTravel();
+    expect(core.links[0]?.messages()).toEqual([[1, 'attach', [1, 7, null], null]]);
   });
 
   test('goes down by itself when the core is silent, says goodbye, and tries again', async () => {
@@ -194,10 +255,14 @@ describe('a gateway', () => {
     // It greets and takes in everything, and answers nothing.
     const core = await ends.coreByHand();
     const gateway = await ends.gateway({ clock }).isUp();
-    await clock.advance(ownLeaseMs - 100);
+    await clock.advance(ownLeaseMs + silenceMostMs - 100);
     expect(gateway.kinds()).toEqual(['up']);
     await clock.advance(100 + heartbeatMs);
-    expect(gateway.kinds().slice(0, 2)).toEqual(['up', 'down']);
+    expect(gateway.happened.slice(0, 2)).toEqual([
+      { kind: 'up' },
+      { kind: 'down', reason: 'the core has confirmed nothing for the time of a lease' },
+    ]);
+    expect(gateway.meter.of('silent-peers')).toBe(1);
     await until(() =>
       core.links[0]?.messages().some((message) => JSON.stringify(message) === '["goodbye",[]]'),
     );

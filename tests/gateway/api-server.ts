@@ -97,6 +97,7 @@ export async function startApi(options: ApiServerOptions = {}): Promise<ApiServe
     },
     listen: () => {},
     covered: () => () => isUp,
+    linked: () => () => isUp,
     get isUp() {
       return isUp;
     },

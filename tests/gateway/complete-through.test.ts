@@ -26,6 +26,7 @@ function headersOf(
   const client = {
     call: () => Promise.reject(new Error('no rows are shown')),
     covered: () => () => true,
+    linked: () => () => true,
     listen() {},
     isUp: true,
     close: async () => {},

@@ -50,7 +50,7 @@ function setUp() {
       },
     },
     client: {
-      covered: () => () => state.isUp,
+      linked: () => () => state.isUp,
       call: (kind: string, ask: object) =>
         new Promise((resolve) => {
           asked.push({ kind, since: null, session: 0, ...ask, answer: resolve as Asked['answer'] });

@@ -94,7 +94,7 @@ function setUp(page: string | null = 'first') {
     },
   };
   const hub = new StreamingHub({
-    client: { covered: () => () => true, listen: quiet, call: call as never },
+    client: { linked: () => () => true, listen: quiet, call: call as never },
     authenticator: { authenticate: async () => ({ ok: true, value: caller }) },
     deleted,
     writer: {
