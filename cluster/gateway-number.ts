@@ -14,8 +14,18 @@ export function gatewaysFor(processors: number): number {
   return Math.min(mostGateways, Math.max(1, processors - 1));
 }
 
-/** Of gateways that are more than the processors: the core would get no more of these than each of them, and they all wait for it. */
-const niceGateway = 10;
+/** Each step makes a process's share of a processor so much smaller: sched(7). */
+const niceStep = 1.25;
+const leastNice = 10;
+const mostNice = 19;
+
+/**
+ * Of gateways that are more than the processors: the core would get no more of these than each of them, and they all wait for it. So all of them
+ * together weigh no more than it does (at 55 and a niceness of 10 each it waited three quarters of its time).
+ */
+function nicenessOf(gateways: number): number {
+  return Math.min(mostNice, Math.max(leastNice, Math.ceil(Math.log(gateways) / Math.log(niceStep))));
+}
 
 export interface GatewayPlan {
   gateways: number;
@@ -37,7 +47,7 @@ export function planGateways(
 ): GatewayPlan {
   const { hasCore, mostConnections } = asked;
   const gateways = asked.gateways === 'auto' ? gatewaysFor(processors) : asked.gateways;
-  const niceness = hasCore && gateways > processors ? niceGateway : null;
+  const niceness = hasCore && gateways > processors ? nicenessOf(gateways) : null;
   if (mostConnections !== null) return { gateways, mostConnections, isBoundByMemory: false, niceness };
   const bytes = Math.min(memory.totalBytes, memory.limit?.bytes ?? memory.totalBytes);
   const share = Math.floor(connectionsInMemory({ bytes, gateways, hasCore }) / gateways);

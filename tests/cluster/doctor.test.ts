@@ -151,6 +151,8 @@ test('gateways that are more than the processors stand behind the core that they
   const nicenessOf = (gateways: number, hasCore = true): number | null =>
     planGateways({ gateways, mostConnections: null, hasCore }, { ...roomy, processors: 8 }).niceness;
   expect([nicenessOf(8), nicenessOf(9), nicenessOf(9, false)]).toEqual([null, 10, null]);
+  // 1.25 ** 18 is 55: together they weigh as much as one process.
+  expect([nicenessOf(55), nicenessOf(128)]).toEqual([18, 19]);
 });
 
 /** A folder with these files in place of `/`. */

@@ -275,17 +275,43 @@ describe('a gateway', () => {
 });
 
 describe('a core', () => {
-  test('gives up a peer from which nothing comes for 6 s', async () => {
+  test('gives up a peer from which nothing comes for 6 s when a fence waits for it, and else after 36 s', async () => {
+    const clock = new ManualClock();
+    const core = await ends.core({ clock });
+    const [waitedFor, silent] = [await ends.visitor(core), await ends.visitor(core)];
+    let isPassed = false;
+    void core.peers[0]?.fence().then(() => {
+      isPassed = true;
+    });
+    await clock.advance(ownLeaseMs);
+    expect(core.server.peers.size).toBe(2);
+    await clock.advance(heartbeatMs);
+    expect(core.gone.map(({ reason }) => reason)).toEqual(['nothing came from it for 6000 ms']);
+    expect(core.meter.of('silent-peers')).toBe(1);
+    await waitedFor.closed;
+    await clock.advance(leaseSlackMs);
+    expect(isPassed, 'its lease is over').toBe(true);
+
+    await clock.advance(silenceMostMs - 2 * heartbeatMs);
+    expect(core.server.peers.size).toBe(1);
+    await clock.advance(heartbeatMs);
+    expect(core.gone.map(({ reason }) => reason)).toEqual([
+      'nothing came from it for 6000 ms',
+      'nothing came from it for 36000 ms',
+    ]);
+    await silent.closed;
+  });
+
+  test('gives a peer up that has been silent for longer as soon as a fence waits for it', async () => {
     const clock = new ManualClock();
     const core = await ends.core({ clock });
     const silent = await ends.visitor(core);
-    await clock.advance(ownLeaseMs);
+    await clock.advance(ownLeaseMs + silenceMostMs / 2);
     expect(core.server.peers.size).toBe(1);
+    const fence = core.server.fence();
     await clock.advance(heartbeatMs);
-
     expect(core.server.peers.size).toBe(0);
-    expect(core.gone.map(({ reason }) => reason)).toEqual(['nothing came from it for 6000 ms']);
-    expect(core.meter.of('silent-peers')).toBe(1);
+    await fence;
     await silent.closed;
   });
 
