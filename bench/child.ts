@@ -48,6 +48,7 @@ export function startChild(options: ChildOptions): Child {
     else if (lines.length < mostLines) lines.push(line);
   });
   const ended = endOf(child);
+  const exited = new Promise((resolve) => child.once('exit', resolve));
   const breakAll = (why: string) => {
     broken = new Error(`${options.name} ${why}${errorText === '' ? '' : `:\n${errorText.trimEnd()}`}`);
     for (const one of waiting.splice(0)) one.reject(broken);
@@ -60,7 +61,8 @@ export function startChild(options: ChildOptions): Child {
     if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
     child.kill('SIGTERM');
     const timer = setTimeout(() => child.kill('SIGKILL'), patienceMs);
-    await ended;
+    // Not `ended`: a process that it leaves behind keeps its pipes open.
+    await exited;
     clearTimeout(timer);
   }
   const takeBack = atEnd(() => stop(2_000));

@@ -14,6 +14,9 @@ export const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..'
 const portsApart = 50;
 export const program = ['--import', 'tsx', 'cluster/murmuration.ts'];
 
+/** Fifty gateways with a million sockets take their time. */
+const stoppingMostMs = 60_000;
+
 export interface ServerOptions {
   dataFolder: string;
   port: number;
@@ -85,7 +88,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 
 async function endAll(child: Child, seen: ReadonlySet<number>, look: () => void): Promise<void> {
   look();
-  await child.stop(20_000);
+  await child.stop(stoppingMostMs);
   for (const pid of seen) {
     if (pid === child.pid || processTree(pid).length === 0) continue;
     try {

@@ -25,7 +25,7 @@ import {
 import type { LinkMeter } from './link-meter.ts';
 import { backlogSoftBytes, Outbox } from './link-outbox.ts';
 import type { SomePendingCall } from './link-pending.ts';
-import { LinkSilence, silenceMostMs } from './link-silence.ts';
+import { LinkSilence, silenceMostMsOf } from './link-silence.ts';
 
 export interface ConnectionOptions {
   knocked: Knocked;
@@ -251,7 +251,7 @@ export class LinkConnection {
           role === 'operator' ? operatorSilenceMs : leaseMsOf({ isOwn: knocked.isOwn, protocol });
         this.#state = 'open';
         this.#lease = new HeldLease(introducedAtMs, lastsMs);
-        this.#silence = new LinkSilence(this.#lease, knocked.isOwn && role === 'gateway' ? silenceMostMs : 0);
+        this.#silence = new LinkSilence(this.#lease, role === 'gateway' ? silenceMostMsOf(knocked.isOwn) : 0);
         this.#stops.push(clock.every(heartbeatMs, () => this.#beat()));
         if (this.#isWantedNew) this.#outbox.schedule();
         this.#options.meter.count('links-opened', 1);

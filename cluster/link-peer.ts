@@ -18,7 +18,7 @@ import {
 } from './link-messages.ts';
 import type { LinkMeter } from './link-meter.ts';
 import { Outbox } from './link-outbox.ts';
-import { silenceMostMs } from './link-silence.ts';
+import { silenceMostMsOf } from './link-silence.ts';
 import { postChanged, postTick } from './link-ticks.ts';
 
 export interface LinkPeer {
@@ -197,12 +197,12 @@ export class Peer implements LinkPeer {
 
   /**
    * Gives the peer up when it is silent, or speaks but does not take in what it is sent: a fence would wait for it for ever.
-   * (A gateway's lease has run out by then: the pong that would renew it is among what it has not taken.) One of this machine that no fence
-   * waits for is given more time: `link-silence.ts` says why. Called every so often.
+   * (A gateway's lease has run out by then: the pong that would renew it is among what it has not taken.) A gateway that no fence waits for
+   * is given more time: `link-silence.ts` says why. Called every so often.
    */
   check(nowMs: number): void {
     const isWaitedFor = this.#fencesSent.length > 0 || this.#fenceToSend !== null;
-    const spareMs = this.role === 'gateway' && this.remote === null && !isWaitedFor ? silenceMostMs : 0;
+    const spareMs = this.role === 'gateway' && !isWaitedFor ? silenceMostMsOf(this.remote === null) : 0;
     const patienceMs = this.role === 'operator' ? operatorSilenceMs : this.#leaseMs + spareMs;
     const untakenMs = this.lease.untakenMs(nowMs);
     if (this.lease.silentMs(nowMs) > patienceMs) {

@@ -5,10 +5,18 @@ import { fromCore, isBare } from './link-messages.ts';
 import { backlogHardBytes } from './link-outbox.ts';
 
 /**
- * So long it may last within one machine. There nobody else takes over what the core serves and loopback loses nothing: a core that says nothing
- * is at work or out of memory, not out of reach, and ended links would be all streams of all gateways to attach on top of that.
+ * So long a silence may last within one machine. There nobody else takes over what the core serves and loopback loses nothing: a core that says
+ * nothing is at work or out of memory, not out of reach, and ended links would be all streams of all gateways to attach on top of that.
  */
-export const silenceMostMs = 30_000;
+const ownMostMs = 30_000;
+/** Between machines: a connection that the network has swallowed must make way for a new one. */
+const remoteMostMs = 5000;
+
+/** Both ends come to the same. `isOwn`: core and gateway are on one machine. */
+export function silenceMostMsOf(isOwn: boolean): number {
+  return isOwn ? ownMostMs : remoteMostMs;
+}
+
 /** So much may have come meanwhile. */
 const silenceMostBytes = backlogHardBytes;
 

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { packageRoot } from '../support/server.ts';
+import { murmuration, packageRoot } from '../support/server.ts';
 import { until } from '../support/until.ts';
 import { processesOn, type Role, signal } from './machine-processes.ts';
 
@@ -135,8 +135,7 @@ export class Machine {
   }
 
   #spawn(args: string[], stdio: ('ignore' | 'pipe' | number)[]): ChildProcess {
-    const entry = join(packageRoot, 'cluster', 'murmuration.ts');
-    const node = [process.execPath, '--import', import.meta.resolve('tsx'), entry];
+    const node = [process.execPath, ...murmuration()];
     const [program = process.execPath, ...rest] = [...this.#options.inside, ...node, ...args];
     // A session of its own: Ctrl-C ends the run, which then ends its machines.
     return spawn(program, rest, { cwd: packageRoot, stdio, detached: true });

@@ -12,12 +12,13 @@ import {
   mostDrift,
   ownLeaseMs,
 } from '../../cluster/link-lease.ts';
-import { silenceMostMs } from '../../cluster/link-silence.ts';
+import { silenceMostMsOf } from '../../cluster/link-silence.ts';
 import type { AccountId } from '../../runtime/account-id.ts';
 import { until } from '../support/until.ts';
 import { Ends, ManualClock, messagesTravel } from './link-ends.ts';
 
 const ends = new Ends();
+const silenceMostMs = silenceMostMsOf(true);
 beforeEach(() => ends.open());
 afterEach(() => ends.close());
 

@@ -110,14 +110,17 @@ interface CommandOptions {
   fromSource?: boolean;
 }
 
-/** Runs `murmuration ARGS`, without building a release first. */
-export function runCommand(args: string[], options: CommandOptions = {}): CommandRun {
-  const fromSource = options.fromSource ?? process.env['VITEST'] === undefined;
+/** What Node is to run for `murmuration`. */
+export function murmuration(fromSource = process.env['VITEST'] === undefined): string[] {
   // tsx is named by its place: the command may run in another folder.
-  const program = fromSource
+  return fromSource
     ? ['--import', import.meta.resolve('tsx'), join(packageRoot, 'cluster', 'murmuration.ts')]
     : [commandLine];
-  const child = spawn(process.execPath, [...program, ...args], {
+}
+
+/** Runs `murmuration ARGS`, without building a release first. */
+export function runCommand(args: string[], options: CommandOptions = {}): CommandRun {
+  const child = spawn(process.execPath, [...murmuration(options.fromSource), ...args], {
     cwd: options.cwd ?? packageRoot,
     env: { ...process.env, ...options.env },
     // A process group of its own, as a shell gives each command it runs in a terminal.
