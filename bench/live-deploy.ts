@@ -85,43 +85,51 @@ export async function liveDeploy(asked: LiveDeployOptions): Promise<Result> {
   const stage = await prepare(options, folder);
   const { clients, posts, machines, built, wrong } = stage;
   const rows: [string, string][] = [];
+  // A run takes ten minutes and more: who gives it up has what was seen until then.
+  const tell = (...seen: [string, string][]): void => {
+    rows.push(...seen);
+    for (const [what, text] of seen) process.stderr.write(`${what}: ${text}\n`);
+  };
   const { result: rest } = await watched(stage, () => withClock('at rest', restSeconds, wait(restSeconds)));
-  rows.push(['no deploy', seenText(rest)]);
+  tell(['no deploy', seenText(rest)]);
 
   await hearsOfSilent(stage, true);
   const before = await migrations(machines);
   const behaviours = await withClock('deploying behaviours', 15, deployed(stage, 'behaviours', built.rule));
   const pauses = pausesBetween(before, await migrations(machines));
   await hearsOfSilent(stage, false);
-  rows.push(...behavioursRows(behaviours, pauses));
+  tell(...behavioursRows(behaviours, pauses));
   expectKept(stage, behaviours, { core: 0, gateway: 0 });
 
   const series = await many(stage);
-  rows.push(...series.rows);
+  tell(...series.rows);
 
   const back = await withClock(
     'deploying behaviours, back',
     15,
     deployed(stage, 'behaviours, back', built.plain),
   );
+  tell([`deploy of ${back.name}`, deployText(back)]);
   expectKept(stage, back, { core: 0, gateway: 0 });
   await hearsOfSilent(stage, true);
   const core = await withClock('deploying core', 15, deployed(stage, 'core', built.core));
+  tell([`deploy of ${core.name}`, deployText(core)]);
   expectKept(stage, core, { core: options.nodes, gateway: 0 });
   const gateway = await withClock('deploying gateway', 15, deployed(stage, 'gateway', built.gateway));
+  tell([`deploy of ${gateway.name}`, deployText(gateway)]);
   if (gateway.changed.core > 0) wrong.push('a deploy of gateways changed cores');
   if (gateway.closed !== gateway.resumed)
     wrong.push(`${gateway.closed} sockets were closed and ${gateway.resumed} resumed`);
   const crashing = await withClock('deploying a core that crashes', 60, goneBack(stage));
-  for (const one of [back, core, gateway, crashing]) rows.push([`deploy of ${one.name}`, deployText(one)]);
+  tell([`deploy of ${crashing.name}`, deployText(crashing)]);
 
   await posts.stop();
   await clients.settled('at the end');
   clients.close();
   wrong.push(...clients.wrong);
   load.push(os.loadavg()[0] ?? Number.NaN);
-  rows.push(['posts acknowledged', count(posts.posted)]);
-  rows.push(['load of this machine, before and after', load.map((value) => decimal(value, 1)).join(', ')]);
+  tell(['posts acknowledged', count(posts.posted)]);
+  tell(['load of this machine, before and after', load.map((value) => decimal(value, 1)).join(', ')]);
   await machines.stop();
   await rm(folder, { recursive: true, force: true });
   takeBack();
