@@ -24,6 +24,8 @@ export interface Seen {
 const marker = /qz(\d+)x(\d+)x\d+zq/;
 const cursorIn = /"cursor":"([^"]+)"/;
 const connectAtOnce = 64;
+const liveWithinMs = 120_000;
+const lookMs = 50;
 
 interface Client {
   target: string;
@@ -67,12 +69,24 @@ export class LiveClients {
     return this.#clients.filter(({ socket }) => socket?.readyState === WebSocket.OPEN).length;
   }
 
+  /**
+   * Resolves when all are connected and each has been told where it stands: a stream is live only then, and who is sent away before that has nothing
+   * to go on from.
+   */
   async open(): Promise<void> {
     const waiting = [...this.#clients.entries()].reverse();
     const opener = async (): Promise<void> => {
       for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) await this.#open(...next);
     };
     await Promise.all(Array.from({ length: connectAtOnce }, opener));
+    const untilMs = performance.now() + liveWithinMs;
+    for (;;) {
+      const waits = this.#clients.filter(({ cursor }) => cursor === '').length;
+      if (waits === 0) return;
+      if (performance.now() > untilMs)
+        throw new Error(`${waits} sockets were not told where they stand within ${liveWithinMs / 1000} s`);
+      await new Promise((resolve) => setTimeout(resolve, lookMs));
+    }
   }
 
   #open(user: number, client: Client): Promise<void> {
