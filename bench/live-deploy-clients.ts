@@ -45,6 +45,9 @@ export class LiveClients {
   readonly #options: LiveClientsOptions;
   readonly #clients: Client[];
   readonly #underway = new Map<number, Underway>();
+  /** All that were ever expected; and who heard what before that, for in a process of clients the order to expect a post may be read after the post. */
+  readonly #expected = new Set<number>();
+  readonly #early = new Map<number, Set<number>>();
   readonly wrong: string[] = [];
   #heardTwice = 0;
   #latencies: number[] = [];
@@ -137,6 +140,13 @@ export class LiveClients {
     this.#silenceMs = Math.max(this.#silenceMs, nowMs - this.#lastMs);
     this.#lastMs = nowMs;
     const key = keyOf(Number(found[1]), Number(found[2]));
+    if (!this.#expected.has(key)) {
+      const early = this.#early.get(key) ?? new Set();
+      this.#early.set(key, early);
+      if (early.has(user)) this.#heardTwice++;
+      early.add(user);
+      return;
+    }
     const post = this.#underway.get(key);
     if (post === undefined || !post.missing.delete(user)) {
       this.#heardTwice++;
@@ -148,8 +158,16 @@ export class LiveClients {
 
   /** To be called before it is sent. */
   expect(author: number, seq: number, receivers: Iterable<number>): void {
+    const key = keyOf(author, seq);
     const missing = new Set(receivers);
-    if (missing.size > 0) this.#underway.set(keyOf(author, seq), { dueMs: performance.now(), missing });
+    this.#expected.add(key);
+    for (const user of this.#early.get(key) ?? []) {
+      if (!missing.delete(user)) this.#heardTwice++;
+      // It came before it could be asked when it was due.
+      else this.#latencies.push(0);
+    }
+    this.#early.delete(key);
+    if (missing.size > 0) this.#underway.set(key, { dueMs: performance.now(), missing });
   }
 
   /** What was seen since this was called last. */
