@@ -6,6 +6,7 @@ import path from 'node:path';
 import { sumOf } from '../cluster/command-status.ts';
 import { atEnd } from './cleanup.ts';
 import { metricsOf } from './connections-live.ts';
+import { residentBytes } from './connections-memory.ts';
 import { cpuBetween } from './cpu.ts';
 import { shortName, streamPath } from './deliver-ours.ts';
 import { bytes, count, decimal, median, milliseconds, percent } from './figures.ts';
@@ -141,7 +142,7 @@ export async function mixed(asked: MixedOptions): Promise<Result> {
       ],
       ['stalled readers sent away', `${count(cutOff)} of ${count(stalled)}`],
       ...[...grown].map(([what, { from, to }]): [string, string] => [
-        `resident memory, ${what}`,
+        `resident memory without files, ${what}`,
         `${bytes(from)} when warm, ${bytes(to)} at the end: ${percent(to / from - 1)} [at most 10 %]`,
       ]),
       ...[...waits].map(([what, { typical, worst }]): [string, string] => [
@@ -196,7 +197,8 @@ function watchServer(server: Server): { stop(): Promise<Look[]> } {
       for (const one of server.processes()) {
         const name = shortName(one);
         if (name === 'core' || name === 'gateway')
-          resident.set(name, (resident.get(name) ?? 0) + one.residentBytes);
+          // Without what they map of files: the store grows with every post, and its pages are page cache.
+          resident.set(name, (resident.get(name) ?? 0) + residentBytes([one.pid]));
       }
       const waits = waitsIn(await metricsOf(server.url));
       looks.push({ seconds: (performance.now() - beganMs) / 1000, resident, waits });
