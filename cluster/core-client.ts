@@ -31,7 +31,7 @@ export interface CoreEvents {
   changed(changed: Changed): void;
   /** The core can be reached (again): attach every session again, with its cursor. Caches are empty: nothing was told in between. */
   up(): void;
-  /** The link is gone or its lease (3 s without a heartbeat) has run out: caches must not be used. */
+  /** The link is gone, and with it what the core knew of it. (Caches must not be used from the end of its lease on: `isUp`, `covered`.) */
   down(reason: string): void;
   /** The partitions that the core answers for now. */
   serving?(serving: Serving): void;

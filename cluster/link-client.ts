@@ -102,7 +102,7 @@ export class CoreLink implements CoreClient {
   /** For how long it has not been up. */
   get downForMs(): number {
     const connection = this.#connection;
-    const sinceMs = connection?.isOpen ? connection.leaseEndsAtMs : this.#downSinceMs;
+    const sinceMs = this.#isOpen && connection !== null ? connection.leaseEndsAtMs : this.#downSinceMs;
     return Math.max(0, this.#clock.nowMs() - sinceMs);
   }
 

@@ -264,7 +264,7 @@ export class LinkConnection {
   #beat(): void {
     const nowMs = this.#options.clock.nowMs();
     const lease = this.#lease;
-    if (lease === null || !(lease.holds(nowMs) || this.#silence?.mayLast(nowMs))) this.#leaseIsOver();
+    if (lease === null || !this.#silence?.mayLast(nowMs)) this.#leaseIsOver();
     else
       this.#outbox.post(toCore.encode({ kind: 'ping', id: lease.ping(nowMs), confirmed: lease.confirmed }));
   }

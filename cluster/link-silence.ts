@@ -31,7 +31,7 @@ export class LinkSilence {
     this.#mostMs = mostMs;
   }
 
-  /** Whether the link goes on though its lease is over, with this much more to keep. */
+  /** Whether the link goes on, its lease being over or not, with this much more to keep. */
   mayLast(nowMs: number, bytes = 0): boolean {
     this.#bytes += bytes;
     return nowMs < this.#lease.endsAtMs + this.#mostMs && this.#bytes <= silenceMostBytes;
