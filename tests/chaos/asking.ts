@@ -69,18 +69,29 @@ export class Asker {
 
   /** Once. Null: the name is somebody else's, or nobody knows. */
   async signUp(handle: string, gateway: Gateway): Promise<Account | null> {
-    const { answer } = await this.ask(handle, gateway, { do: 'signUp', handle }, this.appToken);
-    if (answer.kind !== 'done' || answer.got.kind !== 'token') return null;
-    const account = { handle, id: String(accountIdOf(handle)), token: answer.got.token };
+    return this.#joined(handle, await this.ask(handle, gateway, { do: 'signUp', handle }, this.appToken));
+  }
+
+  /** Until it is done. Throws when the name is somebody else's, or patience was over. */
+  async signUpAtLast(handle: string, random: Random): Promise<Account> {
+    const asked = await this.persist(handle, { do: 'signUp', handle }, random, this.appToken);
+    const account = this.#joined(handle, asked);
+    if (account === null) throw new Error(`${handle} could not sign up: ${JSON.stringify(asked?.answer)}`);
+    return account;
+  }
+
+  #joined(handle: string, asked: Asked | null): Account | null {
+    if (asked?.answer.kind !== 'done' || asked.answer.got.kind !== 'token') return null;
+    const account = { handle, id: String(accountIdOf(handle)), token: asked.answer.got.token };
     this.people.set(handle, account);
     return account;
   }
 
   /** Through one gateway after the other until it is done or refused for good. Null: patience was over first. */
-  async persist(who: string, deed: Deed, random: Random): Promise<Asked | null> {
+  async persist(who: string, deed: Deed, random: Random, token?: string): Promise<Asked | null> {
     const sinceMs = nowMs();
     for (;;) {
-      const asked = await this.ask(who, random.pick(this.gateways), deed);
+      const asked = await this.ask(who, random.pick(this.gateways), deed, token);
       if (asked.answer.kind === 'done') return asked;
       if (asked.answer.kind === 'refused' && asked.answer.status < 500) return asked;
       if (nowMs() - sinceMs > patienceMs) {

@@ -13,6 +13,9 @@ const readers = ['gina', 'hal', 'ines'];
 const turners = ['jack', 'kate'];
 const blockers = ['liam'];
 
+/** Before anything is harmed. */
+const beginning = { withinMs: 60_000, everyMs: 200 };
+
 export interface CrowdOptions {
   gateways: readonly Gateway[];
   record: ClientRecord;
@@ -40,8 +43,9 @@ export class Crowd {
   async gather(): Promise<void> {
     const [gateway] = this.asker.gateways;
     if (gateway === undefined) throw new Error('there is no gateway');
-    this.asker.appToken = await appToken(gateway);
-    await Promise.all(this.handles.map((handle) => this.#join(handle)));
+    this.asker.appToken = await until(() => appToken(gateway), { ...beginning, what: 'an app' });
+    await this.#firsts();
+    await Promise.all(this.handles.map((handle) => this.asker.signUpAtLast(handle, this.#random)));
     const follows = [...readers, ...blockers].flatMap((who) => writers.map((target) => ({ who, target })));
     const around = writers.map((who, at) => ({ who, target: writers[(at + 1) % writers.length] ?? who }));
     for (const { who, target } of [...follows, ...around])
@@ -95,9 +99,14 @@ export class Crowd {
     for (const listener of this.listeners) listener.close();
   }
 
-  async #join(handle: string): Promise<void> {
-    const account = await this.asker.signUp(handle, this.#random.pick(this.asker.gateways));
-    if (account === null) throw new Error(`${handle} could not sign up though nothing is harmed yet`);
+  /** Through every gateway, under names that do not matter: a core in the ring for a moment may refuse, and have done it all the same. */
+  async #firsts(): Promise<void> {
+    let number = 0;
+    for (const gateway of this.asker.gateways)
+      await until(async () => (await this.asker.signUp(`first_${++number}`, gateway)) !== null, {
+        ...beginning,
+        what: `signing up through ${gateway.name}`,
+      });
   }
 }
 
