@@ -25,7 +25,8 @@ export interface OurSide extends Side {
 }
 
 export const streamPath = '/api/v1/streaming?stream=user';
-const authorsAtOnce = 64;
+/** One for so many posts a second, and no fewer than 64: a connection sends its next post when it has the answer to the last. */
+const postsAConnection = 1;
 const lookEveryMs = 1_000;
 
 export async function ourSide(stage: Stage, server: Server): Promise<OurSide> {
@@ -51,7 +52,7 @@ export async function ourSide(stage: Stage, server: Server): Promise<OurSide> {
     const load = await prepareLoad({
       name: 'posts',
       target: server.target,
-      connections: authorsAtOnce,
+      connections: Math.max(64, Math.ceil(options.rate / postsAConnection)),
       requests: posts.map((post) => postRequest(stage, post)),
       pace: {
         mode: 'paced',
@@ -60,6 +61,9 @@ export async function ourSide(stage: Stage, server: Server): Promise<OurSide> {
         count: posts.length,
       },
       keepAcks: true,
+      timeoutMs: 10_000 + options.drain * 1000,
+      // A server ends a connection that has nothing to say for a while.
+      reconnect: true,
       folder,
     });
     await sockets.begin();

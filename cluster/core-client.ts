@@ -37,6 +37,8 @@ export interface CoreEvents {
   serving?(serving: Serving): void;
   /** All cores of the cluster. */
   cores?(list: CoreList): void;
+  /** So much has been pushed: call this when all of it is written. Absent: it is at once. */
+  portion?(written: () => void): void;
   /** The core asks for this process's metrics (prom-client's getMetricsAsJSON). */
   metrics(): Promise<unknown>;
 }

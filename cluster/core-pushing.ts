@@ -2,16 +2,15 @@
 import type { Item } from '../actors/items.ts';
 import type { Tick } from '../actors/messages.ts';
 import type { Found, Need } from '../runtime/reading.ts';
-import type { Pushes } from '../runtime/user-actors-options.ts';
 import type { Version } from '../runtime/version.ts';
 import type { Elsewhere } from './core-elsewhere.ts';
 import { CoreQuestions, type Settled } from './core-questions.ts';
 import type { CoreRows } from './core-rows.ts';
-import type { CoreSessions } from './core-sessions.ts';
+import { type CoreSessions, type DuePushes, inOrder } from './core-sessions.ts';
 import type { LinkPeer } from './link-peer.ts';
 
 export interface Due {
-  pushes: Pushes<Item>;
+  pushes: DuePushes;
   watermark: Version;
   /** Everything up to the watermark is in here or has been before. */
   isComplete: boolean;
@@ -39,6 +38,14 @@ const quietMs = 50;
 /** Ticks that wait, and records that they wait for or hold; more, and the first waits no longer. */
 const mostWaiting = 2000;
 const mostRecords = 100_000;
+/** Pushes in a tick, roughly: a gateway that takes in more at once has no time for anything else for too long. */
+const mostInATick = 8000;
+/** While a gateway is behind, its ticks wait here, and answers go past them; looked at so often. */
+const behindMs = 5;
+/** So many pushes, each of an item to a session, may wait for that: 4 bytes each. More go on to the links, which have bounds of their own. */
+const mostBehind = 64_000_000;
+/** Of a session, and of its share in a row. */
+const bytesAPush = 8;
 
 interface Waiting {
   due: Due;
@@ -51,6 +58,8 @@ interface Waiting {
   failed: Map<string, string>;
   runs: number;
   isSent: boolean;
+  /** How many sessions its items are for, together. */
+  size: number;
 }
 
 /** An item that cannot be shown now: for what it lacks, or for good. */
@@ -69,6 +78,10 @@ export class CorePushing {
   /** Got all that they lacked, and may lack more. */
   readonly #again = new Set<Waiting>();
   #records = 0;
+  /** Of all that wait. */
+  #size = 0;
+  /** Since when a gateway has been behind; null: none is. */
+  #heldSinceMs: number | null = null;
   #isGoingOn = false;
   #timer: NodeJS.Timeout | null = null;
   /** When a gateway was sent its last tick, and the cursor that came too soon after it. */
@@ -80,25 +93,43 @@ export class CorePushing {
     this.#options = options;
   }
 
-  /** Nothing waits for rows. */
+  /** Nothing waits. */
   get isIdle(): boolean {
     return this.#waiting.length === 0;
   }
 
+  /** Because of a gateway, and not for want of rows. */
+  get isHolding(): boolean {
+    return this.#heldSinceMs !== null;
+  }
+
+  /** Of the gateway that is furthest behind, or of what waits here: roughly as it will be on links. */
+  get backlogBytes(): number {
+    const backlogs = [...this.#options.peers()].map((peer) => peer.backlogBytes);
+    return Math.max(this.#size * bytesAPush, ...backlogs);
+  }
+
   push(due: Due): void {
+    if (sizeOf(due) <= mostInATick) this.#push(due);
+    else for (const part of partsOf(due)) this.#push(part);
+  }
+
+  #push(due: Due): void {
     const untilMs = performance.now() + waitMs;
     const tick: Waiting = {
-      due,
+      due: this.#heldSinceMs === null ? due : packed(due),
       untilMs,
       lacks: new Set(),
       fetched: new Map(),
       failed: new Map(),
       runs: 0,
       isSent: false,
+      size: sizeOf(due),
     };
     this.#waiting.push(tick);
+    this.#size += tick.size;
     // Behind another, too, it asks at once for what it lacks.
-    if (this.#waiting.length > 1) this.#ready(tick);
+    if (this.#waiting.length > 1 && this.#options.elsewhere() !== null) this.#ready(tick);
     this.#goOn();
   }
 
@@ -106,6 +137,7 @@ export class CorePushing {
   #goOn(): void {
     const endMs = performance.now() + turnMs;
     for (let head = this.#waiting[0]; head !== undefined; head = this.#waiting[0]) {
+      if (this.#isHeld()) break;
       if (head.lacks.size > 0) {
         if (!this.#isOver(head) && this.#options.elsewhere() !== null) break;
         this.#waitNoMore(head);
@@ -114,6 +146,7 @@ export class CorePushing {
       const ticks = this.#ready(head);
       if (ticks === null) break;
       this.#waiting.shift();
+      this.#size -= head.size;
       head.isSent = true;
       this.#records -= head.fetched.size;
       this.#send(ticks);
@@ -125,8 +158,24 @@ export class CorePushing {
       if (!tick.isSent && tick.lacks.size === 0) this.#ready(tick);
     }
     if (this.#waiting.length === 0) this.#records = 0;
-    if (this.#again.size > 0 || this.#waiting[0]?.lacks.size === 0) this.#goOnSoon();
+    if (this.#heldSinceMs === null && (this.#again.size > 0 || this.#waiting[0]?.lacks.size === 0))
+      this.#goOnSoon();
     this.#setTimer();
+  }
+
+  /** A gateway is to take in first what it has been sent. */
+  #isHeld(): boolean {
+    const nowMs = performance.now();
+    const isBehind = this.#size <= mostBehind && [...this.#options.peers()].some((peer) => peer.isBehind);
+    if (isBehind) {
+      this.#heldSinceMs ??= nowMs;
+      return true;
+    }
+    if (this.#heldSinceMs === null) return false;
+    // What was held has not waited for its rows.
+    for (const tick of this.#waiting) tick.untilMs += nowMs - this.#heldSinceMs;
+    this.#heldSinceMs = null;
+    return false;
   }
 
   #goOnSoon(): void {
@@ -148,7 +197,8 @@ export class CorePushing {
     this.#timer = null;
     const head = this.#waiting[0];
     if (head === undefined) return;
-    this.#timer = setTimeout(() => this.#goOn(), Math.max(1, Math.ceil(head.untilMs - performance.now())));
+    const waitMs = this.#heldSinceMs === null ? Math.ceil(head.untilMs - performance.now()) : behindMs;
+    this.#timer = setTimeout(() => this.#goOn(), Math.max(1, waitMs));
     this.#timer.unref();
   }
 
@@ -205,7 +255,7 @@ export class CorePushing {
   /** Ticks, or why there are none; and what they lack, if they do. */
   #rendered(
     tick: Waiting,
-    pushes: Pushes<Item>,
+    pushes: DuePushes,
   ): [Map<LinkPeer, Tick> | string, ReadonlyMap<string, Need> | null] {
     const { sessions, peers, rows, elsewhere } = this.#options;
     const reader = elsewhere()?.pushReader(tick.fetched) ?? null;
@@ -298,6 +348,45 @@ export class CorePushing {
   }
 }
 
+/**
+ * In the order of versions: what a part ends with is the last that was pushed, so everything up to there, and to the watermark, is in it or in a
+ * part before.
+ */
+function* partsOf({ pushes, watermark, isComplete }: Due): Generator<Due> {
+  const { sessions, topics } = pushes;
+  const items = inOrder(pushes);
+  let part = {
+    sessions: new Map<Item, readonly number[] | Uint32Array>(),
+    topics: new Map<Item, string[]>(),
+  };
+  let size = 0;
+  for (const [place, item] of items.entries()) {
+    const numbers = sessions.get(item);
+    const named = topics.get(item);
+    if (numbers !== undefined) part.sessions.set(item, numbers);
+    if (named !== undefined) part.topics.set(item, named);
+    size += 1 + (numbers?.length ?? 0);
+    const isLast = place === items.length - 1;
+    if (size < mostInATick && !isLast) continue;
+    const upTo = isLast || item.version > watermark ? watermark : item.version;
+    yield { pushes: part, watermark: upTo, isComplete };
+    part = { sessions: new Map(), topics: new Map() };
+    size = 0;
+  }
+}
+
+/** For long waits: nothing in it for a garbage collection to look at. */
+function packed({ pushes, watermark, isComplete }: Due): Due {
+  const sessions = new Map([...pushes.sessions].map(([item, numbers]) => [item, Uint32Array.from(numbers)]));
+  return { pushes: { sessions, topics: pushes.topics }, watermark, isComplete };
+}
+
+function sizeOf({ pushes }: Due): number {
+  let size = 1;
+  for (const numbers of pushes.sessions.values()) size += numbers.length;
+  return size;
+}
+
 /** Why the item is given up; null: it waits for what it lacks. */
 function reasonOf(tick: Waiting, needs: ReadonlyMap<string, Need>, mayWait: boolean): string | null {
   for (const id of needs.keys()) {
@@ -313,10 +402,10 @@ function reasonOf(tick: Waiting, needs: ReadonlyMap<string, Need>, mayWait: bool
  * of this tick would say that they have what they lack. Who listens to topics alone has no promise of them.
  */
 function without({ pushes, watermark, isComplete }: Due, lost: ReadonlyMap<Item, string>): Due {
-  const resynced = new Set([...lost.keys()].flatMap((item) => pushes.sessions.get(item) ?? []));
+  const resynced = new Set([...lost.keys()].flatMap((item) => [...(pushes.sessions.get(item) ?? [])]));
   const sessions = new Map<Item, number[]>();
   for (const [item, numbers] of pushes.sessions) {
-    const left = lost.has(item) ? [] : numbers.filter((number) => !resynced.has(number));
+    const left = lost.has(item) ? [] : [...numbers].filter((number) => !resynced.has(number));
     if (left.length > 0) sessions.set(item, left);
   }
   if (resynced.size > 0) sessions.set({ kind: 'resync', version: watermark }, [...resynced]);

@@ -76,6 +76,7 @@ class Rehearsal {
     topics: new Set(['public']),
     isOpen: true,
     backlogBytes: 0,
+    isBehind: false,
     pushTick: ({ items }) => {
       this.#pushed += items.length;
     },

@@ -2,10 +2,15 @@
 import type { Item } from '../actors/items.ts';
 import type { Tick } from '../actors/messages.ts';
 import type { AccountId } from '../runtime/account-id.ts';
-import type { Pushes } from '../runtime/user-actors-options.ts';
 import { printCursor, type Version } from '../runtime/version.ts';
 import type { CoreRows } from './core-rows.ts';
 import type { LinkPeer } from './link-peer.ts';
+
+/** Items and the sessions and topics they are for. What waits long is kept in four bytes a session. */
+export interface DuePushes {
+  sessions: ReadonlyMap<Item, readonly number[] | Uint32Array>;
+  topics: ReadonlyMap<Item, string[]>;
+}
 
 interface Attached {
   peer: LinkPeer;
@@ -72,6 +77,19 @@ export class CoreSessions {
     }
   }
 
+  /** New numbers for an account's sessions: what is pushed to those before goes nowhere. */
+  renew(account: AccountId): { before: number; now: number }[] {
+    return this.of(account).flatMap((before) => {
+      const attached = this.#attached.get(before);
+      if (attached === undefined) return [];
+      this.#attached.delete(before);
+      const now = ++this.#lastNumber;
+      this.#attached.set(now, attached);
+      this.#numbers.get(attached.peer)?.set(attached.session, now);
+      return [{ before, now }];
+    });
+  }
+
   /** The sessions of an account whose actor has lost its state. */
   of(account: AccountId): number[] {
     return [...this.#attached]
@@ -84,13 +102,11 @@ export class CoreSessions {
    * cursors never pass the watermark of a tick in which something older is still on its way.
    */
   ticks(
-    { sessions, topics }: Pushes<Item>,
+    { sessions, topics }: DuePushes,
     options: { watermark: Version; isComplete: boolean; peers: Iterable<LinkPeer>; rows: CoreRows },
   ): Map<LinkPeer, Tick> {
     const { watermark, isComplete, peers, rows } = options;
-    const items = [...new Set([...sessions.keys(), ...topics.keys()])].sort((one, other) =>
-      one.version < other.version ? -1 : one.version > other.version ? 1 : 0,
-    );
+    const items = inOrder({ sessions, topics });
     const gateways = [...peers].filter((peer) => peer.role === 'gateway');
     const ticks = new Map<LinkPeer, Tick>();
     for (const peer of gateways) ticks.set(peer, { items: [], cursor: printCursor(watermark) });
@@ -110,7 +126,12 @@ export class CoreSessions {
     return ticks;
   }
 
-  #shares(item: Item, numbers: number[], topics: string[], gateways: LinkPeer[]): Map<LinkPeer, Share> {
+  #shares(
+    item: Item,
+    numbers: Iterable<number>,
+    topics: string[],
+    gateways: LinkPeer[],
+  ): Map<LinkPeer, Share> {
     const shares = new Map<LinkPeer, Share>();
     for (const number of numbers) {
       const attached = this.#attached.get(number);
@@ -129,6 +150,13 @@ export class CoreSessions {
     }
     return shares;
   }
+}
+
+/** Each item once, in the order of their versions. */
+export function inOrder({ sessions, topics }: DuePushes): Item[] {
+  return [...new Set([...sessions.keys(), ...topics.keys()])].sort((one, other) =>
+    one.version < other.version ? -1 : one.version > other.version ? 1 : 0,
+  );
 }
 
 /** Four bytes each, big-endian. */

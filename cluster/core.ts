@@ -26,6 +26,7 @@ import { lookEveryMs, Pressure } from './core-pressure.ts';
 import type { CoreProduct } from './core-product.ts';
 import { CorePushing } from './core-pushing.ts';
 import { type Answering, CoreReading, isExchange, type QueryKind, readerOf } from './core-reading.ts';
+import { CoreResyncs } from './core-resyncs.ts';
 import { CoreRows, type RowQueries } from './core-rows.ts';
 import { CoreServices } from './core-services.ts';
 import { CoreSessions } from './core-sessions.ts';
@@ -54,6 +55,7 @@ export class Core {
   readonly #rows: CoreRows;
   readonly #sessions = new CoreSessions();
   readonly #pushing: CorePushing;
+  readonly #resyncs: CoreResyncs;
   readonly #doubles: CoreDoubles;
   readonly #reading: CoreReading;
   readonly #operations: CoreOperations;
@@ -133,7 +135,11 @@ export class Core {
       flush: (pushes, watermark) => this.#flush(pushes, watermark),
       fence: () => this.#peers.fence(),
       sweep: (account) => this.#sweeps.begin(account),
-      crashed: (account, error) => this.#crashed(account, error),
+      crashed: (account, error) => {
+        metrics.crashed();
+        options.log.error({ account, err: error }, 'an actor failed and starts anew');
+        this.#resyncs.crashed(account);
+      },
       migrated: (tookMs) => metrics.swaps.migrated(tookMs),
       stayed: (account, error) => this.#swapping.stayed(account, error),
       hasAll: () => this.#others() === null,
@@ -141,6 +147,13 @@ export class Core {
       start: this.cluster?.start ?? store.version,
       idleMs: options.idleMs,
       ...(options.slice === undefined ? {} : { slice: options.slice }),
+    });
+    this.#resyncs = new CoreResyncs({
+      sessions: this.#sessions,
+      pushing: this.#pushing,
+      ask: (message) => this.#actors.ask(message.account, message),
+      push: (sessions) => this.#flush({ sessions, topics: new Map() }, this.#actors.watermark),
+      watermark: () => this.#actors.watermark,
     });
     const signUps = new Limit({ most: options.signUpsAnHour, windowS: 3600 });
     const logIns = new Limit(failedLogIns);
@@ -185,7 +198,7 @@ export class Core {
     });
     this.#pressure = new Pressure({
       monoMs: () => performance.now(),
-      backlogBytes: () => Math.max(0, ...[...this.#peers.peers].map((peer) => peer.backlogBytes)),
+      backlogBytes: () => this.#pushing.backlogBytes,
       isAwake: (account) => this.#actors.isAwake(account),
     });
     metrics.watchPressure(this.#pressure);
@@ -380,7 +393,8 @@ export class Core {
       return { ok: true, value: {} };
     }
     // The request is nobody else's: it becomes the message.
-    const answering = this.#actors.ask(ask.account, Object.assign(ask, { kind }));
+    const asked = this.#actors.ask(ask.account, Object.assign(ask, { kind }));
+    const answering = this.#resyncs.after(kind, ask.account, asked);
     // Only who shows the post needs its rows.
     if (kind !== 'publish' || from?.role !== 'gateway') return answering;
     return answering.then((outcome) => this.#rows.published(outcome));
@@ -412,19 +426,6 @@ export class Core {
     // Of several only the watermark says that nothing older is still on its way here.
     const isSole = this.cluster === null || this.cluster.isAlone;
     this.#pushing.push({ pushes, watermark, isComplete: isSole && this.#actors.isIdle });
-  }
-
-  /** The actor starts anew; its sessions, which it has forgotten, are told to read anew and attach again. */
-  #crashed(account: AccountId, error: unknown): void {
-    this.metrics.crashed();
-    this.#options.log.error({ account, err: error }, 'an actor failed and starts anew');
-    const item: Item = { kind: 'resync', version: this.#actors.watermark };
-    const numbers = this.#sessions.of(account);
-    if (numbers.length > 0)
-      this.#flush({ sessions: new Map([[item, numbers]]), topics: new Map() }, this.#actors.watermark);
-    for (const session of numbers) {
-      void this.#actors.ask(account, { kind: 'attach', account, session, since: null });
-    }
   }
 
   /** Stops actors to which nothing has come for the idle time. Happens by itself, too. */

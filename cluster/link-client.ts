@@ -188,6 +188,7 @@ export class CoreLink implements CoreClient {
       changed: (changed) => events.changed(changed),
       serving: (serving) => events.serving?.(serving),
       cores: (list) => events.cores?.(list),
+      portion: (written) => (events.portion === undefined ? written() : events.portion(written)),
       metrics: () => events.metrics(),
       malformedAnswer: (kind) => log.warn({ kind }, 'the core gave an answer that is not what was declared'),
       closed: (reason, wasOpen) => this.#closed(reason, wasOpen),

@@ -39,6 +39,8 @@ export interface ConnectionOptions {
   changed(changed: Changed): void;
   serving(serving: Serving): void;
   cores(list: CoreList): void;
+  /** `written` is to be called when the sockets have everything of the ticks before. */
+  portion(written: () => void): void;
   metrics(): Promise<unknown>;
   /** The core's answer to this kind of request was not what was declared. */
   malformedAnswer(kind: string): void;
@@ -333,6 +335,11 @@ export class LinkConnection {
         return;
       case 'fence':
         this.#outbox.post(toCore.encode({ kind: 'fenced', id: message.id }));
+        return;
+      case 'portion':
+        this.#options.portion(() => {
+          if (this.#state === 'open') this.#outbox.post(toCore.encode({ kind: 'written', id: message.id }));
+        });
         return;
       case 'pong':
         this.#lease?.confirm(message.id);

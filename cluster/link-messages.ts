@@ -16,8 +16,8 @@ import {
 
 /** The versions of this file's messages that this program understands. A link uses the highest both ends know. */
 export const protocolFrom = 1;
-/** 2: leases on a core's own machine last longer (`link-lease.ts`). */
-export const protocolTo = 2;
+/** 2: leases on a core's own machine last longer (`link-lease.ts`). 3: what is pushed is paced by portions (`link-portions.ts`). */
+export const protocolTo = 3;
 
 const role = oneOf('gateway', 'operator', 'core');
 /** Operators and other cores hold no caches: no fence waits for one that is gone. */
@@ -96,6 +96,8 @@ export const toCore = union({
   listen: struct({ add: list(text(topicMost), topicsAtOnce), remove: list(text(topicMost), topicsAtOnce) }),
   /** Everything before this fence is processed. */
   fenced: numbered,
+  /** All that was pushed up to this portion is with the sockets. */
+  written: numbered,
   /** `confirmed`: the last pong that came in, 0 before the first. */
   ping: struct({ id: uint, confirmed: uint }),
   metrics: struct({ id: uint, json: optional(text(metricsMost)) }),
@@ -142,6 +144,8 @@ export const fromCore = union({
   serving,
   cores,
   fence: numbered,
+  /** So much has been pushed: to be told when it is written. */
+  portion: numbered,
   /** Confirms the ping with this id, and with it the lease: link-lease.ts. */
   pong: numbered,
   askMetrics: numbered,

@@ -18,6 +18,7 @@ import {
 } from './link-messages.ts';
 import type { LinkMeter } from './link-meter.ts';
 import { Outbox } from './link-outbox.ts';
+import { Portions } from './link-portions.ts';
 import { silenceMostMsOf } from './link-silence.ts';
 import { postChanged, postTick } from './link-ticks.ts';
 
@@ -31,6 +32,8 @@ export interface LinkPeer {
   readonly isOpen: boolean;
   /** Bytes sent and not yet taken by the machine's network. Hold back what can wait (catching up) when this is high. */
   readonly backlogBytes: number;
+  /** It has not written yet what it was pushed before, though it works on it: what is pushed now would keep its answers waiting. */
+  readonly isBehind: boolean;
   /** What is pushed to a peer that is gone goes nowhere. Do not change the bytes of an item afterwards: they are packed later. */
   pushTick(tick: Tick): void;
   sendChanged(changed: Changed): void;
@@ -51,6 +54,8 @@ export interface LinkPeer {
 const metricsWaitMs = 2000;
 const closingWaitMs = 1000;
 const messageMost = 2000;
+/** Who has said nothing for as long, not even a ping, holds up nobody else: what is for it waits in its link. */
+const workingMs = 2000;
 
 export interface RemoteEnd {
   machine: string;
@@ -86,6 +91,7 @@ export class Peer implements LinkPeer {
   underWay = 0;
   readonly #options: PeerOptions;
   readonly #outbox: Outbox;
+  readonly #portions: Portions;
   #fenceToSend: Fence | null = null;
   #fencesSent: Fence[] = [];
   #lastFence = 0;
@@ -100,6 +106,7 @@ export class Peer implements LinkPeer {
     this.machine = options.remote?.machine ?? null;
     this.#leaseMs = leaseMsOf({ isOwn: options.remote === null, protocol: options.protocol });
     this.lease = new GivenLease(options.introducedAtMs, this.#leaseMs);
+    this.#portions = new Portions({ isOwn: options.remote === null, protocol: options.protocol });
     this.#outbox = new Outbox({
       socket: options.socket,
       meter: options.meter,
@@ -113,8 +120,22 @@ export class Peer implements LinkPeer {
     return this.#outbox.backlogBytes;
   }
 
+  get isBehind(): boolean {
+    if (!this.isOpen || !this.#portions.isBehind) return false;
+    return this.lease.silentMs(this.#options.clock.nowMs()) < workingMs;
+  }
+
   pushTick(tick: Tick): void {
-    if (this.isOpen) postTick(tick, (message, about) => this.#outbox.post(message, about));
+    if (!this.isOpen) return;
+    postTick(tick, (message, about) => {
+      this.#outbox.post(message, about);
+      const id = this.#portions.pushed(about);
+      if (id !== null) this.#outbox.post(fromCore.encode({ kind: 'portion', id }), 0);
+    });
+  }
+
+  written(id: number): void {
+    this.#portions.written(id);
   }
 
   sendChanged(changed: Changed): void {

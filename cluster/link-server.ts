@@ -366,6 +366,9 @@ class AllLinks implements LinkServer {
       case 'fenced':
         peer.fenced(message.id);
         return;
+      case 'written':
+        peer.written(message.id);
+        return;
       case 'ping':
         peer.pong(message);
         return;

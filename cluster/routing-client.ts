@@ -40,6 +40,8 @@ export interface RoutingEvents {
   up(): void;
   /** The last one cannot. */
   down(reason: string): void;
+  /** As of a CoreClient. */
+  portion?(written: () => void): void;
   metrics(): Promise<unknown>;
 }
 
@@ -103,6 +105,8 @@ class Routing implements RoutingClient {
         unlinked: (core, reason) => this.#unlinked(core, reason),
         told: (core, serving) => this.#shift(this.#claims.told(core, serving)),
         soleIs: (core) => this.#shift(this.#claims.soleIs(core)),
+        portion: (written) =>
+          this.#events.portion === undefined ? written() : this.#events.portion(written),
         metrics: () => this.#events.metrics(),
       },
     });

@@ -39,6 +39,7 @@ export interface RoutingCoresOptions {
     told(core: number, serving: Serving): void;
     /** The only one there is, or `nobody`. */
     soleIs(core: number): void;
+    portion?(written: () => void): void;
     metrics(): Promise<unknown>;
   };
 }
@@ -186,6 +187,7 @@ export class RoutingCores {
           if (isKnown()) events.told(node, serving);
         },
         cores: (list) => this.set(list),
+        portion: (written) => (events.portion === undefined ? written() : events.portion(written)),
         metrics: () => events.metrics(),
       },
     });

@@ -84,6 +84,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     meter: linkMeter(metrics),
     events: {
       tick: (tick, core) => hub.tick(tick, core),
+      portion: (written) => hub.portion(written),
       changed(changed) {
         deleted.add(changed.deleted ?? []);
         authenticator.changed(changed);

@@ -100,13 +100,21 @@ export abstract class Session implements Seat {
 
   /** The same for several frames, in one piece where nothing is waiting. */
   sendAll(frames: Uint8Array[]): boolean {
-    let bytes = 0;
-    for (const frame of frames) bytes += frame.length;
-    if (this.outbox === null && bytes <= burstBytes) {
-      if (!this.writeAll(frames)) this.outbox = new Outbox();
-      return true;
+    if (this.overrun !== null) return true;
+    let next = 0;
+    while (this.outbox === null && next < frames.length) {
+      const from = next;
+      for (let bytes = 0; next < frames.length; next++) {
+        bytes += frames[next]?.length ?? 0;
+        if (bytes > burstBytes && next > from) break;
+      }
+      if (!this.writeAll(frames.slice(from, next))) this.outbox = new Outbox();
     }
-    return frames.every((frame) => this.send(frame));
+    for (; next < frames.length; next++) {
+      const frame = frames[next];
+      if (frame !== undefined && !this.send(frame)) return false;
+    }
+    return true;
   }
 
   /** The network has taken everything. */

@@ -200,6 +200,11 @@ export class StreamingHub {
     this.#topics.look();
   }
 
+  /** Calls back when the sockets have everything of the ticks before. */
+  portion(written: () => void): void {
+    this.#outgoing.afterAll(written);
+  }
+
   #spread(item: Pushed, tickCursor: string): void {
     const { told, cursor, mark } = toldBy(item, tickCursor);
     // A core that has not heard of it yet: the others have, and their cursors pass it.

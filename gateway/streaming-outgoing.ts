@@ -42,6 +42,9 @@ export class Outgoing {
   /** Posts of which a frame may be waiting: in this spell, and for the next. */
   #spellUpdates = new Set<StatusId>();
   #updates = new Set<StatusId>();
+  /** Who waits for the writing of this spell, and of the next. */
+  #spellWaits: (() => void)[] = [];
+  #waits: (() => void)[] = [];
   #notBeforeMs = 0;
   #timer: NodeJS.Timeout | null = null;
   #turn: NodeJS.Immediate | null = null;
@@ -73,6 +76,13 @@ export class Outgoing {
   ticked(core: number, cursor: string): void {
     this.#cursors.set(core, cursor);
     this.#goOn();
+  }
+
+  /** Calls back when everything that was added before is written. */
+  afterAll(written: () => void): void {
+    if (this.#touched.length > 0) this.#waits.push(written);
+    else if (this.#next < this.#spell.length) this.#spellWaits.push(written);
+    else written();
   }
 
   /** These may be gone: no frame that shows them may wait for later. */
@@ -132,6 +142,8 @@ export class Outgoing {
     this.#spellUpdates = this.#updates;
     this.#updates = new Set();
     this.#next = 0;
+    this.#spellWaits = this.#waits;
+    this.#waits = [];
     this.#spellCursors = this.#cursors;
     this.#cursors = new Map();
     this.#spentMs = 0;
@@ -144,6 +156,7 @@ export class Outgoing {
     const cursors = this.#spellCursors;
     this.#spellCursors = new Map();
     this.#spellUpdates.clear();
+    for (const written of this.#spellWaits.splice(0)) written();
     for (const [core, cursor] of cursors) this.#passed(core, cursor);
     if (this.#cursors.size > 0) this.#goOn();
   }

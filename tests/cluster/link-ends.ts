@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { Changed, Tick } from '../../actors/messages.ts';
-import type { CoreClient } from '../../cluster/core-client.ts';
+import type { CoreClient, CoreEvents } from '../../cluster/core-client.ts';
 import { type CoreLinkOptions, connectCore } from '../../cluster/link-client.ts';
 import { type LinkClock, machineClock } from '../../cluster/link-clock.ts';
 import { linkFileName, newLinkKey, writeLinkFile } from '../../cluster/link-file.ts';
@@ -174,8 +174,8 @@ export class Ends {
     return core;
   }
 
-  gateway(options: Partial<CoreLinkOptions> = {}): GatewayEnd {
-    const end = new GatewayEnd(this.linkFile, options);
+  gateway(options: Partial<CoreLinkOptions> = {}, events: Partial<CoreEvents> = {}): GatewayEnd {
+    const end = new GatewayEnd(this.linkFile, options, events);
     this.onClose(() => end.client.close());
     return end;
   }
@@ -248,7 +248,7 @@ export class GatewayEnd {
   readonly meter = new CountingMeter();
   readonly said: Said[];
 
-  constructor(linkFile: string, options: Partial<CoreLinkOptions>) {
+  constructor(linkFile: string, options: Partial<CoreLinkOptions>, events: Partial<CoreEvents>) {
     const log = listeningLog();
     this.said = log.said;
     this.client = connectCore({
@@ -263,6 +263,7 @@ export class GatewayEnd {
         tick: (tick) => this.happened.push({ kind: 'tick', tick }),
         changed: (changed) => this.happened.push({ kind: 'changed', changed }),
         metrics: () => Promise.resolve([{ name: 'sessions', values: [{ value: 7 }] }]),
+        ...events,
       },
       ...options,
     });

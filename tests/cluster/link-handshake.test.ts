@@ -121,7 +121,7 @@ describe('a core', () => {
 
     expect(await visitor.closed).toEqual({
       code: closeCode.version,
-      reason: 'it speaks protocols 8 to 9, this core 1 to 2',
+      reason: 'it speaks protocols 8 to 9, this core 1 to 3',
     });
   });
 
@@ -255,7 +255,7 @@ describe('a gateway', () => {
     const gateway = ends.gateway();
     await until(() =>
       gateway.said.some(({ fields }) =>
-        JSON.stringify(fields).includes('the core speaks protocols 7 to 9, this program 1 to 2'),
+        JSON.stringify(fields).includes('the core speaks protocols 7 to 9, this program 1 to 3'),
       ),
     );
     expect(gateway.client.isUp).toBe(false);

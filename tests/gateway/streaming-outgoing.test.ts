@@ -142,3 +142,31 @@ test('flush leaves nothing behind, also in the middle of a spell', () => {
   vi.runAllTimers();
   expect(written).toHaveLength(before);
 });
+
+test('who waits for all that was added hears of it when that is written, and at once when nothing waits', () => {
+  const { outgoing, session, add } = scene(8);
+  const heard: string[] = [];
+  outgoing.afterAll(() => heard.push('nothing'));
+  expect(heard.splice(0)).toEqual(['nothing']);
+  const sessions = ['one', 'two', 'three'].map(session);
+  for (const to of sessions) add(to, 'first');
+  outgoing.ticked(1, 'cursor 1');
+  for (const to of sessions) add(to, 'second');
+  outgoing.afterAll(() => heard.push('second'));
+  outgoing.ticked(1, 'cursor 2');
+  expect(heard).toEqual([]);
+  vi.advanceTimersByTime(1000);
+  expect(heard).toEqual(['second']);
+});
+
+test('a spell under way is waited for by who comes in the midst of it', () => {
+  const { outgoing, written, session, add } = scene(1);
+  const heard: number[] = [];
+  for (let place = 0; place < 40; place++) add(session(`${place}`), 'it');
+  outgoing.ticked(1, 'cursor');
+  expect(writes(written).length).toBe(16);
+  outgoing.afterAll(() => heard.push(writes(written).length));
+  expect(heard).toEqual([]);
+  vi.advanceTimersByTime(1000);
+  expect(heard).toEqual([40]);
+});

@@ -23,6 +23,7 @@ export interface TestGateway extends LinkPeer {
   releaseFences(): void;
   holdFences(): void;
   isOpen: boolean;
+  isBehind: boolean;
   topics: Set<string>;
   /** What one session was pushed, in order. */
   itemsOf(session: number): Pushed[];
@@ -42,6 +43,7 @@ export function testGateway(name: string, role: LinkPeer['role'] = 'gateway'): T
     topics: new Set(),
     isOpen: true,
     backlogBytes: 0,
+    isBehind: false,
     pushTick: (tick) => ticks.push(tick),
     sendChanged: (changed) => changes.push(changed),
     sendServing: () => {},

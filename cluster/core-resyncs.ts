@@ -1,0 +1,64 @@
+// When an account's streams have to read anew: its actor has lost its state, or what waits to be pushed to them is not wanted any more.
+import type { Item } from '../actors/items.ts';
+import type { Command } from '../actors/messages.ts';
+import type { AccountId } from '../runtime/account-id.ts';
+import type { Outcome } from '../runtime/behaviours.ts';
+import type { Version } from '../runtime/version.ts';
+import type { CorePushing } from './core-pushing.ts';
+import type { CoreSessions } from './core-sessions.ts';
+import type { CommandKind } from './link-requests.ts';
+
+/** After these, some authors are not heard any more. */
+const narrowing: ReadonlySet<CommandKind> = new Set(['block', 'mute', 'unfollow']);
+
+export interface CoreResyncsOptions {
+  sessions: CoreSessions;
+  pushing: CorePushing;
+  /** To the actor of the account. */
+  ask(message: Extract<Command, { kind: 'attach' | 'detach' }>): Promise<unknown>;
+  push(sessions: Map<Item, number[]>): void;
+  watermark(): Version;
+}
+
+export class CoreResyncs {
+  readonly #options: CoreResyncsOptions;
+
+  constructor(options: CoreResyncsOptions) {
+    this.#options = options;
+  }
+
+  /** The actor starts anew; its sessions, which it has forgotten, are told to read anew and attach again. */
+  crashed(account: AccountId): void {
+    const numbers = this.#options.sessions.of(account);
+    this.#tell(numbers);
+    for (const session of numbers) void this.#options.ask({ kind: 'attach', account, session, since: null });
+  }
+
+  /**
+   * The answer to a command, when nothing that the command has made unwanted waits any more: what is held back for a gateway was wanted when it
+   * was made. It is dropped, for all authors, and the streams are told so: a new number for each, and what is on its way to the old ones goes nowhere.
+   */
+  async after(
+    kind: CommandKind,
+    account: AccountId,
+    answering: Promise<Outcome<unknown>>,
+  ): Promise<Outcome<unknown>> {
+    if (!narrowing.has(kind)) return answering;
+    const { pushing, sessions, ask } = this.#options;
+    const wasHolding = pushing.isHolding;
+    const outcome = await answering;
+    if (!wasHolding && !pushing.isHolding) return outcome;
+    const renewed = sessions.renew(account);
+    for (const { before, now } of renewed) {
+      void ask({ kind: 'detach', account, session: before });
+      await ask({ kind: 'attach', account, session: now, since: null });
+    }
+    this.#tell(renewed.map(({ now }) => now));
+    return outcome;
+  }
+
+  #tell(numbers: number[]): void {
+    if (numbers.length === 0) return;
+    this.#options.push(new Map([[{ kind: 'resync', version: this.#options.watermark() }, numbers]]));
+  }
+}
