@@ -50,7 +50,7 @@ export function memoryFlags(role: ChildRole): string[] {
   const ofRole =
     role === 'core'
       ? ['--max-semi-space-size=64', `--max-old-space-size=${Math.floor(bytes / 2 / mebibyte)}`]
-      : ['--max-semi-space-size=8'];
+      : ['--max-semi-space-size=4'];
   return [...ofRole, `--heap-growing-percent=${garbagePercent}`];
 }
 

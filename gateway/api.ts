@@ -70,9 +70,8 @@ export function createApi({ client, deleted, metrics, cacheMib = usualCacheMib }
       ...operationsEndpoints(client),
     ],
     changed({ statuses, accounts, deleted: gone }) {
-      const changed = { statuses: gone == null ? statuses : [...statuses, ...gone], accounts };
-      fragments.changed(changed);
-      pages.changed(changed);
+      fragments.changed({ statuses: gone == null ? statuses : [...statuses, ...gone], accounts });
+      pages.changed({ statuses, accounts, deleted: gone ?? [] });
     },
     lost(partitions) {
       fragments.lost(partitions);

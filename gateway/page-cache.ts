@@ -2,7 +2,7 @@
 import type { Changed } from '../actors/messages.ts';
 import type { CoreClient } from '../cluster/core-client.ts';
 import type { AccountId } from '../runtime/account-id.ts';
-import type { StatusId } from '../runtime/status-id.ts';
+import { type StatusId, statusAuthor, statusMs } from '../runtime/status-id.ts';
 import type { CacheMetrics } from './cache-metrics.ts';
 import type { ApiRequest, ApiResponse } from './endpoint.ts';
 import type { AccountFragment } from './fragments.ts';
@@ -20,7 +20,8 @@ export interface PageCache {
    * the same. `make` sees nothing of the request but its path and its input.
    */
   get(request: Asked, make: () => Promise<CachedPage>): Promise<ApiResponse>;
-  changed(changed: Pick<Changed, 'statuses' | 'accounts'>): void;
+  /** Who has only posted stays where it is shown: its count of posts may be as old as the page. */
+  changed(changed: Pick<Changed, 'statuses' | 'accounts' | 'deleted'>): void;
   clear(): void;
 }
 
@@ -36,8 +37,10 @@ interface Making {
   changed: Set<StatusId | AccountId>;
 }
 
-/** How long nobody who is not logged in sees a new post. */
-const keptMs = 1000;
+/** How long nobody who is not logged in sees a new post, at most (Mastodon lets caches keep the same pages for 15 s). */
+const keptMs = 5000;
+/** What is younger was made just now: it is not a change of something that has been there. */
+const newMs = 2000;
 /** Made within that time: each change looks at them all. */
 const mostPages = 256;
 /** Longer ones are made anew each time. */
@@ -49,12 +52,15 @@ export interface PageCacheOptions {
   covered: CoreClient['covered'];
   /** Milliseconds that never go back. */
   now?: () => number;
+  /** Milliseconds since 1970. */
+  wallNow?: () => number;
 }
 
 export function createPageCache({
   metrics,
   covered,
   now = () => performance.now(),
+  wallNow = Date.now,
 }: PageCacheOptions): PageCache {
   /** In the order in which they were made, which is that in which they end. */
   const pages = new Map<string, Kept>();
@@ -103,8 +109,12 @@ export function createPageCache({
       return (await (joins ? other.promise : run(key, make))).response;
     },
 
-    changed({ statuses, accounts }) {
-      const changed = new Set<StatusId | AccountId>([...statuses, ...accounts]);
+    changed({ statuses, accounts, deleted }) {
+      const sinceMs = wallNow() - newMs;
+      const authors = new Set(statuses.filter((id) => statusMs(id) > sinceMs).map(statusAuthor));
+      for (const id of deleted ?? []) authors.delete(statusAuthor(id));
+      const others = accounts.filter((account) => !authors.has(account));
+      const changed = new Set<StatusId | AccountId>([...statuses, ...(deleted ?? []), ...others]);
       for (const one of making.values()) for (const id of changed) one.changed.add(id);
       for (const [key, page] of pages.entries()) if (shows(page, changed)) pages.delete(key);
     },
