@@ -1,3 +1,4 @@
+// A core's pushing by itself, with a gateway that writes down what it is told and other cores that answer when the test says so.
 import type { Item } from '../../actors/items.ts';
 import type { Tick } from '../../actors/messages.ts';
 import type { CoreClient } from '../../cluster/core-client.ts';
