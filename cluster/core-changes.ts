@@ -2,14 +2,19 @@
 import type { Ask, Changed } from '../actors/messages.ts';
 import type { AccountId } from '../runtime/account-id.ts';
 import type { Entry } from '../runtime/behaviours.ts';
+import { statusAuthor } from '../runtime/status-id.ts';
 import type { Product } from './core-behaviours.ts';
 
 type StatusIds = Ask<'statuses'>['ids'];
 
-/** Null for nothing. */
-export function changedBy(entries: readonly Entry[], product: Product): Changed | null {
+/**
+ * Empty for nothing. Who is named beside a status may only have posted, so that pages keep what they show of them (`page-cache.ts`): whose account
+ * changes otherwise in the same breath is named once more, by itself.
+ */
+export function changedBy(entries: readonly Entry[], product: Product): Changed[] {
   const statuses = new Set<StatusIds[number]>();
   const accounts = new Set<AccountId>();
+  const others = new Set<AccountId>();
   const deleted: StatusIds = [];
   for (const entry of entries) {
     const touched = product.touched(entry);
@@ -17,8 +22,16 @@ export function changedBy(entries: readonly Entry[], product: Product): Changed 
       statuses.add(id);
       if (entry.value === null && product.statusKey(id) === entry.key) deleted.push(id);
     }
-    for (const id of touched.accounts) accounts.add(id);
+    for (const id of touched.accounts) {
+      accounts.add(id);
+      if (touched.statuses.length === 0) others.add(id);
+    }
   }
-  if (statuses.size === 0 && accounts.size === 0) return null;
-  return { statuses: [...statuses], accounts: [...accounts], tokens: [], deleted };
+  if (statuses.size === 0 && accounts.size === 0) return [];
+  const changed = { statuses: [...statuses], accounts: [...accounts], tokens: [], deleted };
+  const authors = new Set(changed.statuses.map(statusAuthor));
+  const again = [...others].filter((account) => authors.has(account));
+  return again.length === 0
+    ? [changed]
+    : [changed, { statuses: [], accounts: again, tokens: [], deleted: [] }];
 }

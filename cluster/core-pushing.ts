@@ -2,7 +2,7 @@
 import type { Item } from '../actors/items.ts';
 import type { Tick } from '../actors/messages.ts';
 import type { Found, Need } from '../runtime/reading.ts';
-import type { Version } from '../runtime/version.ts';
+import { noVersion, type Version } from '../runtime/version.ts';
 import type { Elsewhere } from './core-elsewhere.ts';
 import { CoreQuestions, type Settled } from './core-questions.ts';
 import type { CoreRows } from './core-rows.ts';
@@ -42,8 +42,15 @@ const mostRecords = 100_000;
 const mostInATick = 8000;
 /** While a gateway is behind, its ticks wait here, and answers go past them; looked at so often. */
 const behindMs = 5;
-/** So many pushes, each of an item to a session, may wait for that: 4 bytes each. More go on to the links, which have bounds of their own. */
+/** So much may wait for that, in 4 bytes: one for each push, of an item to a session. More goes on to the links, which have bounds of their own. */
 const mostBehind = 64_000_000;
+/** A gateway that has nothing to do for as long waits no more for another that is behind. */
+const patienceMs = 5000;
+/** What ticks and items take beside that, in 4 bytes. */
+const ofTick = 250;
+const ofItem = 75;
+/** Rows that came before so long a wait are asked for again: they may have changed. */
+const freshMs = 2000;
 /** Of a session, and of its share in a row. */
 const bytesAPush = 8;
 
@@ -60,6 +67,10 @@ interface Waiting {
   isSent: boolean;
   /** How many sessions its items are for, together. */
   size: number;
+  /** What it takes while it is held, in 4 bytes. */
+  weight: number;
+  /** It has asked for what it lacks. */
+  isLooked: boolean;
 }
 
 /** An item that cannot be shown now: for what it lacks, or for good. */
@@ -80,8 +91,12 @@ export class CorePushing {
   #records = 0;
   /** Of all that wait. */
   #size = 0;
+  #weight = 0;
   /** Since when a gateway has been behind; null: none is. */
   #heldSinceMs: number | null = null;
+  readonly #laggards = new WeakSet<LinkPeer>();
+  /** The watermark of what went out. */
+  #sentUpTo: Version = noVersion;
   #isGoingOn = false;
   #timer: NodeJS.Timeout | null = null;
   /** When a gateway was sent its last tick, and the cursor that came too soon after it. */
@@ -98,9 +113,15 @@ export class CorePushing {
     return this.#waiting.length === 0;
   }
 
-  /** Because of a gateway, and not for want of rows. */
-  get isHolding(): boolean {
-    return this.#heldSinceMs !== null;
+  /** Before everything that waits: these sessions are to read anew, and have nothing of it. Its cursor is that of what went out last. */
+  resync(numbers: readonly number[]): void {
+    const watermark = this.#sentUpTo;
+    const sessions = new Map<Item, readonly number[]>([[{ kind: 'resync', version: watermark }, numbers]]);
+    const tick = waiting({ pushes: { sessions, topics: new Map() }, watermark, isComplete: false });
+    this.#waiting.unshift(tick);
+    this.#size += tick.size;
+    this.#weight += tick.weight;
+    this.#goOn();
   }
 
   /** Of the gateway that is furthest behind, or of what waits here: roughly as it will be on links. */
@@ -115,21 +136,10 @@ export class CorePushing {
   }
 
   #push(due: Due): void {
-    const untilMs = performance.now() + waitMs;
-    const tick: Waiting = {
-      due: this.#heldSinceMs === null ? due : packed(due),
-      untilMs,
-      lacks: new Set(),
-      fetched: new Map(),
-      failed: new Map(),
-      runs: 0,
-      isSent: false,
-      size: sizeOf(due),
-    };
+    const tick = waiting(this.#heldSinceMs === null ? due : packed(due));
     this.#waiting.push(tick);
     this.#size += tick.size;
-    // Behind another, too, it asks at once for what it lacks.
-    if (this.#waiting.length > 1 && this.#options.elsewhere() !== null) this.#ready(tick);
+    this.#weight += tick.weight;
     this.#goOn();
   }
 
@@ -147,7 +157,9 @@ export class CorePushing {
       if (ticks === null) break;
       this.#waiting.shift();
       this.#size -= head.size;
+      this.#weight -= head.weight;
       head.isSent = true;
+      if (head.due.watermark > this.#sentUpTo) this.#sentUpTo = head.due.watermark;
       this.#records -= head.fetched.size;
       this.#send(ticks);
       if (performance.now() > endMs) break;
@@ -157,24 +169,57 @@ export class CorePushing {
       this.#again.delete(tick);
       if (!tick.isSent && tick.lacks.size === 0) this.#ready(tick);
     }
+    if (this.#heldSinceMs === null && this.#options.elsewhere() !== null) this.#lookAhead(endMs);
     if (this.#waiting.length === 0) this.#records = 0;
     if (this.#heldSinceMs === null && (this.#again.size > 0 || this.#waiting[0]?.lacks.size === 0))
       this.#goOnSoon();
     this.#setTimer();
   }
 
+  /** Behind another, too, a tick asks at once for what it lacks; not while it is held, for rows grow old and take room. */
+  #lookAhead(endMs: number): void {
+    const upTo = Math.min(this.#waiting.length, mostWaiting);
+    for (let place = 1; place < upTo; place++) {
+      const tick = this.#waiting[place];
+      if (tick === undefined || tick.isLooked) continue;
+      tick.isLooked = true;
+      if (tick.lacks.size === 0) this.#ready(tick);
+      if (performance.now() > endMs) return;
+    }
+  }
+
   /** A gateway is to take in first what it has been sent. */
   #isHeld(): boolean {
     const nowMs = performance.now();
-    const isBehind = this.#size <= mostBehind && [...this.#options.peers()].some((peer) => peer.isBehind);
-    if (isBehind) {
+    if (this.#weight <= mostBehind && this.#isSomebodyBehind(nowMs)) {
       this.#heldSinceMs ??= nowMs;
       return true;
     }
     if (this.#heldSinceMs === null) return false;
-    // What was held has not waited for its rows.
-    for (const tick of this.#waiting) tick.untilMs += nowMs - this.#heldSinceMs;
+    // What was held has not waited for its rows, nor longer than from now.
+    const heldMs = nowMs - this.#heldSinceMs;
+    for (const tick of this.#waiting) {
+      tick.untilMs = Math.min(tick.untilMs + heldMs, nowMs + waitMs);
+      if (heldMs < freshMs || tick.runs === 0) continue;
+      this.#records -= tick.fetched.size;
+      tick.fetched.clear();
+      tick.failed.clear();
+      tick.runs = 0;
+      tick.isLooked = false;
+    }
     this.#heldSinceMs = null;
+    return false;
+  }
+
+  /** But for those for whom others have waited too long: what is for them waits in their links until they are not behind. */
+  #isSomebodyBehind(nowMs: number): boolean {
+    const gateways = [...this.#options.peers()].filter(({ role }) => role === 'gateway');
+    for (const peer of gateways) if (!peer.isBehind) this.#laggards.delete(peer);
+    const behind = gateways.filter((peer) => peer.isBehind && !this.#laggards.has(peer));
+    if (behind.length === 0) return false;
+    const isLong = this.#heldSinceMs !== null && nowMs - this.#heldSinceMs >= patienceMs;
+    if (!isLong || !gateways.some(({ idleMs }) => idleMs >= patienceMs)) return true;
+    for (const peer of behind) this.#laggards.add(peer);
     return false;
   }
 
@@ -373,6 +418,21 @@ function* partsOf({ pushes, watermark, isComplete }: Due): Generator<Due> {
     part = { sessions: new Map(), topics: new Map() };
     size = 0;
   }
+}
+
+function waiting(due: Due): Waiting {
+  return {
+    due,
+    untilMs: performance.now() + waitMs,
+    lacks: new Set(),
+    fetched: new Map(),
+    failed: new Map(),
+    runs: 0,
+    isSent: false,
+    size: sizeOf(due),
+    weight: ofTick + ofItem * (due.pushes.sessions.size + due.pushes.topics.size) + sizeOf(due),
+    isLooked: false,
+  };
 }
 
 /** For long waits: nothing in it for a garbage collection to look at. */

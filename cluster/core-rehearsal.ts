@@ -77,6 +77,7 @@ class Rehearsal {
     isOpen: true,
     backlogBytes: 0,
     isBehind: false,
+    idleMs: 0,
     pushTick: ({ items }) => {
       this.#pushed += items.length;
     },

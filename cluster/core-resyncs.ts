@@ -40,20 +40,26 @@ export class CoreResyncs {
    */
   async after(
     kind: CommandKind,
-    account: AccountId,
+    { account, target, boosts }: { account: AccountId; target?: AccountId; boosts?: boolean },
     answering: Promise<Outcome<unknown>>,
   ): Promise<Outcome<unknown>> {
-    if (!narrowing.has(kind)) return answering;
+    if (!narrowing.has(kind) && !(kind === 'follow' && boosts === false)) return answering;
     const { pushing, sessions, ask } = this.#options;
-    const wasHolding = pushing.isHolding;
     const outcome = await answering;
-    if (!wasHolding && !pushing.isHolding) return outcome;
-    const renewed = sessions.renew(account);
-    for (const { before, now } of renewed) {
-      void ask({ kind: 'detach', account, session: before });
-      await ask({ kind: 'attach', account, session: now, since: null });
-    }
-    this.#tell(renewed.map(({ now }) => now));
+    // What waits for rows, or goes out a while at a time, waits as well.
+    if (pushing.isIdle) return outcome;
+    // Neither sees the other across a block. (A blocked one whom another core serves is shown what waits there.)
+    const both = kind === 'block' && target !== undefined ? [account, target] : [account];
+    // All is asked in this turn: whoever detaches them afterwards, or loses the partition, comes after it.
+    const attached = both.flatMap((whose) =>
+      sessions.renew(whose).map(async ({ before, now }) => {
+        void ask({ kind: 'detach', account: whose, session: before });
+        await ask({ kind: 'attach', account: whose, session: now, since: null });
+        // Before anything that is pushed to the new number: a cursor of that would pass what is dropped.
+        pushing.resync([now]);
+      }),
+    );
+    await Promise.all(attached);
     return outcome;
   }
 

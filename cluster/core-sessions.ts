@@ -92,9 +92,9 @@ export class CoreSessions {
 
   /** The sessions of an account whose actor has lost its state. */
   of(account: AccountId): number[] {
-    return [...this.#attached]
-      .filter(([, attached]) => attached.account === account)
-      .map(([number]) => number);
+    const numbers: number[] = [];
+    for (const [number, attached] of this.#attached) if (attached.account === account) numbers.push(number);
+    return numbers;
   }
 
   /**

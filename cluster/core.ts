@@ -316,8 +316,7 @@ export class Core {
 
   /** Enough machines have them. */
   #announce(entries: Entry[], isOwn: boolean): void {
-    const changed = changedBy(entries, this.#product.current);
-    if (changed !== null) {
+    for (const changed of changedBy(entries, this.#product.current)) {
       for (const peer of this.#peers.peers) if (peer.role === 'gateway') peer.sendChanged(changed);
     }
     const { cluster } = this;
@@ -394,7 +393,7 @@ export class Core {
     }
     // The request is nobody else's: it becomes the message.
     const asked = this.#actors.ask(ask.account, Object.assign(ask, { kind }));
-    const answering = this.#resyncs.after(kind, ask.account, asked);
+    const answering = this.#resyncs.after(kind, ask, asked);
     // Only who shows the post needs its rows.
     if (kind !== 'publish' || from?.role !== 'gateway') return answering;
     return answering.then((outcome) => this.#rows.published(outcome));

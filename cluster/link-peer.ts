@@ -34,6 +34,8 @@ export interface LinkPeer {
   readonly backlogBytes: number;
   /** It has not written yet what it was pushed before, though it works on it: what is pushed now would keep its answers waiting. */
   readonly isBehind: boolean;
+  /** For how long it has written everything that it was pushed in whole portions; 0: it has not. */
+  readonly idleMs: number;
   /** What is pushed to a peer that is gone goes nowhere. Do not change the bytes of an item afterwards: they are packed later. */
   pushTick(tick: Tick): void;
   sendChanged(changed: Changed): void;
@@ -106,7 +108,11 @@ export class Peer implements LinkPeer {
     this.machine = options.remote?.machine ?? null;
     this.#leaseMs = leaseMsOf({ isOwn: options.remote === null, protocol: options.protocol });
     this.lease = new GivenLease(options.introducedAtMs, this.#leaseMs);
-    this.#portions = new Portions({ isOwn: options.remote === null, protocol: options.protocol });
+    this.#portions = new Portions({
+      isOwn: options.remote === null,
+      protocol: options.protocol,
+      nowMs: options.clock.nowMs(),
+    });
     this.#outbox = new Outbox({
       socket: options.socket,
       meter: options.meter,
@@ -134,8 +140,12 @@ export class Peer implements LinkPeer {
     });
   }
 
+  get idleMs(): number {
+    return this.#portions.idleMs(this.#options.clock.nowMs());
+  }
+
   written(id: number): void {
-    this.#portions.written(id);
+    this.#portions.written(id, this.#options.clock.nowMs());
   }
 
   sendChanged(changed: Changed): void {

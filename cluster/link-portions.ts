@@ -13,9 +13,12 @@ export class Portions {
   #bytes = 0;
   #lastId = 0;
   #lastWritten = 0;
+  /** Since when all of them are written. */
+  #idleFromMs: number;
 
   /** `protocol`: of the link. A peer that does not know portions is never asked about any. */
-  constructor({ isOwn, protocol }: { isOwn: boolean; protocol: number }) {
+  constructor({ isOwn, protocol, nowMs }: { isOwn: boolean; protocol: number; nowMs: number }) {
+    this.#idleFromMs = nowMs;
     const most = isOwn ? portionsAhead.own : portionsAhead.remote;
     this.#most = protocol < firstProtocol ? 0 : most;
   }
@@ -28,8 +31,14 @@ export class Portions {
     return ++this.#lastId;
   }
 
-  written(id: number): void {
+  written(id: number, nowMs: number): void {
     this.#lastWritten = Math.min(this.#lastId, Math.max(this.#lastWritten, id));
+    if (this.#lastWritten === this.#lastId) this.#idleFromMs = nowMs;
+  }
+
+  /** For how long everything has been written; 0: it is not. */
+  idleMs(nowMs: number): number {
+    return this.#lastWritten === this.#lastId ? nowMs - this.#idleFromMs : 0;
   }
 
   /** More would only wait in front of others. */

@@ -145,6 +145,8 @@ export class SessionTable<S extends Seat> {
   cursorOf({ settles, core, since }: S): string | null {
     const settled = this.#ticking.get(core)?.passed[0];
     if (settles === null || settled === undefined || settled.ms <= settles.fromMs) return since;
+    // Ticks that were held back at the core when it answered come after its answer, and before what was missed.
+    if (settled.cursor < settles.cursor) return since;
     return since === null || settled.cursor > since ? settled.cursor : since;
   }
 

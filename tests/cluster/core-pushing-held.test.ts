@@ -24,6 +24,27 @@ describe('while a gateway is behind', () => {
     expect([told(), pushing.isIdle]).toEqual([['deleted', 'deleted'], true]);
   });
 
+  test('others wait five seconds for it when they have nothing to do, and then no more until it has caught up', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'performance', 'setImmediate'] });
+    const { push, told, gateway, other } = opened();
+    gateway.isBehind = true;
+    other.idleMs = 4990;
+    push([removedItem(1000), 1]);
+    await vi.advanceTimersByTimeAsync(4980);
+    expect(told()).toEqual([]);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(told(), 'the other has had something to do in between').toEqual([]);
+    other.idleMs = 5000;
+    await vi.advanceTimersByTimeAsync(10);
+    push([removedItem(1001), 1]);
+    expect(told()).toEqual(['deleted', 'deleted']);
+    gateway.isBehind = false;
+    push([removedItem(1002), 1]);
+    gateway.isBehind = true;
+    push([removedItem(1003), 1]);
+    expect(told().length).toBe(3);
+  });
+
   test('rows of other cores are not waited for any less', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'performance', 'setImmediate'] });
     const { push, questions, told, gateway, lost } = opened();
@@ -35,6 +56,22 @@ describe('while a gateway is behind', () => {
     questions[0]?.answer();
     await vi.advanceTimersByTimeAsync(100);
     expect([told(), lost]).toEqual([['update'], []]);
+  });
+
+  test('they ask for rows of others when they go on, all at once', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'performance', 'setImmediate'] });
+    const { push, questions, told, gateway, lost, renders } = opened();
+    gateway.isBehind = true;
+    for (let place = 0; place < 50; place++) push([statusItem(1000 + place, there), 1]);
+    await vi.advanceTimersByTimeAsync(5000);
+    expect([questions.length, renders()]).toEqual([0, 0]);
+    gateway.isBehind = false;
+    await vi.advanceTimersByTimeAsync(10);
+    for (let round = 0; round < 4; round++) {
+      for (const question of questions.splice(0)) question.answer();
+      await vi.advanceTimersByTimeAsync(10);
+    }
+    expect([told().length, lost]).toEqual([50, []]);
   });
 });
 

@@ -73,3 +73,31 @@ test('a post that is deleted while it waits is not shown', async () => {
   await catchUp();
   expect(kindsOf(1)).not.toContain('update');
 });
+
+test('nothing comes after it either when what waited is on its way out, a while at a time', async () => {
+  const { gateway } = tested;
+  const { pushTick } = gateway;
+  gateway.pushTick = (tick) => {
+    pushTick(tick);
+    const endMs = performance.now() + 6;
+    while (performance.now() < endMs);
+  };
+  gateway.isBehind = true;
+  for (let count = 0; count < 60; count++) await tested.post(ben, `still wanted ${count}`);
+  gateway.isBehind = false;
+  await until(() => kindsOf(1).length > 0);
+  await tested.ask('unfollow', { account: ann, target: ben });
+  const before = kindsOf(1).filter((kind) => kind === 'update').length;
+  expect(before).toBeLessThan(60);
+  await until(() => tested.core.isQuiet);
+  expect(kindsOf(1).filter((kind) => kind === 'update').length).toBe(before);
+  expect(kindsOf(1)).toContain('resync');
+});
+
+test('after a block the blocked one is not shown what waited either', async () => {
+  tested.gateway.isBehind = true;
+  await tested.post(ben, 'still wanted');
+  await tested.ask('block', { account: ben, target: cat } as never);
+  await catchUp();
+  expect([kindsOf(1), kindsOf(2)]).toEqual([['update'], ['resync']]);
+});

@@ -6,7 +6,7 @@ import { until } from '../support/until.ts';
 import { Ends, ManualClock } from './link-ends.ts';
 
 const portion = 64 * 1024;
-const own = { isOwn: true, protocol: 3 };
+const own = { isOwn: true, protocol: 3, nowMs: 0 };
 
 function push(portions: Portions, count: number): (number | null)[] {
   return Array.from({ length: count }, () => portions.pushed(portion));
@@ -27,13 +27,13 @@ describe('portions', () => {
     expect(portions.isBehind).toBe(false);
     push(portions, 1);
     expect(portions.isBehind).toBe(true);
-    portions.written(1);
+    portions.written(1, 0);
     expect(portions.isBehind).toBe(false);
   });
 
   test('cannot be written before they are pushed', () => {
     const portions = new Portions(own);
-    portions.written(1000);
+    portions.written(1000, 0);
     push(portions, 16);
     expect(portions.isBehind).toBe(true);
   });
@@ -41,22 +41,32 @@ describe('portions', () => {
   test('are written up to the one that is named', () => {
     const portions = new Portions(own);
     push(portions, 30);
-    portions.written(14);
+    portions.written(14, 0);
     expect(portions.isBehind).toBe(true);
-    portions.written(15);
+    portions.written(15, 0);
     expect(portions.isBehind).toBe(false);
   });
 
   test('are more on the way to another machine', () => {
-    const portions = new Portions({ isOwn: false, protocol: 3 });
+    const portions = new Portions({ ...own, isOwn: false });
     push(portions, 63);
     expect(portions.isBehind).toBe(false);
     push(portions, 1);
     expect(portions.isBehind).toBe(true);
   });
 
+  test('that are all written tell for how long', () => {
+    const portions = new Portions(own);
+    expect(portions.idleMs(5)).toBe(5);
+    push(portions, 2);
+    portions.written(1, 10);
+    expect(portions.idleMs(20)).toBe(0);
+    portions.written(2, 30);
+    expect(portions.idleMs(50)).toBe(20);
+  });
+
   test('are nothing to a peer that does not know them', () => {
-    const portions = new Portions({ isOwn: true, protocol: 2 });
+    const portions = new Portions({ ...own, protocol: 2 });
     expect(push(portions, 100)).toEqual(Array.from({ length: 100 }, () => null));
     expect(portions.isBehind).toBe(false);
   });

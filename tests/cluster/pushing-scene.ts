@@ -92,11 +92,12 @@ export function opened({ unreadable = [] as AccountId[], knowsServers = true } =
   } as unknown as RowQueries;
   const sessions = new CoreSessions();
   const gateway = testGateway('gateway-0');
+  const other = testGateway('gateway-1');
   const lost: string[] = [];
   const pushing = new CorePushing({
     sessions,
     rows: new CoreRows(noReader, () => queries),
-    peers: () => [gateway],
+    peers: () => [gateway, other],
     elsewhere: () => elsewhere,
     lost: (reason) => lost.push(reason),
   });
@@ -136,6 +137,7 @@ export function opened({ unreadable = [] as AccountId[], knowsServers = true } =
     questions,
     answerAll,
     gateway,
+    other,
     pushing,
     numberOf,
     renders: () => renders,

@@ -354,3 +354,22 @@ test('whatever happens to the link, and wherever the accounts move, each session
     { numRuns: 500 },
   );
 });
+
+test('ticks that a core had held back when it answered say nothing of what was missed, however many they are', () => {
+  const table = new SessionTable<TestSeat>();
+  const one = { ...seat(), since: cursorAt(100) };
+  table.add(one);
+  let nowMs = 0;
+  const pass = (version: number): void => {
+    nowMs += 1000;
+    table.passed({ core: 0, cursor: cursorAt(version) }, nowMs);
+  };
+  pass(10);
+  table.asked(one);
+  table.answered(one, { core: 0, cursor: cursorAt(1000) });
+  for (let version = 200; version < 900; version++) pass(version);
+  // What it missed is still waiting, behind ticks like these.
+  expect(table.cursorOf(one)).toBe(cursorAt(100));
+  for (let version = 1001; version < 1200; version++) pass(version);
+  expect((table.cursorOf(one) ?? '') > cursorAt(1000)).toBe(true);
+});

@@ -24,6 +24,7 @@ export interface TestGateway extends LinkPeer {
   holdFences(): void;
   isOpen: boolean;
   isBehind: boolean;
+  idleMs: number;
   topics: Set<string>;
   /** What one session was pushed, in order. */
   itemsOf(session: number): Pushed[];
@@ -44,6 +45,7 @@ export function testGateway(name: string, role: LinkPeer['role'] = 'gateway'): T
     isOpen: true,
     backlogBytes: 0,
     isBehind: false,
+    idleMs: 0,
     pushTick: (tick) => ticks.push(tick),
     sendChanged: (changed) => changes.push(changed),
     sendServing: () => {},
