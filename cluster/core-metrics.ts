@@ -116,6 +116,15 @@ export class CoreMetrics implements LinkMeter {
     });
   }
 
+  watchPushing(pushing: { readonly size: number }): void {
+    addGauge(
+      this.#registry,
+      'pushes_waiting',
+      'Live pushes, each of an item to a session, that wait for a gateway that is behind or for rows of other cores',
+      () => pushing.size,
+    );
+  }
+
   #watchCaches(store: Watched['store']): void {
     const caches = (name: string, help: string, read: (of: 'id' | 'row') => number): void => {
       new Gauge({

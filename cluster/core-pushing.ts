@@ -124,6 +124,11 @@ export class CorePushing {
     this.#goOn();
   }
 
+  /** Pushes that wait, each of an item to a session, with one more for each tick. */
+  get size(): number {
+    return this.#size;
+  }
+
   /** Of the gateway that is furthest behind, or of what waits here: roughly as it will be on links. */
   get backlogBytes(): number {
     const backlogs = [...this.#options.peers()].map((peer) => peer.backlogBytes);

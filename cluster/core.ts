@@ -202,6 +202,7 @@ export class Core {
       isAwake: (account) => this.#actors.isAwake(account),
     });
     metrics.watchPressure(this.#pressure);
+    metrics.watchPushing(this.#pushing);
     this.#timers = [
       setInterval(() => this.#tidy(), idleEveryMs).unref(),
       setInterval(() => this.#pressure.look(), lookEveryMs).unref(),

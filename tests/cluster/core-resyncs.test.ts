@@ -24,6 +24,11 @@ afterEach(() => tested.close());
 
 const kindsOf = (session: number): string[] => tested.gateway.itemsOf(session).map(({ kind }) => kind);
 
+async function pushesWaiting(): Promise<number> {
+  const text = await tested.core.metrics.text([]);
+  return Number(/^murmuration_pushes_waiting\{.*\} (\d+)$/m.exec(text)?.[1]);
+}
+
 /** What is waiting goes out. */
 async function catchUp(): Promise<void> {
   tested.gateway.isBehind = false;
@@ -37,8 +42,10 @@ test.each(['block', 'mute', 'unfollow'] as const)(
     await tested.post(ben, 'still wanted');
     await tested.ask(kind, { account: ann, target: ben, notifications: true, durationS: 0 } as never);
     expect([kindsOf(1), kindsOf(2)]).toEqual([[], []]);
+    expect(await pushesWaiting()).toBeGreaterThan(0);
     await catchUp();
     expect([kindsOf(1), kindsOf(2)]).toEqual([['resync'], ['update']]);
+    expect(await pushesWaiting()).toBe(0);
   },
 );
 
