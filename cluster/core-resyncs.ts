@@ -11,11 +11,14 @@ import type { CommandKind } from './link-requests.ts';
 /** After these, some authors are not heard any more. */
 const narrowing: ReadonlySet<CommandKind> = new Set(['block', 'mute', 'unfollow']);
 
+/** The actor was too busy to attach a stream. */
+const againMs = 100;
+
 export interface CoreResyncsOptions {
   sessions: CoreSessions;
   pushing: CorePushing;
   /** To the actor of the account. */
-  ask(message: Extract<Command, { kind: 'attach' | 'detach' }>): Promise<unknown>;
+  ask(message: Extract<Command, { kind: 'attach' | 'detach' }>): Promise<Outcome<unknown>>;
   push(sessions: Map<Item, number[]>): void;
   watermark(): Version;
 }
@@ -31,7 +34,7 @@ export class CoreResyncs {
   crashed(account: AccountId): void {
     const numbers = this.#options.sessions.of(account);
     this.#tell(numbers);
-    for (const session of numbers) void this.#options.ask({ kind: 'attach', account, session, since: null });
+    for (const session of numbers) void this.#attach(account, session, () => {});
   }
 
   /**
@@ -52,15 +55,26 @@ export class CoreResyncs {
     const both = kind === 'block' && target !== undefined ? [account, target] : [account];
     // All is asked in this turn: whoever detaches them afterwards, or loses the partition, comes after it.
     const attached = both.flatMap((whose) =>
-      sessions.renew(whose).map(async ({ before, now }) => {
+      sessions.renew(whose).map(({ before, now }) => {
         void ask({ kind: 'detach', account: whose, session: before });
-        await ask({ kind: 'attach', account: whose, session: now, since: null });
         // Before anything that is pushed to the new number: a cursor of that would pass what is dropped.
-        pushing.resync([now]);
+        return this.#attach(whose, now, () => pushing.resync([now]));
       }),
     );
     await Promise.all(attached);
     return outcome;
+  }
+
+  /** Resolves after the first try; tries again while the stream is there, for one that is attached nowhere would be silent for good. */
+  async #attach(account: AccountId, session: number, attached: () => void): Promise<void> {
+    const outcome = await this.#options.ask({ kind: 'attach', account, session, since: null });
+    if (outcome.ok) {
+      attached();
+      return;
+    }
+    setTimeout(() => {
+      if (this.#options.sessions.has(session)) void this.#attach(account, session, attached);
+    }, againMs).unref();
   }
 
   #tell(numbers: number[]): void {

@@ -34,6 +34,11 @@ export class CoreSessions {
     return this.#attached.size;
   }
 
+  /** This number is somebody's now. */
+  has(number: number): boolean {
+    return this.#attached.has(number);
+  }
+
   /** The core's number for a gateway's session: a new one, for actors to push to. */
   attach(peer: LinkPeer, session: number, account: AccountId): number {
     const numbers = this.#numbers.get(peer) ?? new Map<number, number>();

@@ -1,5 +1,5 @@
 // Streams that are told to read anew, and a gateway that goes while they are.
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { Item } from '../../actors/items.ts';
 import { CoreResyncs } from '../../cluster/core-resyncs.ts';
 import { CoreSessions } from '../../cluster/core-sessions.ts';
@@ -16,7 +16,7 @@ test('no stream of a gateway that is gone is attached after it was detached', as
   const answers: (() => void)[] = [];
   const resyncs = new CoreResyncs({
     sessions,
-    pushing: { isIdle: false, isHolding: true, resync() {} } as never,
+    pushing: { isIdle: false, resync() {} } as never,
     ask: ({ kind, session }) => {
       asked.push(`${kind} ${session}`);
       return new Promise((resolve) => answers.push(() => resolve({ ok: true, value: {} })));
@@ -34,4 +34,39 @@ test('no stream of a gateway that is gone is attached after it was detached', as
   clearInterval(goOn);
   for (const number of [3, 4])
     expect(asked.lastIndexOf(`detach ${number}`)).toBeGreaterThan(asked.lastIndexOf(`attach ${number}`));
+});
+
+test('a stream whose actor is too busy is attached later, unless it has gone', async () => {
+  vi.useFakeTimers();
+  const sessions = new CoreSessions();
+  const gateway = testGateway('gateway-0');
+  const number = sessions.attach(gateway, 1, here);
+  let isBusy = true;
+  const asked: number[] = [];
+  const told: number[] = [];
+  const resyncs = new CoreResyncs({
+    sessions,
+    pushing: { isIdle: false, resync: ([one]: number[]) => told.push(one ?? 0) } as never,
+    async ask({ kind, session }) {
+      if (kind === 'attach') asked.push(session);
+      if (!isBusy) return { ok: true, value: {} };
+      return { ok: false, rejection: { code: 'busy', message: 'as planned' } };
+    },
+    push() {},
+    watermark: () => noVersion,
+  });
+  await resyncs.after('mute', { account: here }, Promise.resolve({ ok: true, value: {} }));
+  const now = number + 1;
+  expect([asked, told]).toEqual([[now], []]);
+  isBusy = false;
+  await vi.advanceTimersByTimeAsync(1000);
+  expect([asked, told]).toEqual([[now, now], [now]]);
+  isBusy = true;
+  resyncs.crashed(here);
+  await vi.advanceTimersByTimeAsync(150);
+  sessions.detachAll(gateway);
+  const tries = asked.length;
+  await vi.advanceTimersByTimeAsync(1000);
+  expect([tries, asked.length]).toEqual([4, 4]);
+  vi.useRealTimers();
 });
