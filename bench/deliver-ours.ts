@@ -25,8 +25,8 @@ export interface OurSide extends Side {
 }
 
 export const streamPath = '/api/v1/streaming?stream=user';
-/** One for so many posts a second, and no fewer than 64: a connection sends its next post when it has the answer to the last. */
-const postsAConnection = 1;
+/** And one for each post a second, when that is more: a connection sends its next post when it has the answer to the last. */
+const fewestConnections = 64;
 const lookEveryMs = 1_000;
 
 export async function ourSide(stage: Stage, server: Server): Promise<OurSide> {
@@ -52,7 +52,7 @@ export async function ourSide(stage: Stage, server: Server): Promise<OurSide> {
     const load = await prepareLoad({
       name: 'posts',
       target: server.target,
-      connections: Math.max(64, Math.ceil(options.rate / postsAConnection)),
+      connections: Math.max(fewestConnections, Math.ceil(options.rate)),
       requests: posts.map((post) => postRequest(stage, post)),
       pace: {
         mode: 'paced',

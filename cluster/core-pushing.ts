@@ -119,8 +119,7 @@ export class CorePushing {
     const sessions = new Map<Item, readonly number[]>([[{ kind: 'resync', version: watermark }, numbers]]);
     const tick = waiting({ pushes: { sessions, topics: new Map() }, watermark, isComplete: false });
     this.#waiting.unshift(tick);
-    this.#size += tick.size;
-    this.#weight += tick.weight;
+    this.#count(tick, 1);
     this.#goOn();
   }
 
@@ -143,9 +142,13 @@ export class CorePushing {
   #push(due: Due): void {
     const tick = waiting(this.#heldSinceMs === null ? due : packed(due));
     this.#waiting.push(tick);
-    this.#size += tick.size;
-    this.#weight += tick.weight;
+    this.#count(tick, 1);
     this.#goOn();
+  }
+
+  #count({ size, weight }: Waiting, sign: 1 | -1): void {
+    this.#size += sign * size;
+    this.#weight += sign * weight;
   }
 
   /** Sends those that lack nothing, up to the first that does, and asks for what those behind it lack; a while at a time. */
@@ -161,8 +164,7 @@ export class CorePushing {
       const ticks = this.#ready(head);
       if (ticks === null) break;
       this.#waiting.shift();
-      this.#size -= head.size;
-      this.#weight -= head.weight;
+      this.#count(head, -1);
       head.isSent = true;
       if (head.due.watermark > this.#sentUpTo) this.#sentUpTo = head.due.watermark;
       this.#records -= head.fetched.size;
@@ -247,8 +249,8 @@ export class CorePushing {
     this.#timer = null;
     const head = this.#waiting[0];
     if (head === undefined) return;
-    const waitMs = this.#heldSinceMs === null ? Math.ceil(head.untilMs - performance.now()) : behindMs;
-    this.#timer = setTimeout(() => this.#goOn(), Math.max(1, waitMs));
+    const inMs = this.#heldSinceMs === null ? Math.ceil(head.untilMs - performance.now()) : behindMs;
+    this.#timer = setTimeout(() => this.#goOn(), Math.max(1, inMs));
     this.#timer.unref();
   }
 
@@ -426,6 +428,8 @@ function* partsOf({ pushes, watermark, isComplete }: Due): Generator<Due> {
 }
 
 function waiting(due: Due): Waiting {
+  const { sessions, topics } = due.pushes;
+  const size = sizeOf(due);
   return {
     due,
     untilMs: performance.now() + waitMs,
@@ -434,8 +438,8 @@ function waiting(due: Due): Waiting {
     failed: new Map(),
     runs: 0,
     isSent: false,
-    size: sizeOf(due),
-    weight: ofTick + ofItem * (due.pushes.sessions.size + due.pushes.topics.size) + sizeOf(due),
+    size,
+    weight: ofTick + ofItem * (sessions.size + topics.size) + size,
     isLooked: false,
   };
 }

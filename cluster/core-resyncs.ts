@@ -23,6 +23,13 @@ export interface CoreResyncsOptions {
   watermark(): Version;
 }
 
+/** What commands are asked with, as far as it matters here. */
+interface Asked {
+  account: AccountId;
+  target?: AccountId;
+  boosts?: boolean;
+}
+
 export class CoreResyncs {
   readonly #options: CoreResyncsOptions;
 
@@ -41,12 +48,17 @@ export class CoreResyncs {
    * The answer to a command, when nothing that the command has made unwanted waits any more: what is held back for a gateway was wanted when it
    * was made. It is dropped, for all authors, and the streams are told so: a new number for each, and what is on its way to the old ones goes nowhere.
    */
-  async after(
+  after(kind: CommandKind, asked: Asked, answering: Promise<Outcome<unknown>>): Promise<Outcome<unknown>> {
+    const isNarrowing = narrowing.has(kind) || (kind === 'follow' && asked.boosts === false);
+    // All commands come by here: the others are not to wait for anything.
+    return isNarrowing ? this.#narrowed(kind, asked, answering) : answering;
+  }
+
+  async #narrowed(
     kind: CommandKind,
-    { account, target, boosts }: { account: AccountId; target?: AccountId; boosts?: boolean },
+    { account, target }: Asked,
     answering: Promise<Outcome<unknown>>,
   ): Promise<Outcome<unknown>> {
-    if (!narrowing.has(kind) && !(kind === 'follow' && boosts === false)) return answering;
     const { pushing, sessions, ask } = this.#options;
     const outcome = await answering;
     // What waits for rows, or goes out a while at a time, waits as well.

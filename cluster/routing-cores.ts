@@ -39,7 +39,8 @@ export interface RoutingCoresOptions {
     told(core: number, serving: Serving): void;
     /** The only one there is, or `nobody`. */
     soleIs(core: number): void;
-    portion?(written: () => void): void;
+    /** As of a CoreClient, but never absent. */
+    portion(written: () => void): void;
     metrics(): Promise<unknown>;
   };
 }
@@ -187,7 +188,7 @@ export class RoutingCores {
           if (isKnown()) events.told(node, serving);
         },
         cores: (list) => this.set(list),
-        portion: (written) => (events.portion === undefined ? written() : events.portion(written)),
+        portion: (written) => events.portion(written),
         metrics: () => events.metrics(),
       },
     });

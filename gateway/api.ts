@@ -69,9 +69,10 @@ export function createApi({ client, deleted, metrics, cacheMib = usualCacheMib }
       ...pictureEndpoints(),
       ...operationsEndpoints(client),
     ],
-    changed({ statuses, accounts, deleted: gone }) {
+    changed(changed) {
+      const { statuses, accounts, deleted: gone } = changed;
       fragments.changed({ statuses: gone == null ? statuses : [...statuses, ...gone], accounts });
-      pages.changed({ statuses, accounts, deleted: gone ?? [] });
+      pages.changed(changed);
     },
     lost(partitions) {
       fragments.lost(partitions);

@@ -110,11 +110,12 @@ export function createPageCache({
     },
 
     changed({ statuses, accounts, deleted }) {
+      const gone = deleted ?? [];
       const sinceMs = wallNow() - newMs;
       const authors = new Set(statuses.filter((id) => statusMs(id) > sinceMs).map(statusAuthor));
-      for (const id of deleted ?? []) authors.delete(statusAuthor(id));
+      for (const id of gone) authors.delete(statusAuthor(id));
       const others = accounts.filter((account) => !authors.has(account));
-      const changed = new Set<StatusId | AccountId>([...statuses, ...(deleted ?? []), ...others]);
+      const changed = new Set<StatusId | AccountId>([...statuses, ...gone, ...others]);
       for (const one of making.values()) for (const id of changed) one.changed.add(id);
       for (const [key, page] of pages.entries()) if (shows(page, changed)) pages.delete(key);
     },

@@ -110,11 +110,7 @@ export abstract class Session implements Seat {
       }
       if (!this.writeAll(frames.slice(from, next))) this.outbox = new Outbox();
     }
-    for (; next < frames.length; next++) {
-      const frame = frames[next];
-      if (frame !== undefined && !this.send(frame)) return false;
-    }
-    return true;
+    return frames.slice(next).every((frame) => this.send(frame));
   }
 
   /** The network has taken everything. */

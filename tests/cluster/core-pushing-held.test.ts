@@ -19,9 +19,11 @@ describe('while a gateway is behind', () => {
     push([removedItem(1001), 1]);
     await vi.advanceTimersByTimeAsync(100);
     expect([told(), pushing.isIdle]).toEqual([[], false]);
+    expect(pushing.backlogBytes, 'that a core is behind is seen by this').toBeGreaterThan(0);
     gateway.isBehind = false;
     await vi.advanceTimersByTimeAsync(10);
     expect([told(), pushing.isIdle]).toEqual([['deleted', 'deleted'], true]);
+    expect(pushing.backlogBytes).toBe(0);
   });
 
   test('others wait five seconds for it when they have nothing to do, and then no more until it has caught up', async () => {

@@ -170,11 +170,12 @@ test.each([
   busy.writeMs = 60;
   hub.tick({ items: [update(busy, 2, 'dear to write')], cursor: cursorOf(2) }, 0);
   hub.tick({ items: [made(session)], cursor: cursorOf(9) }, 0);
+  hub.portion(() => session.written.push('the portion'));
   expect(session.written).toEqual([]);
   hub.changed({ statuses: [idOf(8)], tokens: [] });
   expect(session.written).toEqual([]);
   hub.changed({ statuses: [idOf(7)], tokens: [] });
-  expect(session.written).toEqual([expect.stringContaining('gone')]);
+  expect(session.written).toEqual([expect.stringContaining('gone'), 'the portion']);
 });
 
 test('a cursor given with a second stream of its own is resumed from', async () => {
