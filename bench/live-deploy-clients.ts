@@ -17,7 +17,9 @@ export interface Seen {
   silenceMs: number;
   closed: number;
   resumed: number;
-  /** Heard by somebody who had heard it, or was not to hear it. */
+  /** Told once more to somebody who has been connected anew since it was told first: who resumes is to drop what it has. */
+  again: number;
+  /** Heard once more by the same connection, or by somebody who was not to hear it. */
   twice: number;
 }
 
@@ -32,14 +34,26 @@ interface Client {
   token: string;
   cursor: string;
   socket: WebSocket | null;
+  /** How often it has been connected. */
+  life: number;
+  /** In a row, that failed. */
+  attempts: number;
+  /** By post, in which life it was heard last. */
+  heard: Map<number, number>;
 }
 
 export interface LiveClientsOptions {
-  /** How long a client waits after so many attempts in a row that failed. */
-  againMs?(attempt: number): number;
   /** One that was sent away is connected again. */
   resumed?(): void;
 }
+
+/** As a client does it that minds its server: the first time at once, then twice as long each time, never two in step. */
+function againMs(attempt: number): number {
+  return Math.min(2000, 50 * 2 ** attempt) * (0.5 + Math.random());
+}
+
+/** A connection that ended earlier counts as an attempt that failed. */
+const stayedMs = 2000;
 
 export class LiveClients {
   readonly #options: LiveClientsOptions;
@@ -49,6 +63,7 @@ export class LiveClients {
   readonly #expected = new Set<number>();
   readonly #early = new Map<number, Set<number>>();
   readonly wrong: string[] = [];
+  #toldAgain = 0;
   #heardTwice = 0;
   #latencies: number[] = [];
   #lastMs = performance.now();
@@ -64,6 +79,9 @@ export class LiveClients {
       token,
       cursor: '',
       socket: null,
+      life: 0,
+      attempts: 0,
+      heard: new Map(),
     }));
   }
 
@@ -98,23 +116,33 @@ export class LiveClients {
       perMessageDeflate: false,
     });
     client.socket = socket;
+    client.life++;
     socket.on('message', (data: Buffer) => this.#heard(user, client, data.toString('latin1')));
     return new Promise((resolve, reject) => {
       let isOpen = false;
+      let sinceMs = 0;
       socket.on('open', () => {
         isOpen = true;
+        sinceMs = performance.now();
         resolve();
       });
       socket.on('error', (error) => (isOpen ? undefined : reject(error)));
       socket.on('close', () => {
         if (this.#isOver || !isOpen) return;
         this.#closed++;
-        this.#resume(user, client);
+        if (performance.now() - sinceMs > stayedMs) client.attempts = 0;
+        else client.attempts++;
+        this.#again(user, client);
       });
     });
   }
 
-  #resume(user: number, client: Client, attempt = 0): void {
+  #again(user: number, client: Client): void {
+    if (client.attempts === 0) this.#resume(user, client);
+    else setTimeout(() => this.#resume(user, client), againMs(client.attempts - 1));
+  }
+
+  #resume(user: number, client: Client): void {
     if (this.#isOver) return;
     this.#open(user, client).then(
       () => {
@@ -122,8 +150,8 @@ export class LiveClients {
         this.#options.resumed?.();
       },
       () => {
-        const waitMs = this.#options.againMs?.(attempt) ?? 50;
-        setTimeout(() => this.#resume(user, client, attempt + 1), waitMs);
+        client.attempts++;
+        this.#again(user, client);
       },
     );
   }
@@ -140,10 +168,10 @@ export class LiveClients {
     this.#silenceMs = Math.max(this.#silenceMs, nowMs - this.#lastMs);
     this.#lastMs = nowMs;
     const key = keyOf(Number(found[1]), Number(found[2]));
+    if (this.#hadBefore(client, key)) return;
     if (!this.#expected.has(key)) {
       const early = this.#early.get(key) ?? new Set();
       this.#early.set(key, early);
-      if (early.has(user)) this.#heardTwice++;
       early.add(user);
       return;
     }
@@ -154,6 +182,15 @@ export class LiveClients {
     }
     this.#latencies.push(nowMs - post.dueMs);
     if (post.missing.size === 0) this.#underway.delete(key);
+  }
+
+  #hadBefore({ life, heard }: Client, key: number): boolean {
+    const before = heard.get(key);
+    heard.set(key, life);
+    if (before === undefined) return false;
+    if (before === life) this.#heardTwice++;
+    else this.#toldAgain++;
+    return true;
   }
 
   /** To be called before it is sent. */
@@ -180,8 +217,10 @@ export class LiveClients {
       silenceMs: this.#silenceMs,
       closed: this.#closed,
       resumed: this.#resumed,
+      again: this.#toldAgain,
       twice: this.#heardTwice,
     };
+    this.#toldAgain = 0;
     this.#heardTwice = 0;
     this.#latencies = [];
     this.#silenceMs = 0;

@@ -7,11 +7,6 @@ import { LiveClients } from './live-deploy-clients.ts';
 import { seeded } from './random.ts';
 import { type StormStatus, stormOrder, stormSettings } from './storm-messages.ts';
 
-/** As a client does it that minds its server: the first time at once, then twice as long each time, never two in step. */
-function againMs(attempt: number): number {
-  return Math.min(2000, 50 * 2 ** attempt) * (0.5 + Math.random());
-}
-
 async function main(): Promise<void> {
   const settings = stormSettings.parse(JSON.parse(process.argv[2] ?? ''));
   const { target, tokensPath, users, followers, seed, from, to } = settings;
@@ -20,12 +15,12 @@ async function main(): Promise<void> {
   const resumes: number[] = [];
   let markMs = performance.now();
   const clients = new LiveClients([target], tokens, {
-    againMs,
     resumed: () => resumes.push(performance.now() - markMs),
   });
   const say = (what: object): void => void process.stdout.write(`${JSON.stringify(what)}\n`);
   const status = (): StormStatus => {
-    const { closed, resumed, deliveries, latencyMs, twice } = clients.take();
+    const { closed, resumed, deliveries, latencyMs, again, twice } = clients.take();
+    if (twice > 0) clients.wrong.push(`${twice} posts came twice by one connection, or to others`);
     // Of nothing there is no percentile.
     const at = (share: number): number => (resumes.length === 0 ? 0 : percentileOf(resumes, share));
     return {
@@ -35,7 +30,7 @@ async function main(): Promise<void> {
       resumedAfterMs: { p50: at(0.5), p99: at(0.99), max: at(1) },
       deliveries,
       latencyMs: deliveries === 0 ? { p50: 0, p99: 0, max: 0 } : latencyMs,
-      twice,
+      again,
       wrong: clients.wrong,
     };
   };

@@ -31,7 +31,7 @@ export const stormStatus = z.object({
   resumedAfterMs: spread,
   deliveries: z.number(),
   latencyMs: spread,
-  twice: z.number(),
+  again: z.number(),
   wrong: z.array(z.string()),
 });
 export type StormStatus = z.infer<typeof stormStatus>;

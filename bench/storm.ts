@@ -44,7 +44,7 @@ interface Round {
   resumed: { p50: number; p99: number; max: number };
   latency: { p50: number; p99: number; max: number };
   deliveries: number;
-  twice: number;
+  again: number;
   cpuSeconds: number;
 }
 
@@ -182,7 +182,7 @@ async function stormOnce(
       max: worst(seen.flat(), ({ latencyMs }) => latencyMs.max),
     },
     deliveries: sum(({ deliveries }) => deliveries),
-    twice: sum(({ twice }) => twice),
+    again: sum(({ again }) => again),
     cpuSeconds: cpuOf() - before,
   };
 }
@@ -207,7 +207,7 @@ function summary(
     ],
     [
       '  slowest delivery, and p99 afterwards',
-      `${seconds(round.latency.max)}, ${seconds(round.latency.p99)}; ${count(round.deliveries)} deliveries, ${count(round.twice)} of them twice`,
+      `${seconds(round.latency.max)}, ${seconds(round.latency.p99)}; ${count(round.deliveries)} deliveries, ${count(round.again)} told again`,
     ],
   ]);
   return {

@@ -3,7 +3,14 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Child, ChildEnded } from './agent-child.ts';
-import { type AgentChildren, type AgentLog, coreGraceMs, coreOf, type Standby } from './agent-children.ts';
+import {
+  type AgentChildren,
+  type AgentLog,
+  coreGraceMs,
+  coreLeaveMs,
+  coreOf,
+  type Standby,
+} from './agent-children.ts';
 import { pageTaken } from './agent-page.ts';
 import { describeEnding, endProgram, type RunningProgram, startStandby } from './agent-program.ts';
 import { inTime } from './in-time.ts';
@@ -25,7 +32,7 @@ export type ChangeStep =
   | { step: 'self-tested'; report: SelfTestReport }
   | { step: 'old core ending' }
   | { step: 'old core ended' }
-  /** `awayMs`: from the order to end the old core until the new one served. */
+  /** `awayMs`: from the order to end the old core until the new one served. Before it ends, others of a cluster take over from it. */
   | { step: 'taken over'; awayMs: number }
   | { step: 'page shown' }
   | { step: 'gateways open' }
@@ -157,7 +164,11 @@ export class AgentChange {
     const sinceMs = performance.now();
     if (old !== null) {
       // Who is to derive views anew takes longer than others may wait.
-      await old.child.stop(rebuilds ? 'SIGTERM' : heirSignal);
+      await old.child.stop(
+        rebuilds
+          ? { signal: 'SIGTERM', withinMs: coreGraceMs }
+          : { signal: heirSignal, withinMs: coreLeaveMs },
+      );
       children.remove(old.child);
     }
     tell({ step: 'old core ended' });

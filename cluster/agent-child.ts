@@ -35,8 +35,8 @@ export interface Child {
   keep(): Promise<boolean>;
   /** Takes over a process that already serves. */
   adopt(program: RunningProgram, startedMs: number): void;
-  /** Resolves when its process is gone; false when it had to be killed. */
-  stop(signal?: NodeJS.Signals): Promise<boolean>;
+  /** Resolves when its process is gone; false when it had to be killed: after `withinMs`, or else its grace. */
+  stop(how?: { signal: NodeJS.Signals; withinMs: number }): Promise<boolean>;
   /** From now on it may end by itself: it is not started again. Resolves when its process is gone. */
   letGo(): Promise<void>;
   signal(name: NodeJS.Signals): void;
@@ -135,10 +135,10 @@ export function superviseChild(options: ChildOptions): Child {
       run(program, startedMs);
       void watch(program);
     },
-    async stop(signal) {
+    async stop({ signal, withinMs } = { signal: 'SIGTERM', withinMs: graceMs }) {
       stopping = true;
       if (restart !== null) clearTimeout(restart);
-      return current === null || (await endProgram(current.program, graceMs, signal));
+      return current === null || (await endProgram(current.program, withinMs, signal));
     },
     async letGo() {
       stopping = true;

@@ -4,7 +4,7 @@ import type { CoreEntry } from './mesh-messages.ts';
 export type CoreHealth = NonNullable<CoreEntry['health']>;
 
 export interface ProbationBounds {
-  /** Of the requests since it was taken in, so many may fail for the core's own reasons. */
+  /** Of the requests since it was taken in, so many may fail for the core's own reasons, and as many more as chance may bring. */
   failedShare: number;
   /** The watermark may be so far behind, and not for longer than `lagForMs`. */
   lagMostMs: number;
@@ -26,6 +26,11 @@ const askedLeast = 50;
 /** So many that fail are too many, whatever the share. */
 const failedMost = 1000;
 
+/** Where so many are expected, more than this are seen once in some hundred times at most (a Poisson law, three standard deviations). */
+function mostByChance(expected: number): number {
+  return expected + 3 * Math.sqrt(expected);
+}
+
 export class Probation {
   readonly #bounds: ProbationBounds;
   #first: CoreHealth | null = null;
@@ -45,7 +50,7 @@ export class Probation {
     const { failedShare, lagMostMs, lagForMs, crashedMost } = this.#bounds;
     const { asked, failed, crashed } = this.#since(health);
     if (crashed > crashedMost) return `${crashed} actors failed`;
-    if ((asked >= askedLeast && failed > asked * failedShare) || failed > failedMost)
+    if ((asked >= askedLeast && failed > mostByChance(asked * failedShare)) || failed > failedMost)
       return `${failed} of ${asked} requests failed`;
     if (health.lagMs <= lagMostMs) this.#laggingSinceMs = null;
     else this.#laggingSinceMs ??= monoMs;

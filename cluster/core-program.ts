@@ -166,7 +166,11 @@ async function serve({
   // Before anybody can know of this core: who stops it from then on finds no core.link left behind.
   let isStopping = false;
   function stop(hasHeir: boolean): void {
-    if (isStopping) return;
+    if (isStopping) {
+      // Who waits for others to take over does so no longer.
+      if (!hasHeir) core.cluster?.replica.close();
+      return;
+    }
     isStopping = true;
     log.info(
       {},

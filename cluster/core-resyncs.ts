@@ -39,7 +39,14 @@ export class CoreResyncs {
 
   /** The actor starts anew; its sessions, which it has forgotten, are told to read anew and attach again. */
   crashed(account: AccountId): void {
-    const numbers = this.#options.sessions.of(account);
+    const { pushing, sessions } = this.#options;
+    if (!pushing.isIdle) {
+      // What waits has cursors, which would pass what the crash has lost.
+      for (const { now } of sessions.renew(account))
+        void this.#attach(account, now, () => pushing.resync([now]));
+      return;
+    }
+    const numbers = sessions.of(account);
     this.#tell(numbers);
     for (const session of numbers) void this.#attach(account, session, () => {});
   }

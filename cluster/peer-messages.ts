@@ -86,7 +86,10 @@ export const peerControl = union({
   }),
   /** "I serve these no more, and never again under these terms." */
   release: struct({ terms }),
-  /** "I end now, and another process on my disk takes my place within so long: what I served is its to serve." Null: "I wish to do so." */
+  /**
+   * "I end now, and another process on my disk takes my place within so long: what nobody serves of mine is its to serve." Null: "I wish to do
+   * so." 0: "It is my turn: take over what I give back."
+   */
   leave: struct({ backWithinMs: optional(uint) }),
   /** "Somebody else wants what I have granted you: do you still use it?" Answered by a release, or not. */
   using: struct({ terms }),

@@ -7,6 +7,8 @@ export interface Claim {
   id: number;
   phase: 'asking' | 'gathering' | 'storing';
   atMs: number;
+  /** So many times as long as a first claim it may take: what was claimed in vain may have had too little time. */
+  patience: number;
   /** Of those still hoped for. */
   terms: Map<number, number>;
   isSelfGranted: boolean;

@@ -43,6 +43,8 @@ export interface ClaimsOptions {
 const askingMs = 700;
 /** A claim that has not come to its end by then comes to nothing. */
 const claimMs = 6000;
+/** Where claims come to nothing again and again, both are longer by up to this factor. */
+const mostPatience = 4;
 /** Two who claim at once are apart by up to this the next time. */
 const apartMs = 300;
 /** So long an answer is waited for from a node whose link is gone: another link may come at once. */
@@ -91,7 +93,7 @@ export class Claims {
   tick(): void {
     const { clock } = this.#options;
     for (const claim of [...this.#claims.values()]) {
-      if (clock.monoMs() - claim.atMs > claimMs) this.#drop(claim);
+      if (clock.monoMs() - claim.atMs > claimMs * claim.patience) this.#drop(claim);
       else if (claim.phase === 'asking' && this.#isOverdue(claim)) this.#asked(claim);
       else if (claim.phase === 'gathering' && this.#isLeftAlone(claim)) this.#drop(claim);
     }
@@ -99,7 +101,7 @@ export class Claims {
 
   /** Whoever was to answer has had its time, or is linked no more. */
   #isOverdue(claim: Claim): boolean {
-    if (this.#options.clock.monoMs() - claim.atMs > askingMs) return true;
+    if (this.#options.clock.monoMs() - claim.atMs > askingMs * claim.patience) return true;
     return claim.isAsked && !this.#waitsFor(claim);
   }
 
@@ -112,8 +114,8 @@ export class Claims {
     return claim.aloneMs !== null && nowMs - claim.aloneMs > aloneMs;
   }
 
-  /** By partition, the terms. This node's own grants come first: they are on its disk before others are asked. */
-  begin(terms: Map<number, number>): void {
+  /** By partition, the terms; and how often one was claimed in vain. This node's own grants come first: they are on its disk before others are asked. */
+  begin(terms: Map<number, number>, failures: number): void {
     const { clock, self, grants, backing, chance } = this.#options;
     const id = ++this.#lastId;
     const claim: Claim = {
@@ -121,6 +123,7 @@ export class Claims {
       phase: 'asking',
       // Two who claim at once do not go on doing so.
       atMs: clock.monoMs() + chance() * apartMs,
+      patience: Math.min(2 ** failures, mostPatience),
       terms,
       isSelfGranted: false,
       isAsked: false,

@@ -25,7 +25,7 @@ import { Statements } from './replica-statements.ts';
 import { Stored } from './replica-stored.ts';
 import { TakeoverNotes } from './replica-takeover-notes.ts';
 import { Untold } from './replica-untold.ts';
-import { quorum, type Ring } from './ring.ts';
+import { preferredBy, quorum, type Ring } from './ring.ts';
 
 /** A node that is further behind than this does not ask for what others serve. */
 const currentWithinMs = 1500;
@@ -82,7 +82,13 @@ export class Parts {
       clock,
       ring: known.ring,
       send,
+      move: () => this.server.moving.begin(),
+      hasMoved: () => this.server.moving.isDone,
       go: () => this.server.close(),
+      hasItsOwn: (node) => {
+        const terms = this.serving.termsOf(node);
+        return preferredBy(node, known.ring()).every((partition) => terms.has(partition));
+      },
     });
     this.server = this.#makeServer();
     this.untold = this.#makeUntold();
@@ -255,6 +261,7 @@ export class Parts {
       isCurrent: () => versionMs(store.clock) - versionMs(this.horizon.watermark()) < currentWithinMs,
       serverOf: (partition) => this.serving.serverOf(partition),
       isAwaited: (node) => this.leaving.isAwaited(node),
+      isMoving: (node) => this.leaving.isMoving(node),
       arrived: (from, entries) => {
         if (entries.length > 0) events.arrived(from, 'pulled', entries);
       },

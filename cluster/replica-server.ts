@@ -7,10 +7,11 @@ import type { Gathering } from './replica-gathering.ts';
 import type { Grants } from './replica-grants.ts';
 import type { Intake } from './replica-intake.ts';
 import type { Leases } from './replica-leases.ts';
+import { Moving, partOf, slowMs } from './replica-moving.ts';
 import type { PeerIdentity, ReplicaClock, ReplicaStore, Send } from './replica-ports.ts';
 import type { Stored } from './replica-stored.ts';
 import { Turns } from './replica-turns.ts';
-import { holdersOf, isQuorum, type Ring } from './ring.ts';
+import { holdersOf, isQuorum, preferredBy, type Ring } from './ring.ts';
 
 /** Its term, and whether new requests are taken: one that is being handed over finishes what it has. */
 interface Served {
@@ -38,6 +39,8 @@ export interface ServerOptions {
   serverOf(partition: number): number | null;
   /** See `TurnsOptions`. */
   isAwaited(node: number): boolean;
+  /** See `TurnsOptions`. */
+  isMoving(node: number): boolean;
   /** Entries that were gathered for what is to be served: on the disk now. */
   arrived(from: number, entries: readonly Copy[]): void;
   /** See `GatheringOptions`. */
@@ -64,7 +67,11 @@ export class Server {
   readonly #backing = new Backing();
   readonly #turns: Turns;
   readonly #claims: Claims;
+  /** Gives what is served here to others, before this core ends. */
+  readonly moving: Moving;
   #yieldedMs = Number.NEGATIVE_INFINITY;
+  /** What was asked for last. */
+  #asked: number[] = [];
   #yieldPauseMs = yieldEveryMs;
   #renewedMs = Number.NEGATIVE_INFINITY;
   #isClosing = false;
@@ -83,7 +90,18 @@ export class Server {
       isCurrent: () => options.isCurrent(),
       serverOf: (partition) => options.serverOf(partition),
       isAwaited: (node) => options.isAwaited(node),
+      isMoving: (node) => options.isMoving(node),
       chance,
+    });
+    this.moving = new Moving({
+      self: self.node,
+      clock,
+      ring,
+      leases,
+      open: () => this.openTerms().map(({ partition }) => partition),
+      isServing: (partition) => this.#serving.has(partition),
+      serverOf: (partition) => options.serverOf(partition),
+      finish: (partitions) => this.#finishAll(partitions),
     });
     this.#claims = new Claims({
       self,
@@ -165,6 +183,7 @@ export class Server {
 
   linked(node: number): void {
     this.#claims.linked(node);
+    this.#turns.linked();
   }
 
   /** There was a gap in the lease: what that node granted may be somebody else's by now. */
@@ -180,11 +199,13 @@ export class Server {
     }
     this.#renew();
     this.#claims.tick();
+    this.moving.tick();
     // What it has given back it must not take again.
-    if (this.#isClosing) return;
-    const { claim, better } = this.#turns.look();
-    if (claim.size > 0) this.#claims.begin(claim);
+    if (this.#isClosing || this.moving.hasBegun) return;
+    const { claim, failures, better } = this.#turns.look();
+    if (claim.size > 0) this.#claims.begin(claim, failures);
     if (better.size > 0) this.#askToYield(better);
+    else if (this.#isThrough()) this.#asked = [];
   }
 
   /** Those whose grant has lapsed, or who were away, are asked again for the same term. */
@@ -205,12 +226,32 @@ export class Server {
     for (const [node, terms] of lacking) send(node, { kind: 'claim', id: 0, terms });
   }
 
-  /** The preferred server asks for what is its own, when it has all that there is. */
+  /** The preferred server asks for what is its own, a part after the other, when it has all that there is. */
   #askToYield(better: ReadonlyMap<number, number[]>): void {
     const { clock, send } = this.#options;
-    if (clock.monoMs() - this.#yieldedMs < this.#yieldPauseMs) return;
+    const isThrough = this.#isThrough();
+    const tookMs = clock.monoMs() - this.#yieldedMs;
+    if (!isThrough && tookMs < this.#yieldPauseMs) return;
+    // Where parts are slow all of the rest is unserved once, not each for as long.
+    const isSlow = isThrough && this.#asked.length > 0 && tookMs > slowMs;
     this.#yieldedMs = clock.monoMs();
-    for (const [server, partitions] of better) send(server, { kind: 'yield', partitions });
+    this.#asked = [];
+    for (const [server, all] of better) {
+      const partitions = isSlow ? all : all.slice(0, partOf(this.#preferred()));
+      this.#asked.push(...partitions);
+      send(server, { kind: 'yield', partitions });
+    }
+  }
+
+  /** All that it asked for last is served here. */
+  #isThrough(): boolean {
+    return this.#asked.every((partition) => this.#serving.has(partition));
+  }
+
+  /** Of how many partitions this node is the preferred server. */
+  #preferred(): number {
+    const { ring, self } = this.#options;
+    return preferredBy(self.node, ring()).length;
   }
 
   /** An owner's answer. Of `id` 0: a grant was renewed. */
@@ -225,8 +266,8 @@ export class Server {
 
   /** A claim has come to its end: is it served now? */
   #serve({ partition, term }: Term): boolean {
-    this.#turns.served(partition);
     if (!this.#isClosing && this.#backing.isOf({ partition, term }) && this.#isLive(partition)) {
+      this.#turns.served(partition);
       this.#serving.set(partition, { term, isOpen: true, storedMs: null });
       this.#yieldPauseMs = yieldEveryMs;
     }
@@ -277,13 +318,16 @@ export class Server {
 
   /** The preferred server is ready: nothing new is begun; when all that was is stored, the terms are given back. */
   yielded(node: number, partitions: readonly number[]): void {
-    const { ring, changed } = this.#options;
+    const { ring } = this.#options;
+    this.#finishAll(partitions.filter((partition) => ring().placement(partition).owners[0] === node));
+  }
+
+  #finishAll(partitions: readonly number[]): void {
     for (const partition of partitions) {
       const served = this.#serving.get(partition);
-      if (served === undefined || !served.isOpen || ring().placement(partition).owners[0] !== node) continue;
-      this.#finish(partition, served);
+      if (served?.isOpen === true) this.#finish(partition, served);
     }
-    changed();
+    this.#options.changed();
   }
 
   /** Gives back all, in order, and claims nothing any more: the process is about to stop. */

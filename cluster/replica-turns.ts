@@ -19,24 +19,31 @@ export interface TurnsOptions {
   serverOf(partition: number): number | null;
   /** It will be back in a moment, to claim what it served. */
   isAwaited(node: number): boolean;
+  /** It gives away what it serves. */
+  isMoving(node: number): boolean;
   chance(): number;
 }
 
 export interface Turn {
   /** Partitions to be claimed, and the terms. */
   claim: Map<number, number>;
+  /** How often at most one of them was claimed in vain. */
+  failures: number;
   /** By server: what this node is the preferred server of. */
   better: Map<number, number[]>;
 }
 
-/** The next owner in line waits so long for the one before it. */
-const patienceMs = 400;
+/** The next owner in line waits so long for the one before it; twice as long with each claim of its own that comes to nothing. */
+const patienceMs = 1000;
 const againMs = 800;
+const mostDoublings = 3;
 
 export class Turns {
   readonly #options: TurnsOptions;
   /** Since when nobody serves it. */
   readonly #unservedMs = new Map<number, number>();
+  /** How often it was claimed in vain since somebody served it. */
+  readonly #failures = new Map<number, number>();
 
   constructor(options: TurnsOptions) {
     this.#options = options;
@@ -46,7 +53,7 @@ export class Turns {
   look(): Turn {
     const { ring, self, holds, isTaken, serverOf, clock, grants, leases, isCurrent } = this.#options;
     const nowMs = clock.monoMs();
-    const turn: Turn = { claim: new Map(), better: new Map() };
+    const turn: Turn = { claim: new Map(), failures: 0, better: new Map() };
     const isFollowed = (node: number): boolean =>
       node === self || (leases.holds(node) && !leases.isAhead(node));
     for (let partition = 0; partition < ring().partitions; partition++) {
@@ -60,7 +67,7 @@ export class Turns {
       const server = serverOf(partition);
       // A link may outlive the machine at its other end for long; who has not answered for a whole lease serves nobody.
       if (server !== null && leases.holds(server)) {
-        this.#unservedMs.delete(partition);
+        this.served(partition);
         if (owners[0] === self) turn.better.set(server, [...(turn.better.get(server) ?? []), partition]);
         continue;
       }
@@ -70,7 +77,9 @@ export class Turns {
       }
       const sinceMs = this.#unservedMs.get(partition) ?? nowMs;
       this.#unservedMs.set(partition, sinceMs);
-      if (nowMs - sinceMs < this.#rank(owners) * patienceMs) continue;
+      const failures = this.#failures.get(partition) ?? 0;
+      if (nowMs - sinceMs < this.#rank(owners) * patienceMs * 2 ** failures) continue;
+      turn.failures = Math.max(turn.failures, failures);
       turn.claim.set(partition, Math.max(grants.term(partition) + 1, clock.wallMs()));
     }
     // Somebody serves it well: there is time.
@@ -84,25 +93,36 @@ export class Turns {
     return owners.slice(0, owners.indexOf(self)).some((node) => isAwaited(node));
   }
 
-  /** How many reachable owners are before this one. */
+  /** How many owners are before this one that may claim. */
   #rank(owners: readonly number[]): number {
-    const { self, leases } = this.#options;
+    const { self, leases, isMoving } = this.#options;
     let rank = 0;
     for (const node of owners) {
       if (node === self) return rank;
-      if (leases.isLinked(node)) rank++;
+      if (leases.isLinked(node) && !isMoving(node)) rank++;
     }
     return rank;
   }
 
-  /** A claim that came to nothing is made again after a while: not at once, or two might stand in each other's way for ever. */
+  /**
+   * A claim that came to nothing is made again after a while: not at once, or two might stand in each other's way for ever. As long as it goes
+   * on like that each while is twice the one before: where words are slow, whoever waits for less than two of them is always in the way.
+   */
   failed(partition: number): void {
     const { clock, chance } = this.#options;
-    this.#unservedMs.set(partition, clock.monoMs() + chance() * againMs);
+    const failures = this.#failures.get(partition) ?? 0;
+    this.#failures.set(partition, Math.min(failures + 1, mostDoublings));
+    this.#unservedMs.set(partition, clock.monoMs() + chance() * againMs * 2 ** failures);
+  }
+
+  /** Somebody is there who was not: what came to nothing without it may go well with it. */
+  linked(): void {
+    this.#failures.clear();
   }
 
   /** The wait for it is over. */
   served(partition: number): void {
     this.#unservedMs.delete(partition);
+    this.#failures.delete(partition);
   }
 }

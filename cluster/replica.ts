@@ -283,8 +283,8 @@ export class Replica {
   }
 
   /**
-   * Closes as soon as no other core is away with whom it shares partitions. Within `backWithinMs` from then on another process on this disk
-   * takes its place: nobody else claims meanwhile what it has served.
+   * When no other core leaves or is away with whom it shares partitions, what others can serve goes to them, and this node closes. Within
+   * `backWithinMs` from then on another process on this disk takes its place: nobody else claims meanwhile what was not taken over.
    */
   leave(backWithinMs: number): void {
     this.#parts.leaving.begin(backWithinMs);
@@ -292,6 +292,7 @@ export class Replica {
 
   /** Gives all terms back, in order. */
   close(): void {
+    this.#parts.leaving.stop();
     this.server.close();
     this.#parts.serving.tell();
   }

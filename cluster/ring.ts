@@ -109,6 +109,11 @@ export function holdersOf({ owners, next }: Placement): number[] {
   return next === null ? [...owners] : [...new Set([...owners, ...next])];
 }
 
+/** What that node is to serve while it is there. */
+export function preferredBy(node: number, ring: Ring): number[] {
+  return ring.held(node).filter((partition) => ring.placement(partition).owners[0] === node);
+}
+
 /** Do enough have it? During a change: enough of the old owners and enough of the new. */
 export function isQuorum({ owners, next }: Placement, has: (node: number) => boolean): boolean {
   return isMajority(owners, has) && (next === null || isMajority(next, has));

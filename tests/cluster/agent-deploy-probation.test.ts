@@ -12,10 +12,10 @@ describe('Probation', () => {
   });
 
   it('finds requests that fail, more easily in the first wave', () => {
-    const later = { ...well, asked: well.asked + 1000, failed: well.failed + 30 };
+    const later = { ...well, asked: well.asked + 1000, failed: well.failed + 40 };
     const first = new Probation(boundsOfWave(1));
     first.look(well, 0);
-    expect(first.look(later, 1000)).toBe('30 of 1000 requests failed');
+    expect(first.look(later, 1000)).toBe('40 of 1000 requests failed');
     const second = new Probation(boundsOfWave(2));
     second.look(well, 0);
     expect(second.look(later, 1000)).toBeNull();
@@ -25,6 +25,15 @@ describe('Probation', () => {
     const probation = new Probation(boundsOfWave(1));
     probation.look(well, 0);
     expect(probation.look({ ...well, asked: well.asked + 10, failed: well.failed + 10 }, 1000)).toBeNull();
+  });
+
+  it('allows for chance where few are asked', () => {
+    const probation = new Probation(boundsOfWave(1));
+    probation.look(well, 0);
+    expect(probation.look({ ...well, asked: well.asked + 171, failed: well.failed + 8 }, 1000)).toBeNull();
+    expect(probation.look({ ...well, asked: well.asked + 171, failed: well.failed + 9 }, 2000)).toBe(
+      '9 of 171 requests failed',
+    );
   });
 
   it('finds actors that fail, over several lives of the core', () => {

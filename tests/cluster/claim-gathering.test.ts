@@ -72,6 +72,7 @@ function stage(from = 0): Stage {
     id: 1,
     phase: 'gathering',
     atMs: 0,
+    patience: 1,
     terms: new Map([[partition, 4]]),
     isSelfGranted: true,
     isAsked: true,
@@ -186,7 +187,7 @@ function claiming(): {
     serve: () => true,
     served: () => {},
   } as unknown as ClaimsOptions);
-  claims.begin(new Map([[partition, 4]]));
+  claims.begin(new Map([[partition, 4]]), 0);
   claims.granted(peer, answer);
   return { claims, clock, links, failed, sent };
 }

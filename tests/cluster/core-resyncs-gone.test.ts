@@ -70,3 +70,39 @@ test('a stream whose actor is too busy is attached later, unless it has gone', a
   expect([tries, asked.length]).toEqual([4, 4]);
   vi.useRealTimers();
 });
+
+/** All that waits for nothing but its turn has had it. */
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test('after a crash of the actor what waits for its streams goes nowhere, and they are told so first', async () => {
+  const sessions = new CoreSessions();
+  const gateway = testGateway('gateway-0');
+  const number = sessions.attach(gateway, 1, here);
+  const seen: string[] = [];
+  let isIdle = false;
+  const resyncs = new CoreResyncs({
+    sessions,
+    pushing: {
+      get isIdle() {
+        return isIdle;
+      },
+      resync: ([one]: number[]) => seen.push(`first ${one}`),
+    } as never,
+    async ask({ kind, session }) {
+      seen.push(`${kind} ${session}`);
+      return { ok: true, value: {} };
+    },
+    push: (pushed: Map<Item, number[]>) => seen.push(`in turn ${[...pushed.values()]}`),
+    watermark: () => noVersion,
+  });
+  resyncs.crashed(here);
+  await turn();
+  expect(sessions.has(number)).toBe(false);
+  const now = number + 1;
+  expect(seen.splice(0)).toEqual([`attach ${now}`, `first ${now}`]);
+  // While nothing waits the number stays.
+  isIdle = true;
+  resyncs.crashed(here);
+  await turn();
+  expect(seen).toEqual([`in turn ${now}`, `attach ${now}`]);
+});

@@ -20,6 +20,7 @@ function turnsOf(isCurrent: () => boolean) {
     isTaken: () => false,
     serverOf: () => 2,
     isAwaited: () => false,
+    isMoving: () => false,
     isCurrent,
     chance: () => 0,
   });

@@ -40,8 +40,7 @@ export interface TestReplica {
   stuck: (() => void)[];
 }
 
-/** How long a message is under way, an fsync takes, and a process waits between two ticks. */
-const messageMs = 1;
+/** How long an fsync takes, and a process waits between two ticks. */
 const fsyncMs = 1;
 const tickMs = 50;
 /** Above every version that was ever given at a start. */
@@ -51,14 +50,19 @@ export class Replicas {
   readonly events = new Events();
   ring: Ring;
   readonly sent: Sent[] = [];
+  /** How long a message is under way. */
+  messageMs = 1;
   /** True: the message is lost. A test may do something else with it first, or send it later. */
   loses: (sent: Sent) => boolean = () => false;
   readonly #nodes = new Map<number, TestReplica>();
   readonly #links = new Set<string>();
 
+  readonly #partitions: number;
+
   /** All own what the ring gives them, and have it. */
-  constructor(nodes: readonly number[]) {
-    this.ring = new Ring(coresOf(nodes), null, partitions);
+  constructor(nodes: readonly number[], count = partitions) {
+    this.#partitions = count;
+    this.ring = new Ring(coresOf(nodes), null, count);
     for (const node of nodes) {
       this.#start(node, emptyImage(node * 100));
       this.of(node).replica.scans.founded();
@@ -77,6 +81,7 @@ export class Replicas {
   }
 
   #start(node: number, image: Image): void {
+    const partitionOf = (key: Key): number => accountAt(key) % this.#partitions;
     const disk = new Disk({
       node,
       image,
@@ -168,7 +173,7 @@ export class Replicas {
 
   /** A later ring, that everybody knows at once; `next`: it is about to change to these. */
   changeRing(epoch: number, nodes: readonly number[], next: readonly number[] | null): void {
-    this.ring = new Ring(coresOf(nodes), next === null ? null : coresOf(next), partitions);
+    this.ring = new Ring(coresOf(nodes), next === null ? null : coresOf(next), this.#partitions);
     for (const { replica } of this.#nodes.values()) replica.adoptRing(this.ring, epoch);
   }
 
@@ -213,7 +218,7 @@ export class Replicas {
   /** Messages arrive in the order in which this is called. */
   deliver({ from, to, message }: Sent): void {
     const way = wayOf(from, to);
-    this.events.after(messageMs, () => {
+    this.events.after(this.messageMs, () => {
       if (this.#links.has(way)) this.of(to).replica.receive(from, message);
     });
   }
@@ -263,7 +268,7 @@ export class Replicas {
   /** Until each partition is served by the first of its owners. */
   ready(): void {
     this.until(() => {
-      for (let partition = 0; partition < partitions; partition++)
+      for (let partition = 0; partition < this.#partitions; partition++)
         if (this.serverOf(partition) !== this.ring.placement(partition).owners[0]) return false;
       return true;
     }, 'that each partition is served by the first of its owners');
@@ -271,7 +276,7 @@ export class Replicas {
 
   /** A partition with these owners, in this order. */
   partitionOwnedBy(...owners: number[]): number {
-    for (let partition = 0; partition < partitions; partition++) {
+    for (let partition = 0; partition < this.#partitions; partition++) {
       const all = this.ring.placement(partition).owners;
       if (owners.every((node, place) => all[place] === node)) return partition;
     }
@@ -328,10 +333,6 @@ function identityOf(node: number, { incarnation }: Image): PeerIdentity {
 
 function coresOf(nodes: readonly number[]): RingCore[] {
   return nodes.map((node) => ({ node, machine: `m${node}`, weight: 1 }));
-}
-
-function partitionOf(key: Key): number {
-  return accountAt(key) % partitions;
 }
 
 function wayOf(from: number, to: number): string {

@@ -17,7 +17,7 @@ export const foundPlants: readonly Plant[] = [
     file: 'cluster/replica-intake.ts',
     line: 'return isMoreHere ? [reach, { ...reach, seq: farSeq }] : [reach];',
     instead: 'return isMoreHere ? [reach] : [reach];',
-    seed: 1800,
+    seed: 871,
     foundBy: ['monotonic', 'durable'],
     wasReal: true,
     withoutRepairs: true,

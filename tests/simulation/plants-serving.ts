@@ -32,7 +32,7 @@ export const servingPlants: readonly Plant[] = [
     file: 'cluster/replica-grants.ts',
     line: 'terms.map(({ partition, term }) => [nameOf(partition), [term, node, boot, incarnation]]),',
     instead: '[],',
-    seed: 54,
+    seed: 31,
     foundBy: ['one server'],
   },
   {
@@ -40,7 +40,7 @@ export const servingPlants: readonly Plant[] = [
     file: 'cluster/replica-grants.ts',
     line: 'if (known.holder.node === self) return claimant.node === self || !serves(partition);',
     instead: 'if (known.holder.node === self) return true;',
-    seed: 15,
+    seed: 71,
     foundBy: ['one server'],
   },
   {
@@ -57,7 +57,7 @@ export const servingPlants: readonly Plant[] = [
     file: 'cluster/replica-server.ts',
     line: ' && !this.#claims.hasTerm({ partition, term })',
     instead: '',
-    seed: 15,
+    seed: 60,
     foundBy: ['one server'],
   },
   {
@@ -84,7 +84,7 @@ export const servingPlants: readonly Plant[] = [
     file: 'cluster/replica-turns.ts',
     line: ' || !holds(partition)',
     instead: '',
-    seed: 5,
+    seed: 21,
     foundBy: ['durable', 'monotonic', 'converge'],
     withoutRepairs: true,
   },
@@ -145,7 +145,7 @@ export const servingPlants: readonly Plant[] = [
     file: 'cluster/replica-claims.ts',
     line: 'this.gathering.begin(claim);',
     instead: '',
-    seed: 27,
+    seed: 18,
     foundBy: ['durable', 'monotonic'],
   },
   {
@@ -195,7 +195,7 @@ export const servingPlants: readonly Plant[] = [
     file: 'cluster/replica-leases.ts',
     line: 'Math.max(this.#startedMs + leaseMs + leaseSlackMs, givenMs)',
     instead: 'givenMs',
-    seed: 54,
+    seed: 105,
     foundBy: ['one server'],
   },
   {
