@@ -1,9 +1,29 @@
 // Is the port free? Gateways share theirs silently (SO_REUSEPORT), so somebody has to ask first, without sharing.
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 import { CommandFault, errorCode } from './command-fault.ts';
 
+/** Below those that the system gives to connections (from 32,768 on): none of these takes one between the asking and the use, seconds later. */
+const lowestPort = 10_000;
+const highestPort = 32_767;
+const triesMost = 20;
+
 /** The port, or for port 0 one that is free. Throws a `CommandFault` that says what to do when it cannot be had. */
 export async function probePort({ host, port }: { host: string; port: number }): Promise<number> {
+  for (let tries = 1; ; tries++) {
+    const wanted = port === 0 && tries <= triesMost ? randomInt(lowestPort, highestPort + 1) : port;
+    try {
+      return await listened({ host, port: wanted });
+    } catch (error) {
+      const code = errorCode(error);
+      if (code === 'EADDRINUSE' && wanted !== port) continue;
+      throw new CommandFault(reason({ host, port }, code), { cause: error });
+    }
+  }
+}
+
+/** The port on which one could listen. */
+async function listened({ host, port }: { host: string; port: number }): Promise<number> {
   const server = createServer();
   try {
     await new Promise<void>((resolve, reject) => {
@@ -12,8 +32,6 @@ export async function probePort({ host, port }: { host: string; port: number }):
     });
     const address = server.address();
     return typeof address === 'object' && address !== null ? address.port : port;
-  } catch (error) {
-    throw new CommandFault(reason({ host, port }, errorCode(error)), { cause: error });
   } finally {
     await new Promise<void>((resolve) => server.close(() => resolve()));
   }

@@ -95,11 +95,20 @@ test('full gateways leave accepting to the others without a reset; the last one 
     },
     { withinMs: 60_000, everyMs: 100, what: 'all being full' },
   );
-  const sockets = await perGateway(server, 'murmuration_connections');
-  expect(sockets.reduce((sum, each) => sum + each, 0)).toBe(held.length);
+  // A gateway that is busy is left out of what one answer says.
+  await until(
+    async () => {
+      const sockets = await perGateway(server, 'murmuration_connections');
+      return sockets.reduce((sum, each) => sum + each, 0) === held.length;
+    },
+    { what: 'that as many are counted as are held' },
+  );
   // Beyond what they may, only what had been accepted when they left.
   expect(held.length).toBeLessThanOrEqual(3 * most + 2 * 8);
-  expect(await perGateway(server, 'murmuration_connections_most')).toEqual([most, most, most]);
+  await until(
+    async () => (await perGateway(server, 'murmuration_connections_most')).every((each) => each === most),
+    { what: 'that each says how many it holds' },
+  );
 
   const upgrade = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' };
   const key = { 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==' };
