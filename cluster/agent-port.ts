@@ -1,17 +1,23 @@
 // Is the port free? Gateways share theirs silently (SO_REUSEPORT), so somebody has to ask first, without sharing.
-import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 import { CommandFault, errorCode } from './command-fault.ts';
 
 /** Below those that the system gives to connections (from 32,768 on): none of these takes one between the asking and the use, seconds later. */
 const lowestPort = 10_000;
-const highestPort = 32_767;
-const triesMost = 20;
+const ports = 10_000;
+const triesMost = 50;
+/** Processes that start together begin to look at places of their own. */
+const placesAProcess = 16;
+let asked = 0;
+
+function nextPort(): number {
+  return lowestPort + ((process.pid * placesAProcess + asked++) % ports);
+}
 
 /** The port, or for port 0 one that is free. Throws a `CommandFault` that says what to do when it cannot be had. */
 export async function probePort({ host, port }: { host: string; port: number }): Promise<number> {
   for (let tries = 1; ; tries++) {
-    const wanted = port === 0 && tries <= triesMost ? randomInt(lowestPort, highestPort + 1) : port;
+    const wanted = port === 0 && tries <= triesMost ? nextPort() : port;
     try {
       return await listened({ host, port: wanted });
     } catch (error) {

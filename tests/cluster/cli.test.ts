@@ -158,6 +158,7 @@ test('a taken port is named, with what to do; port 0 becomes one that is free', 
   expect(any).toBeGreaterThan(1023);
   // The system gives those above to connections: one of them might have it before it is used.
   expect(any).toBeLessThan(32_768);
+  expect(await probePort({ host: '127.0.0.1', port: 0 })).not.toBe(any);
 });
 
 test('a port that gateways share with each other is taken for everybody else', async () => {
