@@ -164,11 +164,7 @@ export class AgentChange {
     const sinceMs = performance.now();
     if (old !== null) {
       // Who is to derive views anew takes longer than others may wait.
-      await old.child.stop(
-        rebuilds
-          ? { signal: 'SIGTERM', withinMs: coreGraceMs }
-          : { signal: heirSignal, withinMs: coreLeaveMs },
-      );
+      await old.child.stop(rebuilds ? undefined : { signal: heirSignal, withinMs: coreLeaveMs });
       children.remove(old.child);
     }
     tell({ step: 'old core ended' });

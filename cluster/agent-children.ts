@@ -84,7 +84,7 @@ interface Seated {
 /** Clean stops take less; what takes longer hangs. */
 export const gatewayGraceMs = 10_000;
 export const coreGraceMs = 15_000;
-/** And of one that waits for its turn and gives what it serves to others, before another takes its place. */
+/** And of one that waits for its turn and gives what it serves to others, before another takes its place: more than replica-leaving.ts grants it. */
 export const coreLeaveMs = 240_000;
 /** A gateway's start takes one processor most of a second: more at once only take longer. */
 const startsAtOnce = 2 * availableParallelism();

@@ -399,7 +399,7 @@ export class CoreCluster {
 
   /**
    * Gives its partitions back, as far as that can be done within `withinMs`. `backWithinMs`: for another process on this store, which takes its
-   * place within so long; this one serves until no other core is away in the same way.
+   * place within so long; this one serves until no other core is away in the same way, and until others serve what they can.
    */
   async handOver(withinMs: number, backWithinMs: number | null = null): Promise<void> {
     if (this.isAlone) return;

@@ -42,8 +42,7 @@ export class CoreResyncs {
     const { pushing, sessions } = this.#options;
     if (!pushing.isIdle) {
       // What waits has cursors, which would pass what the crash has lost.
-      for (const { now } of sessions.renew(account))
-        void this.#attach(account, now, () => pushing.resync([now]));
+      for (const { now } of sessions.renew(account)) void this.#attachAnew(account, now);
       return;
     }
     const numbers = sessions.of(account);
@@ -76,12 +75,16 @@ export class CoreResyncs {
     const attached = both.flatMap((whose) =>
       sessions.renew(whose).map(({ before, now }) => {
         void ask({ kind: 'detach', account: whose, session: before });
-        // Before anything that is pushed to the new number: a cursor of that would pass what is dropped.
-        return this.#attach(whose, now, () => pushing.resync([now]));
+        return this.#attachAnew(whose, now);
       }),
     );
     await Promise.all(attached);
     return outcome;
+  }
+
+  /** The stream is told so before anything is pushed to its new number: a cursor of that would pass what is dropped. */
+  #attachAnew(account: AccountId, now: number): Promise<void> {
+    return this.#attach(account, now, () => this.#options.pushing.resync([now]));
   }
 
   /** Resolves after the first try; tries again while the stream is there, for one that is attached nowhere would be silent for good. */

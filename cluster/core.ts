@@ -440,7 +440,7 @@ export class Core {
 
   /**
    * Before links are closed: what is served here goes to others, so that nobody waits for a lease to end. `hasHeir`: another process on
-   * this store takes its place at once, and others leave it what this one served.
+   * this store takes its place at once, and others leave it what they could not take over before.
    */
   async handOver(hasHeir = false): Promise<void> {
     await this.cluster?.handOver(handOverMs, hasHeir ? mostAwayMs : null);

@@ -30,9 +30,9 @@ const hearingMs = 150;
 /** Of so many cores one may be on its way out or back at a time: two that share a partition leave it without a quorum for a moment. */
 const coresForOne = 10;
 /** A core that waits for its turn waits no longer. */
-export const mostWaitMs = 180_000;
+const mostWaitMs = 180_000;
 /** Who is slow to take over is not waited for. */
-export const mostMoveMs = 8000;
+const mostMoveMs = 8000;
 
 interface Awaited {
   untilMs: number;
@@ -89,9 +89,9 @@ export class Leaving {
     this.#tell(this.#own);
   }
 
-  /** It ends without waiting for anything. */
+  /** It ends without waiting for anything, and nobody is told any more that another process takes its place. */
   stop(): void {
-    if (this.#own !== null) this.#own.hasGone = true;
+    this.#own = null;
   }
 
   #tell(own: Own): void {

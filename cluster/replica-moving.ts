@@ -57,28 +57,18 @@ export class Moving {
   }
 
   tick(): void {
-    if (this.#size === null || this.#isDone || this.#isUnderWay()) return;
-    if (this.#isSlow()) {
+    const { clock, isServing, serverOf, finish } = this.#options;
+    if (this.#size === null || this.#isDone || this.#part.some((partition) => isServing(partition))) return;
+    const nowMs = clock.monoMs();
+    if (this.#part.length > 0 && nowMs - this.#partMs > slowMs) {
       this.#isDone = true;
       return;
     }
+    if (this.#part.some((partition) => serverOf(partition) === null)) return;
     this.#part = this.#movable().slice(0, this.#size);
-    this.#partMs = this.#options.clock.monoMs();
+    this.#partMs = nowMs;
     if (this.#part.length === 0) this.#isDone = true;
-    else this.#options.finish(this.#part);
-  }
-
-  #isUnderWay(): boolean {
-    const { isServing } = this.#options;
-    return this.#part.some((partition) => isServing(partition)) || (this.#isUnserved() && !this.#isSlow());
-  }
-
-  #isUnserved(): boolean {
-    return this.#part.some((partition) => this.#options.serverOf(partition) === null);
-  }
-
-  #isSlow(): boolean {
-    return this.#part.length > 0 && this.#options.clock.monoMs() - this.#partMs > slowMs;
+    else finish(this.#part);
   }
 
   /**

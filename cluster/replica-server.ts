@@ -228,16 +228,17 @@ export class Server {
 
   /** The preferred server asks for what is its own, a part after the other, when it has all that there is. */
   #askToYield(better: ReadonlyMap<number, number[]>): void {
-    const { clock, send } = this.#options;
+    const { clock, send, ring, self } = this.#options;
     const isThrough = this.#isThrough();
     const tookMs = clock.monoMs() - this.#yieldedMs;
     if (!isThrough && tookMs < this.#yieldPauseMs) return;
     // Where parts are slow all of the rest is unserved once, not each for as long.
-    const isSlow = isThrough && this.#asked.length > 0 && tookMs > slowMs;
+    const isSlow = this.#asked.length > 0 && tookMs >= slowMs;
     this.#yieldedMs = clock.monoMs();
     this.#asked = [];
+    const size = isSlow ? Number.POSITIVE_INFINITY : partOf(preferredBy(self.node, ring()).length);
     for (const [server, all] of better) {
-      const partitions = isSlow ? all : all.slice(0, partOf(this.#preferred()));
+      const partitions = all.slice(0, size);
       this.#asked.push(...partitions);
       send(server, { kind: 'yield', partitions });
     }
@@ -246,12 +247,6 @@ export class Server {
   /** All that it asked for last is served here. */
   #isThrough(): boolean {
     return this.#asked.every((partition) => this.#serving.has(partition));
-  }
-
-  /** Of how many partitions this node is the preferred server. */
-  #preferred(): number {
-    const { ring, self } = this.#options;
-    return preferredBy(self.node, ring()).length;
   }
 
   /** An owner's answer. Of `id` 0: a grant was renewed. */

@@ -277,6 +277,48 @@ describe('a server whose place another process takes', () => {
       expect(replicas.serverOf(partition)).not.toBeNull();
   });
 
+  test('that is told to end at once promises nobody a successor any more', () => {
+    const replicas = new Replicas([1, 2, 3], many);
+    replicas.ready();
+    const { replica } = replicas.of(3);
+    replica.leave(5000);
+    replicas.until(() => replica.server.moving.hasBegun);
+    replica.close();
+    replicas.unlink(1, 3);
+    replicas.run(10);
+    const sinceMs = replicas.nowMs;
+    replicas.link(1, 3);
+    replicas.run(1000);
+    expect(replicas.all('leave').filter(({ from, atMs }) => from === 3 && atMs >= sinceMs)).toEqual([]);
+  });
+
+  test('is one of two at a time among twenty', () => {
+    const nodes = Array.from({ length: 20 }, (_, place) => place + 1);
+    const replicas = new Replicas(nodes, many);
+    replicas.ready();
+    for (const node of nodes) replicas.of(node).replica.leave(5000);
+    replicas.run(1000);
+    const gone = nodes.filter((node) => replicas.of(node).replica.server.isClosing);
+    expect(gone).toEqual([1, 2]);
+  });
+
+  test('gets the rest in one part where the first was slow', () => {
+    const { replicas } = leaving(3000);
+    isBack(replicas, 3, [1, 2]);
+    replicas.messageMs = 500;
+    const sinceMs = replicas.nowMs;
+    replicas.ready();
+    const asked = replicas
+      .all('yield')
+      .flatMap(({ from, to, atMs, message }) =>
+        from === 3 && to === 1 && atMs >= sinceMs ? [message.partitions.length] : [],
+      );
+    const rest = asked.slice(1);
+    expect(asked[0]).toBe(8);
+    expect(rest).toHaveLength(1);
+    expect(rest[0]).toBeGreaterThan(8);
+  });
+
   test('gives nothing more to who is slow to take over: the rest waits for the successor', () => {
     const replicas = new Replicas([1, 2, 3], many);
     replicas.ready();
