@@ -1,7 +1,7 @@
 // How a core that is about to end gives away what it serves: a part after the other, each to those who come after it, while it serves the rest.
 import type { Leases } from './replica-leases.ts';
 import type { ReplicaClock } from './replica-ports.ts';
-import { isQuorum, isReadQuorum, mostOwners, type Ring } from './ring.ts';
+import { isQuorum, isReadQuorum, type Ring } from './ring.ts';
 
 export interface MovingOptions {
   self: number;
@@ -71,13 +71,9 @@ export class Moving {
     else finish(this.#part);
   }
 
-  /**
-   * What goes on without this core. Nothing where others do not have everything: there each stream that moves asks other machines what it has
-   * missed, twice for each core, and five cores on two processors had no time for that (decision 86).
-   */
+  /** What goes on without this core. */
   #movable(): number[] {
     const { self, ring, leases, open } = this.#options;
-    if (ring().nodes().size > mostOwners) return [];
     const isThere = (node: number): boolean => node !== self && leases.holds(node) && !leases.isAhead(node);
     return open().filter((partition) => {
       const placement = ring().placement(partition);

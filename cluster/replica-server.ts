@@ -226,7 +226,7 @@ export class Server {
     for (const [node, terms] of lacking) send(node, { kind: 'claim', id: 0, terms });
   }
 
-  /** The preferred server asks for what is its own, a part after the other, when it has all that there is. */
+  /** The preferred server asks those who serve it for what is its own, two parts at a time in all, when it has all that there is. */
   #askToYield(better: ReadonlyMap<number, number[]>): void {
     const { clock, send, ring, self } = this.#options;
     const isThrough = this.#isThrough();
@@ -236,9 +236,10 @@ export class Server {
     const isSlow = this.#asked.length > 0 && tookMs >= slowMs;
     this.#yieldedMs = clock.monoMs();
     this.#asked = [];
-    const size = isSlow ? Number.POSITIVE_INFINITY : partOf(preferredBy(self.node, ring()).length);
+    const size = partOf(preferredBy(self.node, ring()).length);
+    const most = isSlow ? Number.POSITIVE_INFINITY : Math.min(size, Math.ceil((2 * size) / better.size));
     for (const [server, all] of better) {
-      const partitions = all.slice(0, size);
+      const partitions = all.slice(0, most);
       this.#asked.push(...partitions);
       send(server, { kind: 'yield', partitions });
     }
