@@ -1,6 +1,7 @@
 // Sockets of `bench live-deploy`: each counts every post it should hear, when it came, and goes on from its cursor when it is sent away.
 import { WebSocket } from 'ws';
 import { percentileOf } from './figures.ts';
+import { homePages } from './live-deploy-home.ts';
 
 /** A post on its way: who has not heard it yet. */
 interface Underway {
@@ -21,13 +22,20 @@ export interface Seen {
   again: number;
   /** Heard once more by the same connection, or by somebody who was not to hear it. */
   twice: number;
+  /** How often a client was told to read its home anew, which it does: what it had not heard is delivered then. */
+  anew: number;
 }
 
 const marker = /qz(\d+)x(\d+)x\d+zq/;
+const markers = /qz(\d+)x(\d+)x\d+zq/g;
+/** In place of the life that heard it: read in the home. */
+const read = 0;
 const cursorIn = /"cursor":"([^"]+)"/;
 const connectAtOnce = 64;
 const liveWithinMs = 120_000;
 const lookMs = 50;
+/** What did not come within that time comes no more: who attaches anew may wait for answers of other cores, which are given up after half a minute. */
+const goneMs = 60_000;
 
 interface Client {
   target: string;
@@ -40,6 +48,8 @@ interface Client {
   attempts: number;
   /** By post, in which life it was heard last. */
   heard: Map<number, number>;
+  /** Told to read anew, and has not begun to since. */
+  isStale: boolean;
 }
 
 export interface LiveClientsOptions {
@@ -65,6 +75,7 @@ export class LiveClients {
   readonly wrong: string[] = [];
   #toldAgain = 0;
   #heardTwice = 0;
+  #toldAnew = 0;
   #latencies: number[] = [];
   #lastMs = performance.now();
   #silenceMs = 0;
@@ -82,6 +93,7 @@ export class LiveClients {
       life: 0,
       attempts: 0,
       heard: new Map(),
+      isStale: false,
     }));
   }
 
@@ -161,7 +173,7 @@ export class LiveClients {
     if (cursor !== undefined) client.cursor = cursor;
     const found = marker.exec(frame);
     if (found === null) {
-      if (frame.includes('"resync"')) this.wrong.push(`client ${user} was told to read anew`);
+      if (frame.includes('"resync"')) this.#readAnew(user, client);
       return;
     }
     const nowMs = performance.now();
@@ -182,6 +194,43 @@ export class LiveClients {
     }
     this.#latencies.push(nowMs - post.dueMs);
     if (post.missing.size === 0) this.#underway.delete(key);
+  }
+
+  #readAnew(user: number, client: Client): void {
+    this.#toldAnew++;
+    const isUnderWay = client.isStale;
+    client.isStale = true;
+    if (!isUnderWay) void this.#readHome(user, client);
+  }
+
+  /** Until it was answered, and nobody has told it to read once more meanwhile. */
+  async #readHome(user: number, client: Client): Promise<void> {
+    for (let attempt = 0; client.isStale && !this.#isOver; attempt++) {
+      client.isStale = false;
+      try {
+        for await (const page of homePages(client)) {
+          const keys = [...page.matchAll(markers)].map((found) => keyOf(Number(found[1]), Number(found[2])));
+          if (!keys.map((key) => this.#found(user, client, key)).includes(true)) break;
+        }
+      } catch {
+        // It is asked again until it answers: what it lacks then is said at the end.
+        client.isStale = true;
+        await new Promise((resolve) => setTimeout(resolve, againMs(attempt)));
+      }
+    }
+  }
+
+  /** True: the client had not heard it. */
+  #found(user: number, { heard }: Client, key: number): boolean {
+    const post = this.#underway.get(key);
+    if (post === undefined || !post.missing.delete(user)) return false;
+    // A stream may tell of it still.
+    heard.set(key, read);
+    const nowMs = performance.now();
+    this.#lastMs = nowMs;
+    this.#latencies.push(nowMs - post.dueMs);
+    if (post.missing.size === 0) this.#underway.delete(key);
+    return true;
   }
 
   #hadBefore({ life, heard }: Client, key: number): boolean {
@@ -219,7 +268,9 @@ export class LiveClients {
       resumed: this.#resumed,
       again: this.#toldAgain,
       twice: this.#heardTwice,
+      anew: this.#toldAnew,
     };
+    this.#toldAnew = 0;
     this.#toldAgain = 0;
     this.#heardTwice = 0;
     this.#latencies = [];
@@ -229,10 +280,8 @@ export class LiveClients {
     return seen;
   }
 
-  /** Resolves when all posts have been heard by all, or nobody heard any for a minute: then it is said what is missing. */
-  async settled(name: string): Promise<void> {
-    // Who attaches anew may have to wait for answers of other cores, which are given up after half a minute.
-    const quietMs = 60_000;
+  /** Resolves when all posts have been heard by all, or nobody heard any for so long: then it is said what is missing. */
+  async settled(name: string, quietMs = goneMs): Promise<void> {
     const fromMs = performance.now();
     while (this.#underway.size > 0 && performance.now() - Math.max(fromMs, this.#lastMs) < quietMs)
       await new Promise((resolve) => setTimeout(resolve, 50));

@@ -293,6 +293,7 @@ function pids(machines: Machines): Record<'core' | 'gateway', number[]> {
 
 function expectKept({ wrong }: Stage, one: Deployed, changed: Record<'core' | 'gateway', number>): void {
   if (one.closed > 0) wrong.push(`deploy of ${one.name}: ${one.closed} sockets were closed`);
+  if (one.anew > 0) wrong.push(`deploy of ${one.name}: clients were told to read anew, ${one.anew} times`);
   for (const role of ['core', 'gateway'] as const)
     if (one.changed[role] !== changed[role])
       wrong.push(
@@ -366,9 +367,9 @@ function deployText(one: Deployed): string {
   return `${decimal(seconds, 1)} s; new cores ${changed.core}, new gateways ${changed.gateway}; ${seenText(one)}; posts asked again ${count(repeated)}; the clients' own process stood ${ms(clientsStoodMs)} at most`;
 }
 
-function seenText({ deliveries, latencyMs, silenceMs, closed, resumed, again, twice }: Seen): string {
+function seenText({ deliveries, latencyMs, silenceMs, closed, resumed, again, twice, anew }: Seen): string {
   const { p50, p99, max } = latencyMs;
-  return `${count(deliveries)} deliveries, post to follower p50 ${ms(p50)}, p99 ${ms(p99)}, max ${ms(max)}; nobody heard anything for ${ms(silenceMs)} at most; sockets closed ${count(closed)}, resumed ${count(resumed)}, told again of ${count(again)}; heard twice ${count(twice)}`;
+  return `${count(deliveries)} deliveries, post to follower p50 ${ms(p50)}, p99 ${ms(p99)}, max ${ms(max)}; nobody heard anything for ${ms(silenceMs)} at most; sockets closed ${count(closed)}, resumed ${count(resumed)}, told again of ${count(again)}; heard twice ${count(twice)}; told to read anew ${count(anew)}`;
 }
 
 function ms(value: number): string {
