@@ -1,10 +1,11 @@
 // Who a bearer token stands for: asked of the core once, then remembered until the core says that it is revoked, or falls silent.
-import { LRUCache } from 'lru-cache';
 import type { Changed } from '../actors/messages.ts';
 import type { CoreClient } from '../cluster/core-client.ts';
 import { type AccountId, partitionOf, serverAccount } from '../runtime/account-id.ts';
 import type { Outcome } from '../runtime/behaviours.ts';
+import { Generations } from '../runtime/generations.ts';
 import type { Caller } from './endpoint.ts';
+import { ofItsOwn, shared } from './shared-values.ts';
 
 export interface Authenticator {
   /** `unauthorized` for a token nobody has (any more), `unavailable` without a core. Never from memory when the lease is out. */
@@ -15,28 +16,24 @@ export interface Authenticator {
   changed(changed: Pick<Changed, 'tokens'>): void;
   /** Forgets the tokens of these partitions: hand it every `lost`. */
   lost(partitions: ReadonlySet<number>): void;
+  /** Forgets the tokens that nobody has used since this was called last: who only listens does not need its own. */
+  forgetUnused(): void;
 }
 
 export interface AuthenticatorOptions {
   client: Pick<CoreClient, 'call' | 'covered'>;
-  /** Tokens remembered: the least recently used go first. */
+  /** Tokens remembered, at most: at least the half of them that were used last. */
   most?: number;
 }
 
 /** What a token may look like: RFC 6750's b64token, as long as the core takes. */
 const tokenForm = /^[A-Za-z0-9._~+/-]{1,199}=*$/;
 const mostLooks = 3;
-/** Of clients' ids and of scopes: most tokens share theirs with thousands. */
-const mostShared = 1000;
 
 export function createAuthenticator({ client, most = 50_000 }: AuthenticatorOptions): Authenticator {
-  const tokenOf = new Map<string, string>();
-  const callers = new LRUCache<string, Caller>({
-    max: most,
-    dispose: (caller) => tokenOf.delete(caller.tokenId),
-  });
+  const callers = new Generations<Caller>(most);
   const scopesOf = shared((scopes) => new Set(scopes.split(' ')));
-  const clientIdOf = shared(ofItsOwn);
+  const clientIdOf = shared((clientId) => clientId);
   /** Counts revocations: what was asked before one is asked again, not remembered. */
   let epoch = 0;
 
@@ -55,7 +52,6 @@ export function createAuthenticator({ client, most = 50_000 }: AuthenticatorOpti
         scopes: scopesOf(scopes),
       };
       callers.set(caller.token, caller);
-      tokenOf.set(caller.tokenId, caller.token);
       return { ok: true, value: caller };
     }
     return { ok: false, rejection: { code: 'busy', message: 'Too many tokens are being revoked at once' } };
@@ -64,6 +60,10 @@ export function createAuthenticator({ client, most = 50_000 }: AuthenticatorOpti
   function remembered(token: string): Caller | null {
     const caller = callers.get(token);
     return caller !== undefined && client.covered()(homeOf(caller)) ? caller : null;
+  }
+
+  function forgetWhere(fits: (caller: Caller) => boolean): void {
+    for (const [token, caller] of callers) if (fits(caller)) callers.delete(token);
   }
 
   return {
@@ -78,35 +78,18 @@ export function createAuthenticator({ client, most = 50_000 }: AuthenticatorOpti
     changed({ tokens }) {
       if (tokens.length === 0) return;
       epoch++;
-      for (const tokenId of tokens) {
-        const token = tokenOf.get(tokenId);
-        if (token !== undefined) callers.delete(token);
-      }
+      const revoked = new Set(tokens);
+      forgetWhere(({ tokenId }) => revoked.has(tokenId));
     },
     lost(partitions) {
       // What is being asked meanwhile the client itself asks again, where it is served then.
-      for (const [token, caller] of [...callers.entries()])
-        if (partitions.has(partitionOf(homeOf(caller)))) callers.delete(token);
+      forgetWhere((caller) => partitions.has(partitionOf(homeOf(caller))));
     },
+    forgetUnused: () => callers.turn(),
   };
 }
 
 /** Where a token is kept: an app's own are the server's. */
 function homeOf({ account }: Caller): AccountId {
   return account ?? serverAccount;
-}
-
-/** The same for the same text. */
-function shared<T extends object | string>(make: (text: string) => T): (text: string) => T {
-  const known = new LRUCache<string, T>({ max: mostShared });
-  return (text) => {
-    const found = known.get(text) ?? make(text);
-    known.set(text, found);
-    return found;
-  };
-}
-
-/** A part of a string keeps all of it: here, the answer or the request that it came in. */
-function ofItsOwn(text: string): string {
-  return Buffer.from(text, 'latin1').toString('latin1');
 }

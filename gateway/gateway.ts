@@ -58,6 +58,8 @@ export interface Gateway {
   stop(): Promise<void>;
 }
 
+/** So often what is kept of those that only listen is made smaller. */
+const tidyEveryMs = 60_000;
 /** Answers that take longer than this are given up: the agent waits 10 s before it kills. */
 const drainMs = 8000;
 
@@ -139,8 +141,15 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   addSockets(server.app, { ...streams, anchor, ...(pingAfterS === undefined ? {} : { pingAfterS }) });
   const events = addEvents(server.app, { ...streams, ...(thumpMs === undefined ? {} : { thumpMs }) });
 
+  const tidying = setInterval(() => {
+    authenticator.forgetUnused();
+    hub.settle();
+  }, tidyEveryMs);
+  tidying.unref();
+
   async function stop(): Promise<void> {
     const drained = server.drain();
+    clearInterval(tidying);
     unwatch();
     events.stop();
     hub.close();

@@ -44,6 +44,9 @@ export const settlingMs = 180_000;
  */
 export const mostBetweenTicksMs = 1000;
 
+/** All ticks of its core count. */
+const longAgo: Settling = { cursor: '', fromMs: -1 };
+
 const slotBits = 20;
 const mostSlots = 2 ** slotBits;
 const generations = 2 ** (32 - slotBits);
@@ -142,12 +145,30 @@ export class SessionTable<S extends Seat> {
   }
 
   /** What to attach this session with, so that it misses nothing. */
-  cursorOf({ settles, core, since }: S): string | null {
-    const settled = this.#ticking.get(core)?.passed[0];
-    if (settles === null || settled === undefined || settled.ms <= settles.fromMs) return since;
+  cursorOf(seat: S): string | null {
+    const settled = this.#settled(seat);
+    if (settled === null) return seat.since;
+    return seat.since === null || settled > seat.since ? settled : seat.since;
+  }
+
+  /**
+   * Of those that were attached long ago it forgets when, and they share the cursor that they all stand at: a hundred bytes of each. To be called now
+   * and then.
+   */
+  settle(): void {
+    for (const seat of this) {
+      if (seat.settles === longAgo || this.#settled(seat) === null) continue;
+      seat.since = this.cursorOf(seat);
+      seat.settles = longAgo;
+    }
+  }
+
+  /** The cursor of its core's ticks that holds for it; null: none does yet. */
+  #settled({ settles, core }: S): string | null {
+    const passed = this.#ticking.get(core)?.passed[0];
+    if (settles === null || passed === undefined || passed.ms <= settles.fromMs) return null;
     // Ticks that were held back at the core when it answered come after its answer, and before what was missed.
-    if (settled.cursor < settles.cursor) return since;
-    return since === null || settled.cursor > since ? settled.cursor : since;
+    return passed.cursor < settles.cursor ? null : passed.cursor;
   }
 
   private detached(seat: S): void {

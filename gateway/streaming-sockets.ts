@@ -21,11 +21,9 @@ export interface SocketsOptions {
   pingAfterS?: number;
 }
 
-/** What uWebSockets.js keeps for each socket. */
+/** What uWebSockets.js keeps for each socket: it becomes the prototype of its own object, so that the session itself would lose its methods. */
 interface Slot {
   session: SocketSession;
-  /** Let go of once it is open: it is as large as the session. */
-  handshake: Handshake | null;
 }
 
 /** An upgrade request, copied: its native object lives no longer than its handler. */
@@ -105,9 +103,14 @@ export function addSockets(
       return;
     }
     const session = new SocketSession({ caller, account, origin, form: handshake.form });
-    const slot: Slot = { session, handshake };
-    res.upgrade(slot, key, handshake.protocol, extensions, context);
+    // `open` runs before this returns.
+    opening = handshake;
+    res.upgrade<Slot>({ session }, key, handshake.protocol, extensions, context);
+    opening = null;
   }
+
+  /** The handshake of the session that is being opened. */
+  let opening: Handshake | null = null;
 
   const behaviour = {
     maxPayloadLength: longestFrameBytes,
@@ -118,9 +121,8 @@ export function addSockets(
     sendPingsAutomatically: true,
     upgrade,
     open(socket: WebSocket<Slot>) {
-      const slot = socket.getUserData();
-      const { session, handshake } = slot;
-      slot.handshake = null;
+      const { session } = socket.getUserData();
+      const handshake = opening;
       session.socket = socket;
       room.streamOpened();
       hub.open(session);

@@ -23,11 +23,25 @@ export class Generations<Value> {
   }
 
   set(key: string, value: Value): void {
-    if (this.#young.size >= this.#half && !this.#young.has(key)) {
-      this.#old = this.#young;
-      this.#young = new Map();
-    }
+    if (this.#young.size >= this.#half && !this.#young.has(key)) this.turn();
     this.#young.set(key, value);
+  }
+
+  /** What is not used until the next turn is forgotten then. */
+  turn(): void {
+    this.#old = this.#young;
+    this.#young = new Map();
+  }
+
+  delete(key: string): void {
+    this.#young.delete(key);
+    this.#old.delete(key);
+  }
+
+  /** Those of both generations come twice. What is deleted meanwhile, and has not come, does not. */
+  *[Symbol.iterator](): Generator<[string, Value]> {
+    yield* this.#young;
+    yield* this.#old;
   }
 
   /** Sets the value of a key that is there; forgets nothing and brings nothing in. */

@@ -61,6 +61,32 @@ it('a revoked token is forgotten at once', async () => {
   });
 });
 
+it('a token that nobody has used between two times of tidying is asked for anew, and no other', async () => {
+  const { desk: core, authenticator } = desk();
+  for (const token of ['used', 'unused']) await authenticator.authenticate(token);
+  for (let round = 0; round < 3; round++) {
+    authenticator.forgetUnused();
+    expect(authenticator.remembered('used')).toMatchObject({ token: 'used' });
+  }
+  expect(authenticator.remembered('unused')).toBeNull();
+  core.asked.length = 0;
+  for (const token of ['used', 'unused']) await authenticator.authenticate(token);
+  expect(core.asked).toEqual(['unused']);
+});
+
+it.each(['before', 'after'])(
+  'a revoked token is forgotten, be it tidied %s it was used last',
+  async (when) => {
+    const { desk: core, authenticator } = desk();
+    await authenticator.authenticate('t');
+    authenticator.forgetUnused();
+    if (when === 'before') authenticator.remembered('t');
+    core.revoked.add('t');
+    authenticator.changed(changed('id-t'));
+    expect(authenticator.remembered('t')).toBeNull();
+  },
+);
+
 it('a token that is revoked while the answer is on its way does not count', async () => {
   const { desk: core, authenticator } = desk();
   core.onTheWay = () => {

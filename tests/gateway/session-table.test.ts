@@ -116,6 +116,34 @@ describe('cursors', () => {
     expect([one, late].map((each) => table.cursorOf(each))).toEqual([cursorAt(23), cursorAt(3)]);
   });
 
+  test('those that were attached long ago share one cursor when it is tidied, the others keep their own', () => {
+    const { table, one } = attached();
+    ticking(table, 1, settlingMs + 4 * mostBetweenTicksMs);
+    const late = seat('late');
+    table.add(late);
+    late.since = cursorAt(3);
+    table.asked(late);
+    table.answered(late, { core: 1, cursor: cursorAt(30) });
+    const [settles, lateSettles] = [one.settles, late.settles];
+    table.settle();
+    expect([one.since, late.since]).toEqual([cursorAt(23), cursorAt(3)]);
+    expect(one.settles).not.toBe(settles);
+    expect(late.settles).toBe(lateSettles);
+    // And goes on as before.
+    for (
+      let ms = settlingMs + 5 * mostBetweenTicksMs;
+      ms < settlingMs + 8 * mostBetweenTicksMs;
+      ms += mostBetweenTicksMs
+    )
+      table.passed({ core: 1, cursor: cursorAt(900) }, ms);
+    const ofOthers = cursorAt(26);
+    expect([table.cursorOf(one), table.cursorOf(late)]).toEqual([ofOthers, cursorAt(3)]);
+    table.sent(one, cursorAt(40));
+    expect(table.cursorOf(one)).toBe(cursorAt(40));
+    table.lost([one]);
+    expect([table.asked(one), one.settles]).toEqual([cursorAt(40), null]);
+  });
+
   test('a link that is lost while the core looks attaches it from where it stood', () => {
     const { table, one } = attached();
     ticking(table, 1, settlingMs - mostBetweenTicksMs);
@@ -250,12 +278,12 @@ const step = fc.oneof(
     weight: 2,
     arbitrary: fc.record({ kind: fc.constant('tick' as const), behind: fc.nat({ max: 4 }) }),
   },
-  ...(['attach', 'catch-up', 'again', 'deliver', 'deliver', 'deliver', 'down', 'move', 'wait'] as const).map(
-    (kind) => ({
-      weight: 2,
-      arbitrary: fc.record({ kind: fc.constant(kind) }),
-    }),
-  ),
+  ...(
+    ['attach', 'catch-up', 'again', 'deliver', 'deliver', 'deliver', 'down', 'move', 'wait', 'tidy'] as const
+  ).map((kind) => ({
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant(kind) }),
+  })),
 );
 
 test('whatever happens to the link, and wherever the accounts move, each session gets each of its events once, in order', () => {
@@ -322,6 +350,7 @@ test('whatever happens to the link, and wherever the accounts move, each session
         else if (one.kind === 'again') core.again(owedFrom);
         else if (one.kind === 'tick') link.push({ core: at, tick: core.tick(one.behind) });
         else if (one.kind === 'deliver') deliver();
+        else if (one.kind === 'tidy') table.settle();
         else if (one.kind === 'down') {
           link = [];
           core.forget();
