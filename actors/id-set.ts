@@ -6,8 +6,8 @@ export class IdSet {
   readonly #ids: AccountId[];
 
   constructor(ids: Iterable<AccountId> = []) {
-    // An array that has grown keeps room for more: its copy does not.
-    this.#ids = ([...Float64Array.from(ids).sort()] as AccountId[]).slice();
+    // Not spread: that would give each number an object of its own. And an array that has grown keeps room for more: its copy does not.
+    this.#ids = (Array.from(Float64Array.from(ids).sort()) as AccountId[]).slice();
   }
 
   /** Of what `packed` gave: copied. */

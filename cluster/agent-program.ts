@@ -36,7 +36,7 @@ export interface ProgramStart {
 
 const mebibyte = 1024 * 1024;
 /** What dead objects may take, in percent of the live ones, before they are collected: Node lets them grow to several times as much. */
-const garbagePercent = 40;
+const garbagePercent = 20;
 
 /**
  * What a request makes lives until its fsync or its answer: longer than a small nursery is filled, and copying it there twice cost

@@ -1,6 +1,7 @@
 // Fan-out: from committed entries to the actors that want them, and the watermark: up to where all of that is done.
 import type { AccountId } from './account-id.ts';
 import type { Behaviours, Entry, PointReader, Route } from './behaviours.ts';
+import { appended } from './tight-array.ts';
 import type { Version } from './version.ts';
 
 /** Somebody who receives items: an awake actor. */
@@ -119,7 +120,13 @@ export class FanOut<Item, R extends Receiver<Item>> {
       if (receivers === undefined) {
         this.#interest.set(author, [receiver]);
         this.#options.interest?.(author, true);
-      } else receivers.push(receiver);
+      } else if (this.#isWalked(author)) {
+        // Who comes while it is walked is come to as well.
+        receivers.push(receiver);
+      } else {
+        const more = appended(receivers, receiver);
+        if (more !== receivers) this.#interest.set(author, more);
+      }
       this.#subscriptions++;
     }
   }
