@@ -73,6 +73,8 @@ export class LiveClients {
   readonly #expected = new Set<number>();
   readonly #early = new Map<number, Set<number>>();
   readonly wrong: string[] = [];
+  /** Otherwise it is wrong that anybody is told to. */
+  mayReadAnew = false;
   #toldAgain = 0;
   #heardTwice = 0;
   #toldAnew = 0;
@@ -198,6 +200,7 @@ export class LiveClients {
 
   #readAnew(user: number, client: Client): void {
     this.#toldAnew++;
+    if (!this.mayReadAnew) this.wrong.push(`client ${user} was told to read anew`);
     const isUnderWay = client.isStale;
     client.isStale = true;
     if (!isUnderWay) void this.#readHome(user, client);

@@ -29,10 +29,7 @@ const hostForm = /^(?:[a-z0-9_.-]{1,255}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?$/
 export function createAddresses({ publicUrl, trustedProxy }: AddressSettings): Addresses {
   const trusted = typeof trustedProxy === 'boolean' ? null : blockListOf(trustedProxy);
   // Each session keeps its own.
-  const originFor = {
-    http: shared((host) => ofHost('http', host)),
-    https: shared((host) => ofHost('https', host)),
-  };
+  const sharedOrigin = shared((origin) => origin);
 
   function trusts(peer: string): boolean {
     if (trusted === null) return trustedProxy === true;
@@ -60,14 +57,10 @@ export function createAddresses({ publicUrl, trustedProxy }: AddressSettings): A
     const believed = (forwarded.forwardedHost !== '' || forwarded.forwardedProto !== '') && trusts(peer);
     const host = (believed && firstOf(forwarded.forwardedHost)) || forwarded.host;
     const protocol = believed && firstOf(forwarded.forwardedProto) === 'https' ? 'https' : 'http';
-    return hostForm.test(host) ? originFor[protocol](host) : null;
+    return hostForm.test(host) ? sharedOrigin(`${protocol}://${host.toLowerCase()}`) : null;
   }
 
   return { trusts, clientOf, originOf };
-}
-
-function ofHost(protocol: string, host: string): string {
-  return `${protocol}://${host.toLowerCase()}`;
 }
 
 /** An address of 4 or 16 bytes as text; IPv4 inside IPv6 as IPv4; empty when it is neither. */

@@ -146,9 +146,7 @@ export class SessionTable<S extends Seat> {
 
   /** What to attach this session with, so that it misses nothing. */
   cursorOf(seat: S): string | null {
-    const settled = this.#settled(seat);
-    if (settled === null) return seat.since;
-    return seat.since === null || settled > seat.since ? settled : seat.since;
+    return later(seat.since, this.#settled(seat));
   }
 
   /**
@@ -157,8 +155,9 @@ export class SessionTable<S extends Seat> {
    */
   settle(): void {
     for (const seat of this) {
-      if (seat.settles === longAgo || this.#settled(seat) === null) continue;
-      seat.since = this.cursorOf(seat);
+      const settled = seat.settles === longAgo ? null : this.#settled(seat);
+      if (settled === null) continue;
+      seat.since = later(seat.since, settled);
       seat.settles = longAgo;
     }
   }
@@ -183,6 +182,12 @@ export class SessionTable<S extends Seat> {
     this.#generations[slot] = generation;
     return generation * mostSlots + slot;
   }
+}
+
+/** Of two cursors. Null: there is none. */
+function later(one: string | null, other: string | null): string | null {
+  if (one === null || other === null) return one ?? other;
+  return other > one ? other : one;
 }
 
 /** What a core's ticks have told. */

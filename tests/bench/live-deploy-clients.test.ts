@@ -85,6 +85,7 @@ test('one that was not for the client is heard twice, be it expected before or a
 });
 
 test('who is told to read anew reads the home until it is answered, and has heard what it finds there', async () => {
+  clients.mayReadAnew = true;
   homes = [null, ['qz1x1x0zq', 'qz1x0x0zq'], []];
   clients.expect(1, 0, [0]);
   clients.expect(1, 1, [0]);
@@ -98,7 +99,16 @@ test('who is told to read anew reads the home until it is answered, and has hear
   expect(await seenUpTo(3)).toMatchObject({ anew: 1, again: 1, twice: 0 });
 });
 
+test('to be told to read anew is wrong where nothing excuses it', async () => {
+  clients.expect(1, 0, [0]);
+  homes = [['qz1x0x0zq'], []];
+  sockets[0]?.send('{"event":"resync","cursor":"2"}');
+  await clients.settled('what was read');
+  expect(clients.wrong).toEqual(['client 0 was told to read anew']);
+});
+
 test('what its home lacks as well never came', async () => {
+  clients.mayReadAnew = true;
   homes = [['qz1x1x0zq'], []];
   clients.expect(1, 0, [0]);
   clients.expect(1, 1, [0]);

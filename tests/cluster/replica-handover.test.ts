@@ -273,13 +273,19 @@ describe('a server whose place another process takes', () => {
     expect(replica.server.moving.hasBegun).toBe(true);
   });
 
-  test('that is told to end at once does, and hands over what it can without waiting', () => {
+  /** Node 3 of three, while it gives away what it serves. */
+  function toldToEnd() {
     const replicas = new Replicas([1, 2, 3], many);
     replicas.ready();
     const { replica } = replicas.of(3);
     replica.leave(5000);
     replicas.until(() => replica.server.moving.hasBegun);
     replica.close();
+    return { replicas, replica };
+  }
+
+  test('that is told to end at once does, and hands over what it can without waiting', () => {
+    const { replicas, replica } = toldToEnd();
     replicas.run(200);
     expect(replica.server.terms()).toEqual([]);
     replicas.run(2000);
@@ -288,12 +294,7 @@ describe('a server whose place another process takes', () => {
   });
 
   test('that is told to end at once promises nobody a successor any more', () => {
-    const replicas = new Replicas([1, 2, 3], many);
-    replicas.ready();
-    const { replica } = replicas.of(3);
-    replica.leave(5000);
-    replicas.until(() => replica.server.moving.hasBegun);
-    replica.close();
+    const { replicas } = toldToEnd();
     replicas.unlink(1, 3);
     replicas.run(10);
     const sinceMs = replicas.nowMs;

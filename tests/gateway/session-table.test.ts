@@ -73,6 +73,15 @@ describe('cursors', () => {
     table.answered(one, { core: 1, cursor: cursorAt(10) });
     return { table, one };
   }
+  /** Another who was asked with the cursor 3, later, and answered with that. */
+  function attachedLate(table: SessionTable<TestSeat>, answered: number): TestSeat {
+    const late = seat('late');
+    table.add(late);
+    late.since = cursorAt(3);
+    table.asked(late);
+    table.answered(late, { core: 1, cursor: cursorAt(answered) });
+    return late;
+  }
   /** Ticks of a core, the first with the cursor 20, each as late as it may be to count, and each with the next cursor. */
   function ticking(table: SessionTable<TestSeat>, core: number, forMs: number) {
     let version = 20;
@@ -108,22 +117,14 @@ describe('cursors', () => {
   test('only ticks from after its attachment count', () => {
     const { table, one } = attached();
     ticking(table, 1, settlingMs + 4 * mostBetweenTicksMs);
-    const late = seat('late');
-    table.add(late);
-    late.since = cursorAt(3);
-    table.asked(late);
-    table.answered(late, { core: 1, cursor: cursorAt(200) });
+    const late = attachedLate(table, 200);
     expect([one, late].map((each) => table.cursorOf(each))).toEqual([cursorAt(23), cursorAt(3)]);
   });
 
   test('those that were attached long ago share one cursor when it is tidied, the others keep their own', () => {
     const { table, one } = attached();
     ticking(table, 1, settlingMs + 4 * mostBetweenTicksMs);
-    const late = seat('late');
-    table.add(late);
-    late.since = cursorAt(3);
-    table.asked(late);
-    table.answered(late, { core: 1, cursor: cursorAt(30) });
+    const late = attachedLate(table, 30);
     const [settles, lateSettles] = [one.settles, late.settles];
     table.settle();
     expect([one.since, late.since]).toEqual([cursorAt(23), cursorAt(3)]);
